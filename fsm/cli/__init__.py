@@ -1,0 +1,78 @@
+"""The command `wfp-udp`: the edge of the package, where files, the terminal and exit statuses live.
+
+Each command sits in a module of its own, loaded when it is used, so that `--help` loads neither networkx
+nor graphviz.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+
+import click
+
+from fsm.errors import FsmError
+
+COMMANDS = {
+    "explain": ("fsm.cli.explain", "Explain the events of a recorded log."),
+    "flow": ("fsm.cli.flow", "Run a documented flow, with or without a block."),
+    "run": ("fsm.cli.run", "Run any sequence of stimuli on an endpoint."),
+    "diagram": ("fsm.cli.diagram", "Draw the packet path, an endpoint or a flow."),
+    "layers": ("fsm.cli.layers", "Look up filtering layers by any of their names."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands from the table above, without loading any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from fsm.errors import UnknownName
+
+            raise UnknownName.of("wfp-udp", "command", args[0], COMMANDS, "See wfp-udp --help.")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="wfp-udp-fsm", prog_name="wfp-udp")
+def cli() -> None:
+    """What happens to a UDP datagram inside the Windows Filtering Platform.
+
+    Draw it, run it, and explain what a real log recorded. Nothing here needs Windows.
+    """
+
+
+def main() -> None:
+    """Run the command line; one line and exit status 2 for a mistake in what was given."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A cp1252 pipe must not turn a character of a log into a traceback.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        cli(prog_name="wfp-udp")
+    except FsmError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        # The reader of the pipe has gone (`| head`): stop quietly, and keep the interpreter from saying so again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
