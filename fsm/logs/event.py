@@ -63,6 +63,7 @@ class NotUnderstood:
     record: int
     where: str  # "line 17", "byte 1024", "archive member x"
     why: str
+    broken_container: bool = False  # the input itself is damaged here and what follows in it was not read
 
 
 LogItem = LogEvent | OtherRecord | NotUnderstood

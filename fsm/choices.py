@@ -1,0 +1,170 @@
+"""Disputes between sources, and settings of the machine, as named choices with options.
+
+A dispute is a place where the sources contradict each other: no option is thrown away, one is chosen by the
+order of preference of `--evidence`, and `--assume NAME=OPTION` overrides it. A setting is not disputed: both
+options are real, and the user says which machine is meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fsm.errors import UnknownName
+from fsm.names import EVIDENCE, IP_VERSIONS, WINDOWS
+
+# Who says it. "minor" is a page of Microsoft's that other pages of Microsoft's outweigh.
+Voice = Literal["base", "microsoft", "logs", "inference", "minor"]
+
+# The first voice that speaks decides.
+PREFERENCE: dict[str, tuple[Voice, ...]] = {
+    "base": ("base", "microsoft", "logs", "inference", "minor"),
+    "documented": ("microsoft", "base", "logs", "inference", "minor"),
+    "observed": ("logs", "microsoft", "base", "inference", "minor"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One side of a choice."""
+
+    name: str
+    voices: tuple[Voice, ...]
+    text: str
+    cite: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A dispute or a setting. The first option of a setting is its default."""
+
+    name: str
+    kind: Literal["dispute", "setting"]
+    question: str
+    options: tuple[Option, ...]
+
+    def option_names(self) -> tuple[str, ...]:
+        return tuple(option.name for option in self.options)
+
+    def default(self, evidence: str) -> str:
+        """What this order of preference (a name of `names.EVIDENCE`) chooses."""
+        if self.kind == "setting":
+            return self.options[0].name
+        for voice in PREFERENCE[evidence]:
+            for option in self.options:
+                if voice in option.voices:
+                    return option.name
+        raise AssertionError(f"{self.name}: no option has a voice")
+
+
+CHOICES: dict[str, Choice] = {
+    choice.name: choice
+    for choice in (
+        Choice(
+            "no_listener",
+            "dispute",
+            "At which layer is a datagram to a port without socket discarded?",
+            (
+                Option("ippacket", ("base",), "INBOUND_IPPACKET_DISCARD (1/3)", ("UDPF",)),
+                Option("transport", ("microsoft", "logs"), "INBOUND_TRANSPORT_DISCARD (13/15)", ("PPS", "BCI", "SECDS")),
+                Option("both", ("inference",), "13/15, then 1/3: both discard reasons exist", ("INFERRED",)),
+            ),
+        ),
+        Choice(
+            "inbound_transport_without_listener",
+            "dispute",
+            "Is INBOUND_TRANSPORT indicated when no socket owns the port?",
+            (
+                Option("absent", ("base", "microsoft", "logs"), "no: the indication needs the endpoint", ("UDPF", "TCPF", "MDL", "TRC")),
+                Option("present", ("minor",), "yes: the layer comes before transport processing", ("LID",)),
+            ),
+        ),
+        Choice(
+            "close",
+            "dispute",
+            "Is the end of a UDP socket indicated at any layer?",
+            (
+                Option("nothing", ("base",), "no layer sees it", ("UDPF",)),
+                Option("closure_release", ("microsoft",), "ENDPOINT_CLOSURE, then RESOURCE_RELEASE (Windows 7 and later)", ("ELM", "ALEL")),
+            ),
+        ),
+        Choice(
+            "blocked_first_send_result",
+            "dispute",
+            "What does sendto return when AUTH_CONNECT blocks the first datagram?",
+            (
+                Option("success", ("logs",), "success; the datagram is lost", ("EBPF",)),
+                Option("wsaeacces", ("inference",), "WSAEACCES (10013), as a TCP connect gives", ("INFERRED",)),
+            ),
+        ),
+        Choice(
+            "icmp_rate_limit",
+            "setting",
+            "May the host still send ICMP errors in this second?",
+            (
+                Option("open", (), "yes", ("SECDS",)),
+                Option("spent", (), "no: the rate limit is reached, the error is not made", ("SECDS",)),
+            ),
+        ),
+        Choice(
+            "udp_connreset",
+            "setting",
+            "Does the socket want to hear of ICMP errors (SIO_UDP_CONNRESET, SIO_UDP_NETRESET)?",
+            (
+                Option("on", (), "yes, the default of Winsock", ("WSI",)),
+                Option("off", (), "no, switched off by the application", ("WSI",)),
+            ),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Which machine is meant: IP version, Windows, order of preference among sources, single assumptions.
+
+    Make one with `configure`, which checks the names.
+    """
+
+    ip: int = 4
+    windows: str = "11"
+    evidence: str = "base"
+    assume: tuple[tuple[str, str], ...] = ()
+
+    def choice(self, name: str) -> str:
+        """The option that holds for this dispute or setting."""
+        for given, option in self.assume:
+            if given == name:
+                return option
+        return CHOICES[name].default(self.evidence)
+
+
+def configure(
+    *,
+    ip: int = 4,
+    windows: str = "11",
+    evidence: str = "base",
+    assume: dict[str, str] | tuple[tuple[str, str], ...] = (),
+    where: str = "configuration",
+) -> Config:
+    """A checked `Config`. Assumptions that equal the default are kept out, so equal machines compare equal.
+
+    Raises
+    ------
+    UnknownName : with the nearest valid name.
+    """
+    if ip not in IP_VERSIONS:
+        raise UnknownName.of(where, "IP version", str(ip), map(str, IP_VERSIONS))
+    windows = windows.removeprefix("Windows ").removeprefix("windows ").strip().lower()
+    if windows not in WINDOWS:
+        raise UnknownName.of(where, "Windows", windows, WINDOWS)
+    if evidence not in EVIDENCE:
+        raise UnknownName.of(where, "evidence setting", evidence, EVIDENCE)
+    pairs = dict(assume)
+    for name, option in pairs.items():
+        if name not in CHOICES:
+            raise UnknownName.of(where, "dispute or setting", name, CHOICES)
+        if option not in CHOICES[name].option_names():
+            raise UnknownName.of(where, f"option of {name}", option, CHOICES[name].option_names())
+    kept = tuple((name, pairs[name]) for name in CHOICES if name in pairs and pairs[name] != CHOICES[name].default(evidence))
+    return Config(ip, windows, evidence, kept)

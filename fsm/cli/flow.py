@@ -1,0 +1,41 @@
+"""`wfp-udp flow`: run a flow of the catalogue."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from fsm.cli.options import config_of, run_options
+
+
+@click.command("flow")
+@click.argument("name", required=False, metavar="[FLOW]")
+@run_options
+def command(
+    name: str | None,
+    ip: int,
+    windows: str,
+    evidence: str,
+    assumptions: tuple[str, ...],
+    blocks: tuple[str, ...],
+    engine: str,
+    output_format: str,
+) -> None:
+    """Run a documented FLOW on the machine and print each layer that sees it. Without FLOW: list them."""
+    from fsm.flow_text import flow_list_text, run_text
+    from fsm.flows import FLOWS, run_flow
+
+    config = config_of(ip, windows, evidence, assumptions)
+    if name is None:
+        if output_format == "json":
+            listed = [
+                {"flow": f.name, "endpoint": f.endpoint, "title": f.title, "setup": f.setup, "stimuli": f.stimuli, "cite": f.cite}
+                for f in FLOWS.values()
+            ]  # fmt: skip
+            click.echo(json.dumps({"flows": listed}, indent=2))
+        else:
+            click.echo(flow_list_text())
+        return
+    run = run_flow(name, config, engine=engine, blocks=blocks)
+    click.echo(json.dumps(run.to_json(), indent=2) if output_format == "json" else run_text(run))

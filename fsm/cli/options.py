@@ -1,0 +1,65 @@
+"""The options that several commands share, and how they become a `Config`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from fsm.choices import CHOICES, Config, configure
+from fsm.errors import FsmError
+from fsm.names import EVIDENCE, WINDOWS
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_MACHINE: tuple[Decorator, ...] = (
+    click.option("--ip", type=int, default=4, show_default=True, metavar="4|6", help="IP version."),
+    click.option("--windows", default="11", show_default=True, metavar="VERSION", help=f"One of {', '.join(WINDOWS)}."),
+    click.option(
+        "--evidence", default="base", show_default=True, metavar="ORDER", help=f"Which source is preferred: {', '.join(EVIDENCE)}."
+    ),
+    click.option(
+        "--assume", "assumptions", multiple=True, metavar="DISPUTE=OPTION", help=f"Decide one of: {', '.join(CHOICES)}. May be repeated."
+    ),
+)  # fmt: skip
+
+
+def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--ip --windows --evidence --assume`, in this order in the help."""
+    for option in reversed(_MACHINE):
+        function = option(function)
+    return function
+
+
+def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The machine options, and `--block --engine --format`."""
+    for option in (
+        click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option("--engine", default="table", show_default=True, metavar="table|live", help="Compiled integers, or the transitions machine; equal results."),
+        click.option("--block", "blocks", multiple=True, metavar="LAYER", help="Block at this layer, in any spelling. May be repeated."),
+    ):  # fmt: skip
+        function = option(function)
+    return machine_options(function)
+
+
+def config_of(ip: int, windows: str, evidence: str, assumptions: Sequence[str]) -> Config:
+    """The checked configuration that the machine options mean.
+
+    Raises
+    ------
+    FsmError : an assumption that is not NAME=OPTION, or contradicts another; an unknown name.
+    """
+    pairs: dict[str, str] = {}
+    for given in assumptions:
+        name, equals, option = (part.strip() for part in given.partition("="))
+        if not equals or not option:
+            options = ", ".join(CHOICES[name].option_names()) if name in CHOICES else ""
+            raise FsmError(
+                "--assume",
+                f"'{given}' is not DISPUTE=OPTION",
+                f"Options of {name}: {options}" if options else f"Disputes: {', '.join(CHOICES)}",
+            )
+        if pairs.setdefault(name, option) != option:
+            raise FsmError("--assume", f"'{name}' is assumed twice: {pairs[name]} and {option}", fix="Keep one")
+    return configure(ip=ip, windows=windows, evidence=evidence, assume=pairs, where="options")

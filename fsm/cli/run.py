@@ -1,0 +1,40 @@
+"""`wfp-udp run`: run any sequence of stimuli."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from fsm.cli.options import config_of, run_options
+
+
+@click.command("run")
+@click.argument("endpoint", metavar="ENDPOINT")
+@click.argument("stimuli", nargs=-1, required=True, metavar="STIMULUS...")
+@run_options
+def command(
+    endpoint: str,
+    stimuli: tuple[str, ...],
+    ip: int,
+    windows: str,
+    evidence: str,
+    assumptions: tuple[str, ...],
+    blocks: tuple[str, ...],
+    engine: str,
+    output_format: str,
+) -> None:
+    """Run STIMULUS... on ENDPOINT (sender, receiver, dropped_port).
+
+    A stimulus is a word such as bind, sendto, datagram, policy_change, close; sendto@B is for a second peer,
+    wait:61 lets 61 seconds of model time pass.
+
+    \b
+    Example: wfp-udp run sender bind sendto policy_change datagram wait:61 sendto close
+    """
+    from fsm.flow_text import run_text
+    from fsm.flows import run_stimuli
+
+    config = config_of(ip, windows, evidence, assumptions)
+    run = run_stimuli(endpoint.replace("-", "_").lower(), stimuli, config, engine=engine, blocks=blocks)
+    click.echo(json.dumps(run.to_json(), indent=2) if output_format == "json" else run_text(run))

@@ -1,0 +1,317 @@
+"""A running endpoint on the compiled table: stimuli, callouts, many peers, model time, and the trace of steps.
+
+The finite part is one integer, a state of the table that is drawn for the peer in focus. What is not finite lives
+here as data and is changed only by the operations that rows name: one flow record per peer, timers, the trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fsm.catalogue import Layer
+from fsm.choices import Config
+from fsm.errors import NoTransition, UnknownName
+from fsm.names import VERDICTS, Verdict
+from fsm.stimuli import POSITIONS, STIMULI
+from fsm.table import NO_ROW, Step, Table, compile_table
+
+# Lifetime of a unicast flow without a packet in either direction, in seconds. Source: ALES.
+UNICAST_LIFETIME_S = 60
+FIRST_PEER = "A"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple5:
+    """A five-tuple as the endpoint sees it."""
+
+    local_address: str
+    local_port: int
+    remote_address: str
+    remote_port: int
+    protocol: int = 17
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyContext:
+    """What a callout gets: one classify at one layer.
+
+    `packet_direction` is "" where no packet is attached; `flow_direction` is that of the first packet of the flow,
+    "" when there is none to speak of. `flags` are the condition flags the layer is called with.
+    """
+
+    endpoint: str
+    layer: Layer
+    stimulus: str
+    peer: str
+    tuple5: Tuple5
+    flags: tuple[str, ...]
+    packet_direction: str
+    flow_direction: str
+    state: str
+    now_s: int
+
+
+# A callout looks at a classify and answers with a verdict, or None to leave it to others (continue).
+Callout = Callable[[ClassifyContext], str | None]
+
+
+@dataclass(slots=True)
+class StimulusRecord:
+    """One stimulus that was run: the steps it made, and what came of it.
+
+    `outcome` is one of `names.OUTCOMES` or None when no datagram took part and nothing was blocked.
+    """
+
+    stimulus: str
+    peer: str
+    at_s: int
+    steps: list[Step] = field(default_factory=list)
+    outcome: str | None = None
+    blocked_at: str | None = None
+    application_sees: str = ""
+    remote_sees: str = ""
+    logged: list[tuple[int, Step]] = field(default_factory=list)
+
+    @property
+    def classified(self) -> list[Step]:
+        """The steps that a layer saw."""
+        return [step for step in self.steps if step.layer]
+
+
+class Endpoint:
+    """One endpoint that can be driven: `run("bind")`, `run("sendto")`, `wait(61)` ...
+
+    Parameters
+    ----------
+    endpoint : "sender", "receiver" or "dropped_port".
+    config : the machine that is meant, from `choices.configure`.
+    """
+
+    def __init__(self, endpoint: str, config: Config | None = None, *, table: Table | None = None) -> None:
+        self.table = table or compile_table(endpoint, config or Config())
+        self.name = endpoint
+        self.state: int = self.table.start
+        self.peer = FIRST_PEER
+        self.now_s = 0
+        self.history: list[StimulusRecord] = []
+        self.trace: list[Step] = []
+        self._flows: dict[str, str] = {}  # flow register of the peers out of focus
+        self._touched_s: dict[str, int] = {}
+        self._callouts: list[tuple[str | None, Callout]] = []
+        self._steps = self.table._steps
+
+    # -- callouts -------------------------------------------------------------------------------------------------
+
+    def register(self, callout: Callout, layer: Layer | None = None) -> None:
+        """Call `callout` at each classify of `layer`, or of every layer.
+
+        All registered callouts are called, in order of registration; the first verdict that is not permit decides.
+        An exception of a callout leaves the endpoint where it was, before the layer.
+        """
+        self._callouts.append((layer.fwpm_name if layer else None, callout))
+
+    def context(self) -> ClassifyContext:
+        """The classify that waits for a verdict.
+
+        Raises
+        ------
+        NoTransition : nothing is in progress.
+        """
+        table, state = self.table, self.state
+        layer = table.layer(state)
+        if layer is None:
+            raise NoTransition(self.name, f"no layer is being classified in state {table.name_of(state)}")
+        here = table.states[state]
+        packet = POSITIONS[here.position].packet_direction
+        return ClassifyContext(
+            self.name, layer, here.stimulus, self.peer, self.tuple5(self.peer), table.flags(state),
+            packet, self._flow_direction(packet), table.name_of(state), self.now_s,
+        )  # fmt: skip
+
+    def tuple5(self, peer: str) -> Tuple5:
+        """Example addresses from the documentation ranges, one remote address for each peer."""
+        number = 1 + (ord(peer[0].upper()) - ord("A") if peer[:1].isalpha() else int(peer[0]) if peer.isdigit() else 0)
+        if self.table.config.ip == 6:
+            return Tuple5("2001:db8::1", 50000, f"2001:db8:ffff::{number:x}", 53)
+        return Tuple5("192.0.2.1", 50000, f"198.51.100.{number}", 53)
+
+    def _flow_direction(self, packet_direction: str) -> str:
+        flow = self.flow(self.peer)
+        if flow == "NONE":
+            return packet_direction if self.table.states[self.state].position.split(".")[0] in ("send", "receive") else ""
+        return "outbound" if flow.startswith("OUT") else "inbound"
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    def run(self, stimulus: str, peer: str = FIRST_PEER) -> StimulusRecord:
+        """Begin a stimulus and go on to its end: permit everywhere unless a callout says otherwise.
+
+        Raises
+        ------
+        NoTransition : it is not possible now; nothing has changed.
+        UnknownName : there is no such stimulus.
+        """
+        record = self.begin(stimulus, peer)
+        return self.proceed(record)
+
+    def begin(self, stimulus: str, peer: str = FIRST_PEER) -> StimulusRecord:
+        """Begin a stimulus and stop before its first layer (or at its end, where no layer sees it)."""
+        where = f"{self.name}, stimulus {len(self.history) + 1}"
+        name = self.table.stimulus(stimulus, where)
+        event = self.table.event_ids[name]
+        peers = [peer]
+        if STIMULI[name].per_flow:
+            peers = [p for p in (self.peer, *self._flows) if self.flow(p) != "NONE"] or [self.peer]
+        if self.table.next_or_none(self._state_for(peers[0]), event) == NO_ROW:
+            raise self.table.refused(self._state_for(peers[0]), name, where)
+        record = StimulusRecord(name, peer, self.now_s)
+        self.history.append(record)
+        for each in peers:
+            self._focus(each)
+            self._note(record, self.advance(event))
+        return record
+
+    def proceed(self, record: StimulusRecord | None = None) -> StimulusRecord:
+        """Go on with the stimulus in progress to its end, asking the callouts at each layer."""
+        record = record or self._in_progress()
+        while self.table.layer(self.state) is not None:
+            self.decide(self._ask(), record)
+        return record
+
+    def decide(self, verdict: str, record: StimulusRecord | None = None) -> Step:
+        """Give the verdict of the layer that waits for one, and take that step.
+
+        Raises
+        ------
+        NoTransition : nothing waits, or this layer does not take this verdict (the reason is given).
+        """
+        event = self.table.event_ids.get(verdict)
+        if event is None or verdict not in VERDICTS:
+            raise UnknownName.of(self.name, "verdict", verdict, VERDICTS)
+        step = self.advance(event)
+        self._note(record or self._in_progress(), step)
+        return step
+
+    def wait(self, seconds: int) -> list[StimulusRecord]:
+        """Let model time pass; flows without a packet for their lifetime end (at >= 60 s), no layer sees it.
+
+        Raises
+        ------
+        NoTransition : a stimulus is in progress, or time would run backwards.
+        """
+        where = f"{self.name}, stimulus {len(self.history) + 1}"
+        if seconds < 0:
+            raise NoTransition(where, f"time cannot run backwards ({seconds} s)")
+        if self.table.layer(self.state) is not None:
+            raise self.table.refused(self.state, "wait", where)
+        self.now_s += seconds
+        records = []
+        for peer in [p for p in (self.peer, *self._flows) if self.flow(p) != "NONE"]:
+            if self.now_s - self._touched_s.get(peer, 0) >= UNICAST_LIFETIME_S:
+                records.append(self.begin("idle_timeout", peer))
+        if not records:
+            records.append(StimulusRecord("wait", self.peer, self.now_s))
+            self.history.append(records[0])
+        return records
+
+    # -- peers ----------------------------------------------------------------------------------------------------
+
+    def flow(self, peer: str) -> str:
+        """The flow register of one peer: NONE, OUT, IN, OUT_STALE ..."""
+        if "flow" not in self.table.view.registers:
+            return "NONE"
+        if peer == self.peer:
+            return self.table.register(self.state, "flow")
+        return self._flows.get(peer, "NONE")
+
+    def _state_for(self, peer: str) -> int:
+        """The state as the table drawn for `peer` has it."""
+        if peer == self.peer or "flow" not in self.table.view.registers:
+            return self.state
+        if self.table.layer(self.state) is not None:
+            return self.state  # in progress: refused there, whoever the peer is
+        return self.table.with_register(self.state, "flow", self._flows.get(peer, "NONE"))
+
+    def _focus(self, peer: str) -> None:
+        if peer == self.peer:
+            return
+        state = self._state_for(peer)
+        if "flow" in self.table.view.registers:
+            self._flows[self.peer] = self.table.register(self.state, "flow")
+            self._flows.pop(peer, None)
+        self.peer = peer
+        self._place(state)
+
+    def _place(self, state: int) -> None:
+        self.state = state
+
+    # -- one step -------------------------------------------------------------------------------------------------
+
+    def advance(self, event: int) -> Step:
+        """One recorded step by event number: what `run` and `decide` are made of.
+
+        Raises
+        ------
+        NoTransition : not possible in this state; nothing has changed.
+        """
+        state = self.state
+        target = self.table.step(state, event)
+        step = self._steps[state][event] or self.table.recorded(state, event)
+        self.state = target
+        self.trace.append(step)
+        if step.ops:
+            self._operate(step.ops)
+        return step
+
+    def _operate(self, ops: Iterable[str]) -> None:
+        for op in ops:
+            if op in ("create_flow", "touch"):
+                self._touched_s[self.peer] = self.now_s
+            elif op == "drop_flow":
+                self._touched_s.pop(self.peer, None)
+            elif op == "drop_all_flows":
+                self._touched_s.clear()
+                self._flows.clear()
+
+    def _ask(self) -> str:
+        if not self._callouts:
+            return Verdict.PERMIT
+        context = self.context()
+        name, verdict = context.layer.fwpm_name, str(Verdict.PERMIT)
+        for layer, callout in self._callouts:
+            if layer is None or layer == name:
+                answer = callout(context)
+                if answer is not None and verdict == Verdict.PERMIT:
+                    verdict = answer
+        return verdict
+
+    def _in_progress(self) -> StimulusRecord:
+        if self.table.layer(self.state) is None:
+            raise NoTransition(
+                self.name,
+                f"no layer waits for a verdict in state {self.table.name_of(self.state)}",
+                f"Possible here: {', '.join(self.table.moves(self.state))}",
+            )
+        return self.history[-1]
+
+    def _note(self, record: StimulusRecord, step: Step) -> None:
+        record.steps.append(step)
+        if step.outcome:
+            record.outcome = step.outcome
+        if step.application_sees:
+            record.application_sees = step.application_sees
+        if step.remote_sees:
+            record.remote_sees = step.remote_sees
+        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and record.blocked_at is None and step.outcome:
+            record.blocked_at = step.layer
+        record.logged.extend((event_id, step) for event_id in step.logged)
+
+
+def block_at(verdicts: Mapping[str, str]) -> Callout:
+    """A callout that gives a fixed verdict at some layers: {full FWPM name: verdict}."""
+
+    def callout(context: ClassifyContext) -> str | None:
+        return verdicts.get(context.layer.fwpm_name)
+
+    return callout

@@ -1,0 +1,373 @@
+"""The catalogue of documented flows as data, and running them, or any list of stimuli, on an endpoint.
+
+A flow is what an endpoint does after a set-up; its steps come from the machine, never from the catalogue. Only the
+label of a step belongs to the flow: it is the base page's wording, and that calls one layer "data" here and "UDP
+message" there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsm import catalogue
+from fsm.choices import Config
+from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, block_at
+from fsm.errors import FsmError, UnknownName
+from fsm.names import Verdict
+from fsm.stimuli import VIEWS
+from fsm.table import Step, Table, compile_table
+
+ENGINES: tuple[str, ...] = ("table", "live")
+
+# How the base page words the step at a position. Positions that it does not show are worded alike.
+LABELS: dict[str, str] = {
+    "bind": "bind",
+    "send.redirect": "sendto",
+    "send.authorize": "sendto",
+    "send.reaccept": "sendto",
+    "send.establish": "",
+    "send.data": "data",
+    "send.transport": "UDP message",
+    "send.ippacket": "IP datagrams",
+    "receive.ippacket": "IP datagrams",
+    "receive.transport": "UDP message",
+    "receive.accept": "UDP message",
+    "receive.reconnect": "UDP message",
+    "receive.establish": "",
+    "receive.data": "data",
+    "icmp": "ICMP error",
+    "close": "close",
+    "drop.ippacket": "IP datagrams",
+    "drop.transport": "UDP message",
+    "drop.icmp": "ICMP Dest Unreachable",
+}
+
+
+def label_of(position: str) -> str:
+    """The wording of a position: the longest prefix in `LABELS`."""
+    fitting = [prefix for prefix in LABELS if position.startswith(prefix)]
+    return LABELS[max(fitting, key=len)] if fitting else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow: on which endpoint, after which set-up, which stimuli, with which verdicts (by layer stem).
+
+    `endpoint` is "any" where sender and receiver do the same. `labels` holds wordings that differ from `LABELS`, by
+    position.
+    """
+
+    name: str
+    endpoint: str
+    title: str
+    cite: tuple[str, ...]
+    stimuli: tuple[str, ...]
+    setup: tuple[str, ...] = ()
+    verdicts: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def runs_on(self) -> str:
+        """The endpoint that it is run on."""
+        return "sender" if self.endpoint == "any" else self.endpoint
+
+
+_BASE = ("UDPF",)
+_SENT = ("bind", "sendto")
+_HEARD = ("bind", "datagram")
+
+FLOWS: dict[str, Flow] = {
+    flow.name: flow
+    for flow in (
+        Flow("receiver.passive_open", "receiver", "A receiver binds its port", _BASE, ("bind",)),
+        Flow("sender.active_open", "sender", "A sender binds and sends its first datagram", _BASE, _SENT),
+        Flow("receiver.first_datagram", "receiver", "The first datagram reaches a receiver", _BASE, ("datagram",), ("bind",)),
+        Flow("dropped_port.no_listener", "dropped_port", "A datagram arrives and no socket owns the port", _BASE, ("datagram",)),
+        Flow(
+            "dropped_port.silenced",
+            "dropped_port",
+            "The same, with a block at the discard layer: no ICMP error",
+            _BASE,
+            ("datagram",),
+            verdicts=(("INBOUND_IPPACKET_DISCARD", "block"),),
+        ),
+        Flow(
+            "receiver.reauthorized",
+            "receiver",
+            "After a policy change the next datagram is authorized again",
+            _BASE,
+            ("datagram",),
+            (*_HEARD, "policy_change"),
+            labels=(("receive.data", "UDP message"),),
+        ),
+        Flow(
+            "receiver.reauthorization_failed",
+            "receiver",
+            "After a policy change the next datagram is refused",
+            _BASE,
+            ("datagram",),
+            (*_HEARD, "policy_change"),
+            (("ALE_AUTH_RECV_ACCEPT", "block"),),
+        ),
+        Flow("any.termination", "any", "The socket is closed", _BASE, ("close",), ("bind",)),
+        Flow("sender.implicit_bind", "sender", "The first send of an unbound socket binds it", ("ALEL", "WSK-sendto"), ("sendto",)),
+        Flow("sender.later_send", "sender", "A second datagram to the same peer", ("ALES",), ("sendto",), _SENT),
+        Flow("sender.second_peer", "sender", "A datagram to a second peer from the same socket", ("ALES", "SECDS"), ("sendto@B",), _SENT),
+        Flow("sender.reply_received", "sender", "The answer to a datagram that was sent", ("ALES", "PCP"), ("datagram",), _SENT),
+        Flow("sender.blocked", "sender", "The first datagram is blocked at AUTH_CONNECT", ("LID", "EBPF"), ("sendto",), ("bind",), (("ALE_AUTH_CONNECT", "block"),)),
+        Flow("sender.icmp_error", "sender", "An ICMP port-unreachable comes back", ("ALES", "WSK-recvfrom"), ("icmp_error",), _SENT),
+        Flow("sender.reauthorized", "sender", "After a policy change the next send is authorized again", ("ALER",), ("sendto",), (*_SENT, "policy_change")),
+        Flow(
+            "sender.reauthorization_failed",
+            "sender",
+            "After a policy change the next send is refused",
+            ("ALER",),
+            ("sendto",),
+            (*_SENT, "policy_change"),
+            (("ALE_AUTH_CONNECT", "block"),),
+        ),
+        Flow("sender.reauthorized_by_reply", "sender", "After a policy change an answer authorizes the outbound flow again", ("ALER", "MDL"), ("datagram",), (*_SENT, "policy_change")),
+        Flow("sender.after_idle", "sender", "The next send after 60 idle seconds is a first send again", ("ALES",), ("sendto",), (*_SENT, "wait:60")),
+        Flow("receiver.later_datagram", "receiver", "A second datagram of the same peer", ("ALES",), ("datagram",), _HEARD),
+        Flow("receiver.reply_sent", "receiver", "The receiver answers", ("ALES", "ALER"), ("sendto",), _HEARD),
+        Flow("receiver.blocked", "receiver", "The first datagram is blocked at AUTH_RECV_ACCEPT", ("LID", "SECDS"), ("datagram",), ("bind",), (("ALE_AUTH_RECV_ACCEPT", "block"),)),
+        Flow("receiver.reauthorized_by_reply", "receiver", "After a policy change an answer authorizes the inbound flow again", ("ALER", "MDL"), ("sendto",), (*_HEARD, "policy_change")),
+        Flow("receiver.after_idle", "receiver", "The next datagram after 60 idle seconds is a first datagram again", ("ALES",), ("datagram",), (*_HEARD, "wait:60")),
+        Flow("dropped_port.icmp_blocked", "dropped_port", "The ICMP error is blocked on its way out, as stealth mode does", ("PPS", "SECDS"), ("datagram",), verdicts=(("OUTBOUND_ICMP_ERROR", "block"),)),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStep:
+    """A classify of a flow, with the label that the flow gives it."""
+
+    label: str
+    step: Step
+
+
+@dataclass(slots=True)
+class FlowRun:
+    """What a flow, or a list of stimuli, did. Set-up steps are in `records`, not in `steps`.
+
+    `outcome`, `blocked_at` and what is seen are those of the last stimulus that has them. `unused_blocks` are layers
+    at which a verdict was asked for and that were not reached.
+    """
+
+    name: str
+    title: str
+    endpoint: str
+    config: Config
+    setup: tuple[str, ...]
+    stimuli: tuple[str, ...]
+    records: list[StimulusRecord] = field(default_factory=list)
+    steps: list[LabelledStep] = field(default_factory=list)
+    unused_blocks: tuple[str, ...] = ()
+    _own: int = 0
+
+    @property
+    def own_records(self) -> list[StimulusRecord]:
+        """The records of the flow's own stimuli, without those of the set-up."""
+        return self.records[self._own :]
+
+    def _last(self, name: str) -> Any:
+        return next((value for record in reversed(self.own_records) if (value := getattr(record, name))), None)
+
+    @property
+    def outcome(self) -> str | None:
+        return self.own_records[-1].outcome if self.own_records else None
+
+    @property
+    def blocked_at(self) -> str | None:
+        return self.own_records[-1].blocked_at if self.own_records else None
+
+    @property
+    def application_sees(self) -> str:
+        return self._last("application_sees") or "nothing"
+
+    @property
+    def remote_sees(self) -> str:
+        return self._last("remote_sees") or "nothing"
+
+    @property
+    def logged(self) -> list[dict[str, object]]:
+        """The Security events that auditing would write, in order."""
+        return [
+            {"event_id": event_id, "layer": step.layer, "runtime_id": step.runtime_id, "rule": step.rule}
+            for record in self.own_records
+            for event_id, step in record.logged
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        """The run as the JSON that `wfp-udp flow` and `wfp-udp run` print."""
+        config = self.config
+        return {
+            "flow": self.name,
+            "title": self.title,
+            "endpoint": self.endpoint,
+            "ip": config.ip,
+            "windows": config.windows,
+            "evidence": config.evidence,
+            "assume": dict(config.assume),
+            "setup": list(self.setup),
+            "stimuli": list(self.stimuli),
+            "steps": [
+                {
+                    "label": labelled.label,
+                    "stimulus": step.stimulus,
+                    "layer": step.layer,
+                    "runtime_id": step.runtime_id,
+                    "verdict": step.verdict,
+                    "from": step.from_state,
+                    "to": step.to_state,
+                    "rule": step.rule,
+                    "basis": step.basis,
+                    "cite": list(step.cite),
+                    "flags": list(step.flags),
+                    "discard": None if step.discard is None else {"module": step.discard.module, "reason": step.discard.reason, "value": step.discard.value},
+                    "application_sees": step.application_sees,
+                    "note": step.note,
+                }
+                for labelled in self.steps
+                for step in (labelled.step,)
+            ],
+            "outcome": self.outcome,
+            "blocked_at": self.blocked_at,
+            "application_sees": self.application_sees,
+            "remote_sees": self.remote_sees,
+            "logged": self.logged,
+            "unused_blocks": list(self.unused_blocks),
+            "state": self.records[-1].steps[-1].to_state if self.records and self.records[-1].steps else None,
+        }  # fmt: skip
+
+
+def find_flow(name: str, where: str = "flow") -> Flow:
+    """A flow by name; a name without endpoint is taken where only one flow has it.
+
+    Raises
+    ------
+    UnknownName : with the nearest names.
+    """
+    wanted = name.strip().lower().replace("-", "_")
+    if wanted in FLOWS:
+        return FLOWS[wanted]
+    short = [flow for flow in FLOWS.values() if flow.name.split(".", 1)[1] == wanted]
+    if len(short) == 1:
+        return short[0]
+    if short:
+        raise UnknownName(where, f"'{name}' names {len(short)} flows", f"Did you mean {' or '.join(f.name for f in short)}?")
+    raise UnknownName.of(where, "flow", name, FLOWS, "'wfp-udp flow' lists them.")
+
+
+def run_flow(
+    name: str,
+    config: Config | None = None,
+    *,
+    engine: str = "table",
+    blocks: Iterable[str] = (),
+    table: Table | None = None,
+) -> FlowRun:
+    """Run a flow of the catalogue on the machine.
+
+    Parameters
+    ----------
+    name : a name of `FLOWS`.
+    config : the machine that is meant.
+    engine : "table" (compiled integers) or "live" (`transitions`); both give equal results.
+    blocks : layers, in any spelling that the catalogue knows, that block during the flow (not during its set-up).
+    table : another table to run on, for experiments.
+
+    Raises
+    ------
+    UnknownName, NoTransition : a layer that does not exist; a step that this machine refuses.
+    """
+    flow = find_flow(name)
+    config = config or Config()
+    verdicts = {catalogue.layer_of(stem, config.ip).fwpm_name: verdict for stem, verdict in flow.verdicts}
+    return _run(
+        FlowRun(flow.name, flow.title, flow.endpoint, config, flow.setup, flow.stimuli),
+        make_endpoint(flow.runs_on, config, engine, table),
+        {**verdicts, **blocked_layers(blocks, config)},
+        dict(flow.labels),
+    )
+
+
+def run_stimuli(
+    endpoint: str,
+    stimuli: Sequence[str],
+    config: Config | None = None,
+    *,
+    engine: str = "table",
+    blocks: Iterable[str] = (),
+) -> FlowRun:
+    """Run any stimuli on an endpoint: `bind`, `sendto`, `sendto@B` for a second peer, `wait:61` for model time."""
+    if endpoint not in VIEWS:
+        raise UnknownName.of("run", "endpoint", endpoint, VIEWS)
+    config = config or Config()
+    run = FlowRun("", " ".join(stimuli), endpoint, config, (), tuple(stimuli))
+    return _run(run, make_endpoint(endpoint, config, engine), blocked_layers(blocks, config), {})
+
+
+def make_endpoint(name: str, config: Config, engine: str = "table", table: Table | None = None) -> Endpoint:
+    """An endpoint on the compiled table, or on the live `transitions` machine."""
+    if engine not in ENGINES:
+        raise UnknownName.of("engine", "engine", engine, ENGINES)
+    table = table or compile_table(name, config)
+    if engine == "live":
+        from fsm.machine import LiveEndpoint
+
+        return LiveEndpoint(name, config, table=table)
+    return Endpoint(name, config, table=table)
+
+
+def blocked_layers(blocks: Iterable[str], config: Config) -> dict[str, str]:
+    """{full FWPM name: "block"} for layers in any spelling.
+
+    Raises
+    ------
+    UnknownName : no such layer, or one that no verdict can block.
+    """
+    verdicts = {}
+    for given in blocks:
+        layer = catalogue.resolve(given, config.ip, windows=config.windows, where="--block")
+        if layer.may_block in ("no", "error-only"):
+            why = "it reports and cannot be blocked" if layer.may_block == "no" else "it is no policy point"
+            raise FsmError("--block", f"{layer.fwpm_name} takes no block: {why}")
+        verdicts[layer.fwpm_name] = str(Verdict.BLOCK)
+    return verdicts
+
+
+def perform(endpoint: Endpoint, word: str) -> list[StimulusRecord]:
+    """Do what one word says: a stimulus, `stimulus@PEER`, or `wait:SECONDS`.
+
+    Raises
+    ------
+    UnknownName, NoTransition : it is unknown, or not possible now.
+    """
+    name, _, argument = word.strip().partition(":")
+    if name.lower() == "wait":
+        digits = argument.strip().removesuffix("s")
+        if not digits.isdigit():
+            raise FsmError(f"{endpoint.name}, '{word}'", f"no number of seconds: '{argument}'", fix="Write wait:61")
+        return endpoint.wait(int(digits))
+    if argument:
+        raise FsmError(f"{endpoint.name}, '{word}'", f"'{name}' takes no argument '{argument}'", fix="Only wait:SECONDS does")
+    stimulus, _, peer = name.partition("@")
+    return [endpoint.run(stimulus, peer or FIRST_PEER)]
+
+
+def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: Mapping[str, str]) -> FlowRun:
+    for word in run.setup:
+        run.records.extend(perform(endpoint, word))
+    run._own = len(run.records)
+    endpoint.register(block_at(verdicts))
+    for word in run.stimuli:
+        run.records.extend(perform(endpoint, word))
+    for record in run.own_records:
+        for step in record.classified:
+            run.steps.append(LabelledStep(labels.get(step.position, label_of(step.position)), step))
+    reached = {labelled.step.layer for labelled in run.steps}
+    run.unused_blocks = tuple(layer for layer in verdicts if layer not in reached)
+    return run

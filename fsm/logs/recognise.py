@@ -1,0 +1,164 @@
+"""What a piece of input is, by its first bytes and never by its name; and what to do with what is not read yet."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from fsm.errors import LogError
+
+READABLE = (
+    "Readable here: Security events as JSON (lines, array or single object) or as event XML, and net events XML of "
+    "`netsh wfp`, each plain or in .gz, .zip or .tar.gz"
+)
+EXPORT = "Export with `wevtutil qe Security /f:xml > events.xml` or `netsh wfp show netevents`"
+_WEVTUTIL = "Convert it with `wevtutil qe FILE /lf:true /f:xml > events.xml`"
+
+Form = Literal["json", "xml", "gzip", "zip", "tar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A recognised form, or (form None) the name of what it is and how to convert it."""
+
+    form: Form | None
+    name: str = ""
+    convert: str = ""
+    encoding: str = "utf-8"
+
+    def refusal(self, where: str) -> LogError:
+        return LogError(where, f"{self.name}", READABLE, self.convert or EXPORT)
+
+
+def _no(name: str, convert: str = "") -> Kind:
+    return Kind(None, name, convert)
+
+
+_UNPACK = "Unpack it first"
+_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (b"\x1f\x8b", Kind("gzip")),
+    (b"PK\x03\x04", Kind("zip")),
+    (b"PK\x05\x06", Kind("zip")),
+    (b"ElfFile\x00", _no("this is a binary event log (EVTX), not read yet", _WEVTUTIL)),
+    (b"\x30\x00\x00\x00LfLe", _no("this is a binary event log of Windows XP (EVT), not read", _WEVTUTIL)),
+    (b"\x00\x05\x16\x07", _no("these are file attributes kept by macOS (AppleDouble), no log")),
+    (b"\x0a\x0d\x0d\x0a", _no("this is a packet capture (pcapng), which holds no WFP events")),
+    *(
+        (magic, _no("this is a packet capture (pcap), which holds no WFP events"))
+        for magic in (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1")
+    ),
+    (b"regf", _no("this is a Windows registry hive, no log")),
+    (b"BZh", _no("this is packed with bzip2", _UNPACK)),
+    (b"\xfd7zXZ\x00", _no("this is packed with xz", _UNPACK)),
+    (b"7z\xbc\xaf\x27\x1c", _no("this is a 7-Zip archive", _UNPACK)),
+    (b"Rar!\x1a\x07", _no("this is a RAR archive", _UNPACK)),
+    (b"\x28\xb5\x2f\xfd", _no("this is packed with Zstandard", _UNPACK)),
+    (b"MSCF", _no("this is a cabinet file (.cab)", "Unpack it with `expand FILE -F:* FOLDER` and give wfpdiag.xml")),
+    (b"MZ", _no("this is a Windows program, no log")),
+    (b"\x7fELF", _no("this is a Linux program, no log")),
+    (b"\x89PNG\r\n", _no("this is a PNG picture, no log")),
+    (b"\xff\xd8\xff", _no("this is a JPEG picture, no log")),
+    (b"GIF8", _no("this is a GIF picture, no log")),
+    (b"%PDF-", _no("this is a PDF document, no log")),
+    (b"SQLite format 3\x00", _no("this is an SQLite database, no log")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _no("this is an old Office or installer file, no log")),
+)
+_PFIREWALL = _no("this is a Windows Firewall text log (pfirewall.log), not read yet")
+_TRACE = _no("this is text of an event trace, not read yet")
+# On text without leading blanks. Order matters: a trace line begins with "[", as a JSON array does.
+_TEXT: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), kind)
+    for pattern, kind in (
+        (r"\[\d+\][0-9a-f]{4,}\.[0-9a-f]{4,}::", _TRACE),
+        (r"\[\d+\][0-9a-f]{4,}\.[0-9a-f]{4,}\s", _TRACE),
+        (r"(?:.*\n){0,5}?#(?:Software: Microsoft Windows Firewall|Fields: date time action protocol)", _PFIREWALL),
+        (r"windows registry editor version|regedit4", _no("this is a Windows registry export, no log")),
+        (r"log name:\s|event\[\d+\]:?\s", _no("these are events as text for people", _WEVTUTIL)),
+        (r"\s*(?:timecreated|message|id|providername)\s*: ", _no("these are events as a PowerShell list")),
+        (r"(?:.*\n){0,3}.*\w!\w+\+0x[0-9a-f]+", _no("this is a kernel stack trace as text, no log")),
+        (r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)", _no("this is a callout driver's debug trace, not read yet")),
+        (r"\"?[\w ]{2,30}\"?([,;\t])(?:\"?[\w ():/-]{1,40}\"?\1)+", _no("this looks like a table (CSV), not read yet")),
+        (r"<!doctype html|<html", _no("this is a web page, no log")),
+        (r"<(?:\?xml|!--|!doctype|[A-Za-z_])", Kind("xml")),
+        (r"[\[{]", Kind("json")),
+    )
+)
+_MAYBE_JSON_LINE = re.compile(r"^\s*\{.*\}\s*,?$", re.MULTILINE)
+
+
+def recognise(prefix: bytes) -> Kind:
+    """What begins with `prefix` (the first 64 KiB, or all of it)."""
+    if not prefix:
+        return _no("this is empty")
+    for magic, kind in _MAGIC:
+        if prefix.startswith(magic):
+            return kind
+    if prefix[257:262] == b"ustar":
+        return Kind("tar")
+    if _is_etl(prefix):
+        return _no("this is an event trace (ETL), not read yet",
+                   "Convert it with `netsh wfp capture` or `tracerpt FILE -of XML -o events.xml`")  # fmt: skip
+    encoding, text = _decode(prefix)
+    if text is None:
+        return _no("this is binary data of no known kind")
+    text = text.removeprefix("\ufeff").lstrip("\ufeff \t\r\n\x00")
+    if not text:
+        return _no("this holds nothing but blanks")
+    for pattern, kind in _TEXT:
+        if pattern.match(text):
+            return Kind(kind.form, kind.name, kind.convert, encoding)
+    if any(_is_object(line.group()) for line in _MAYBE_JSON_LINE.finditer(text)):
+        return Kind("json", encoding=encoding)  # JSON lines whose first line is damaged, as of a cut log
+    return _no("this is text, but neither JSON nor XML")
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line.strip().rstrip(",")), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _decode(prefix: bytes) -> tuple[str, str | None]:
+    """The encoding, and the text; None when it is no text."""
+    if prefix.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32", None
+    if prefix.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16-le" if prefix[0] == 0xFF else "utf-16-be"
+    else:
+        # UTF-16 without mark: Latin text has every other byte zero
+        head = prefix[:512]
+        even, odd = head[0::2].count(0), head[1::2].count(0)
+        half = len(head) // 2
+        if half and odd > half * 0.6 and even < half * 0.1:
+            encoding = "utf-16-le"
+        elif half and even > half * 0.6 and odd < half * 0.1:
+            encoding = "utf-16-be"
+        else:
+            encoding = "utf-8"
+    if encoding != "utf-8":
+        try:
+            text = prefix[: len(prefix) & ~1].decode(encoding, "surrogatepass")
+        except UnicodeDecodeError:
+            text = prefix[: (len(prefix) & ~1) - 2].decode(encoding, "replace")
+        return encoding, text if _is_text(text) else None
+    # Logs of other code pages happen; a few bytes that are no UTF-8 do not make text binary.
+    text = prefix.decode("utf-8", "replace")
+    return encoding, text if _is_text(text) else None
+
+
+def _is_text(text: str) -> bool:
+    head = text[:4096]
+    odd = sum(1 for c in head if (c < " " and c not in "\t\r\n\f\x1b") or c == "\ufffd" or c == "\x7f")
+    return odd <= len(head) * 0.05
+
+
+def _is_etl(prefix: bytes) -> bool:
+    """WMI_BUFFER_HEADER (72 bytes, buffer size first), then the system trace header of the log file."""
+    if len(prefix) < 0x50:
+        return False
+    (size,) = struct.unpack_from("<I", prefix)
+    return size % 1024 == 0 and 1024 <= size <= 16 << 20 and prefix[0x4A] in (1, 2) and prefix[0x4B] == 0xC0

@@ -1,0 +1,359 @@
+"""One Security event, in any shape that collectors give it, as a LogEvent.
+
+The shapes differ only in where the header and the fields stand; `_parts` brings them to one, `security_item` reads it.
+Source: FACTS e.1 (events and the order of their fields), evidence README (shapes seen).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from xml.parsers import expat
+
+from . import fields
+from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
+from .fields import BadField
+
+PROVIDER = "Microsoft-Windows-Security-Auditing"
+WFP_EVENTS = frozenset({5031, *range(5148, 5160), *range(5440, 5451)})
+_FLOW_EVENTS = frozenset(range(5152, 5160))  # those that name addresses, ports and a layer
+_TWO_ENDED = frozenset({5152, 5156, 5157})  # 5153 is documented without a destination (FACTS e.1)
+_WITH_PORTS = (6, 17)
+
+DEEPER_EXPORT = (
+    'export with `wevtutil qe Security /f:xml > events.xml`, or Get-WinEvent with `ConvertTo-Json -Depth 4`'
+)
+
+# Collectors that put header and fields side by side: everything that is header and therefore no field.
+_ID_KEYS = ("EventID", "event_id", "EventId", "Id", "EventCode")
+_PROVIDER_KEYS = ("SourceName", "source_name", "EventSourceName", "provider_name", "Provider")
+_RECORD_KEYS = ("RecordNumber", "record_number", "EventRecordID", "EventRecordId", "record_id", "RecordId")
+_HOST_KEYS = ("Hostname", "computer_name", "Computer", "MachineName", "ComputerName", "hostname")
+_TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTime")
+# The rendered text repeats the fields, in the language of the host: it is not kept in `extra`.
+_LEFT_OUT = frozenset({"Message", "message", "event_data", "EventData", "winlog", "Properties"})
+_HEADER_KEYS = frozenset((*_ID_KEYS, *_PROVIDER_KEYS, *_RECORD_KEYS, *_HOST_KEYS, *_TIME_KEYS, "@timestamp"))
+# What makes an object without event id still an event of something else (a line of another log in a mixed export).
+_SIGNS_OF_AN_EVENT = ("@timestamp", "Channel", "SourceName", "source_name", "Message", "message", "winlog", "event")
+
+_BASE = ("Application", "Direction", "SourceAddress", "SourcePort", "DestAddress", "DestPort", "Protocol")
+_END = ("FilterRTID", "LayerName", "LayerRTID")
+_REMOTE = ("RemoteUserID", "RemoteMachineID")
+_ONE_ENDED = ("ProcessId", "Application", "SourceAddress", "SourcePort", "Protocol", *_END)
+# Names of fields that come without names, by event and how many there are (FACTS e.1).
+_ORDERS: dict[tuple[int, int], tuple[str, ...]] = {
+    **{(e, 8): _ONE_ENDED for e in (5153, 5154, 5155, 5158, 5159)},
+    (5152, 11): ("ProcessId", *_BASE, *_END),
+    (5152, 12): ("ProcessId", *_BASE, "FilterOrigin", *_END),
+    (5152, 13): ("ProcessId", *_BASE, "InterfaceIndex", "FilterOrigin", *_END),
+    **{(e, 11): ("ProcessID", *_BASE, *_END) for e in (5156, 5157)},
+    **{(e, 13): ("ProcessID", *_BASE, *_END, *_REMOTE) for e in (5156, 5157)},
+    **{(e, 14): ("ProcessID", *_BASE, "FilterOrigin", *_END, *_REMOTE) for e in (5156, 5157)},
+    **{(e, 15): ("ProcessID", *_BASE, "InterfaceIndex", "FilterOrigin", *_END, *_REMOTE) for e in (5156, 5157)},
+}
+
+
+class _Parts(NamedTuple):
+    event_id: object
+    provider: object
+    record_number: object
+    host: object
+    time: tuple[object, object, object]  # the event's own, the collector's stamp, when it was received
+    data: Mapping[str, Any]  # the fields by name
+    positional: list[Any] | None  # the fields without names
+    flat: bool  # header and fields side by side
+
+
+class _Unusable(Exception):
+    """Why a record cannot be read at all."""
+
+
+def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: str) -> LogItem:
+    """The item for one decoded record; `where` goes into NotUnderstood."""
+    # Nearly all records of a Security log are other events: decide the common flat shape without further ado.
+    plain_id = record.get("EventID")
+    if type(plain_id) is int and plain_id not in WFP_EVENTS:
+        return OtherRecord(source, ordinal)
+    try:
+        return _item(record, source, ordinal)
+    except (_Unusable, BadField) as error:
+        return NotUnderstood(source, ordinal, where, str(error))
+
+
+def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
+    inner = record.get("_source")
+    parts = _parts(inner if isinstance(inner, dict) else record)
+    if parts.event_id is None:
+        raise _Unusable("no event id (EventID, event_id, Id or Event.System.EventID) in this record")
+    event_id = fields.integer(parts.event_id)
+    if event_id is None:
+        raise _Unusable(f"EventID {fields.shown(parts.event_id)} is no number (allowed: a number such as 5152)")
+    # Other providers use the same numbers for other things.
+    if event_id not in WFP_EVENTS or (parts.provider and str(parts.provider).casefold() != PROVIDER.casefold()):
+        return OtherRecord(source, ordinal)
+    try:
+        return _event(event_id, parts, source, ordinal)
+    except BadField as error:
+        raise _Unusable(f"event {event_id}: {error}") from None
+
+
+# ---------------------------------------------------------------------------------------------------------- shapes
+
+
+def _parts(record: Mapping[str, Any]) -> _Parts:
+    """Header and fields of a record of any known shape."""
+    winlog = record.get("winlog")
+    if isinstance(winlog, dict):  # Winlogbeat 7 and later
+        event_data = winlog.get("event_data")
+        code = record["event"].get("code") if isinstance(record.get("event"), dict) else None
+        return _Parts(
+            winlog.get("event_id", code),
+            winlog.get("provider_name"),
+            winlog.get("record_id"),
+            winlog.get("computer_name") or _nested(record, "host", "name"),
+            (winlog.get("time_created"), record.get("@timestamp"), None),
+            event_data if isinstance(event_data, dict) else {},
+            None,
+            False,
+        )
+    event = record.get("Event")
+    if isinstance(event, dict):  # evtx_dump, and our own XML reader
+        return _event_parts(event)
+    if isinstance(record.get("System"), dict):
+        return _event_parts(record)
+    if "@timestamp" not in record and not any(key in record for key in (*_ID_KEYS, *_SIGNS_OF_AN_EVENT)):
+        raise _Unusable("no event id (EventID, event_id, Id or Event.System.EventID) in this record")
+
+    data: Mapping[str, Any] = record
+    positional: list[Any] | None = None
+    flat = True
+    if isinstance(record.get("event_data"), dict):  # older Winlogbeat
+        data, flat = record["event_data"], False
+    elif isinstance(record.get("EventData"), dict):
+        data, positional = _named(record["EventData"])
+        flat = False
+    elif isinstance(record.get("EventData"), str) and record["EventData"].lstrip()[:1] == "<":  # Azure Log Analytics
+        data, flat = _data_from_xml(record["EventData"]), False
+    elif "Properties" in record and "Id" in record:  # PowerShell: Get-WinEvent | ConvertTo-Json
+        data, positional, flat = {}, _powershell_values(record["Properties"]), False
+    elif "Id" in record and "MachineName" in record and "Protocol" not in record:
+        data, positional, flat = {}, [], False
+
+    event_id = _first(record, _ID_KEYS)
+    if event_id is None and any(key in record for key in _SIGNS_OF_AN_EVENT):
+        event_id = -1  # an event of something else: no event of the Security log has this number
+    provider = _first(record, _PROVIDER_KEYS)
+    if provider is None and not flat:
+        provider = record.get("ProviderName")  # in a flat 5447 ProviderName is the filter's provider
+    host = _first(record, _HOST_KEYS) or _nested(record, "host", "name") or record.get("host")
+    time = (_first(record, _TIME_KEYS), record.get("@timestamp"), record.get("EventReceivedTime"))
+    return _Parts(event_id, provider, _first(record, _RECORD_KEYS), host, time, data, positional, flat)
+
+
+def _event_parts(event: Mapping[str, Any]) -> _Parts:
+    system = event.get("System")
+    if not isinstance(system, dict):
+        raise _Unusable("an Event without System part, so without event id")
+    event_id = system.get("EventID")
+    if isinstance(event_id, dict):
+        event_id = event_id.get("#text", event_id.get("Value"))
+    provider = system.get("Provider")
+    if isinstance(provider, dict):
+        attributes = provider.get("#attributes")
+        provider = (attributes if isinstance(attributes, dict) else provider).get("Name") or provider.get("@Name")
+    if provider is None and isinstance(system.get("Provider_attributes"), dict):  # evtx_dump --separate-json-attributes
+        provider = system["Provider_attributes"].get("Name")
+    created = system.get("TimeCreated") or system.get("TimeCreated_attributes")
+    body = event.get("EventData")
+    data, positional = _named(body) if isinstance(body, dict) else ({}, None)
+    return _Parts(
+        event_id, provider, system.get("EventRecordID"), system.get("Computer"), (created, None, None), data, positional,
+        False,
+    )  # fmt: skip
+
+
+def _named(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
+    """The fields of an EventData object: by name as they stand, or from a list of Data elements."""
+    items = body.get("Data")
+    if isinstance(items, dict) and isinstance(items.get("#text"), list):  # evtx_dump, Data without names
+        return {}, items["#text"]
+    if not isinstance(items, list):
+        return body, None
+    data: dict[str, Any] = {}
+    unnamed: list[Any] = []
+    for item in items:
+        if not isinstance(item, dict):
+            unnamed.append(item)
+            continue
+        attributes = item.get("#attributes")
+        name = item.get("@Name") or item.get("Name") or (attributes.get("Name") if isinstance(attributes, dict) else None)
+        text = item.get("#text", item.get("Value"))
+        if isinstance(name, str):
+            data[name] = text
+        else:
+            unnamed.append(text)
+    return data, (unnamed if unnamed and not data else None)
+
+
+def _powershell_values(properties: object) -> list[Any]:
+    """The values of `Properties` of Get-WinEvent; empty when the export was too shallow to hold them."""
+    if not isinstance(properties, list):
+        return []
+    values = [p.get("Value") if isinstance(p, dict) else p for p in properties]
+    values = [v.get("Value", v) if isinstance(v, dict) else v for v in values]  # a SID is an object of its own
+    return [] if any(isinstance(v, str) and v.startswith("System.Diagnostics.") for v in values) else values
+
+
+def _data_from_xml(text: str) -> dict[str, Any]:
+    """The named Data elements of an `<EventData>` that a collector kept as a string."""
+    data: dict[str, Any] = {}
+    name: list[str] = []
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        name[:] = [attributes.get("Name", "")] if tag.rpartition(":")[2] == "Data" else []
+
+    def characters(piece: str) -> None:
+        if name and name[0]:
+            data[name[0]] = data.get(name[0], "") + piece
+
+    def refuse(*_: object) -> None:
+        raise _Unusable("EventData holds XML with a document type, which is not read")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.CharacterDataHandler = start, characters
+    parser.EndElementHandler = lambda _tag: name.clear()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(text[:1_000_000].encode("utf-8", "replace"), True)
+    except expat.ExpatError as error:
+        raise _Unusable(f"EventData holds broken XML ({error})") from None
+    return data
+
+
+def _first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        if (value := record.get(key)) is not None:
+            return value
+    return None
+
+
+def _nested(record: Mapping[str, Any], outer: str, inner: str) -> Any:
+    value = record.get(outer)
+    return value.get(inner) if isinstance(value, dict) else None
+
+
+# ---------------------------------------------------------------------------------------------------------- values
+
+
+def _event(event_id: int, parts: _Parts, source: str, ordinal: int) -> LogEvent:
+    data = parts.data
+    if parts.positional is not None:
+        data = _by_order(event_id, parts.positional)
+    time, time_s = fields.when(*parts.time)
+    taken: set[str] = set()
+
+    def get(*names: str) -> tuple[str, Any]:
+        for name in names:
+            if name in data:
+                taken.add(name)
+                return name, data[name]
+        return names[0], None
+
+    extra: dict[str, str] = {}
+    if parts.flat and "ThreadID" in data and "ExecutionProcessID" not in data and "ProcessId" not in data:
+        # nxlog without ExecutionProcessID: its ProcessID is that of the event's writer and has overwritten the field
+        name, given_pid = "ProcessID", _pid_from_message(data.get("Message"))
+    else:
+        name, given_pid = get("ProcessID", "ProcessId")
+    pid = fields.process_id(name, given_pid)
+
+    runtime_id = fields.layer_id(*get("LayerRTID", "LayerId"))
+    layer_name = get("LayerName")[1]
+    protocol = fields.protocol(*get("Protocol"))
+    filter_id = fields.number(*get("FilterRTID", "FilterId"), highest=2**64 - 1)
+    direction = fields.direction(data.get("Direction"))
+    if direction is not None:
+        taken.add("Direction")  # words of another language stay in extra
+    ends: dict[str, Any] = {}
+    if event_id in _FLOW_EVENTS:
+        for side, key in (("source", "Source"), ("dest", "Dest")):
+            field, value = get(key + "Address")
+            ends[f"{side}_address"], zone = fields.address(field, value)
+            if zone:
+                extra[field + "Zone"] = zone
+            ends[f"{side}_port"] = fields.port(*get(key + "Port"))
+        _require(event_id, protocol, runtime_id, ends)
+    origin = get("FilterOrigin")[1]
+    program = fields.program(get("Application")[1])
+    reason = get("ReauthReason")
+
+    for key, value in data.items():
+        if key in taken or (parts.flat and (key in _HEADER_KEYS or key in _LEFT_OUT)):
+            continue
+        if isinstance(value, str) and not value:
+            continue
+        extra[fields.clean(key) if isinstance(key, str) else str(key)] = fields.as_text(value)
+
+    number = fields.integer(parts.record_number)
+    return LogEvent(
+        source=source,
+        record=ordinal,
+        event_id=event_id,
+        record_number=number if number is not None and 0 <= number < 2**64 else None,
+        time=time,
+        time_s=time_s,
+        host=fields.as_text(parts.host) or None,
+        protocol=protocol,
+        runtime_id=runtime_id,
+        layer_code=fields.as_text(layer_name) or None,
+        direction=direction,
+        process_id=pid,
+        application=program,
+        filter_id=filter_id,
+        filter_origin=fields.as_text(origin) or None,
+        reauthorize_reason=fields.number(*reason, highest=2**32 - 1),
+        extra=extra,
+        **ends,
+    )
+
+
+def _require(event_id: int, protocol: int | None, runtime_id: int | None, ends: Mapping[str, Any]) -> None:
+    """Refuse an event that lacks what makes it an event about a packet or a socket."""
+    missing = []
+    if runtime_id is None:
+        missing.append("LayerRTID")
+    if protocol is None:
+        missing.append("Protocol")
+    sides = (("source", "Source"), ("dest", "Dest")) if event_id in _TWO_ENDED else (("source", "Source"),)
+    for side, key in sides:
+        if ends[f"{side}_address"] is None:
+            missing.append(f"{key}Address")
+        if ends[f"{side}_port"] is None and protocol in _WITH_PORTS:
+            missing.append(f"{key}Port")
+    if missing:
+        raise _Unusable(f"event {event_id} without {', '.join(missing)}: {DEEPER_EXPORT}")
+
+
+def _by_order(event_id: int, values: list[Any]) -> dict[str, Any]:
+    """Names for fields that came without."""
+    if event_id not in _FLOW_EVENTS:
+        return {f"field {i}": v for i, v in enumerate(values, 1)}
+    if not values:
+        raise _Unusable(f"event {event_id} without the values of its fields, only text for people: {DEEPER_EXPORT}")
+    names = _ORDERS.get((event_id, len(values)))
+    if names is None:
+        known = sorted(n for e, n in _ORDERS if e == event_id)
+        raise _Unusable(
+            f"event {event_id} with {len(values)} fields without names (known: {', '.join(map(str, known))}): "
+            f"{DEEPER_EXPORT}"
+        )
+    return dict(zip(names, values, strict=True))
+
+
+_MESSAGE_PID = re.compile(r"Process ID:\s*(\d{1,10})\b")
+
+
+def _pid_from_message(message: object) -> str | None:
+    match = _MESSAGE_PID.search(message[:4000]) if isinstance(message, str) else None
+    return match[1] if match else None

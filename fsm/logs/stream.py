@@ -1,0 +1,150 @@
+"""Bytes in, with every failure of a container turned into `Broken`, every expansion bounded, and text made UTF-8.
+
+Nothing else in this package reads from files.
+"""
+
+from __future__ import annotations
+
+import codecs
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fsm.errors import LogError
+
+CHUNK_BYTES = 256 * 1024
+PREFIX_BYTES = 64 * 1024  # what the recognition looks at
+FREE_EXPANSION_BYTES = 16 * 1024 * 1024  # an archive may always unpack to this much ...
+MAX_EXPANSION_RATIO = 200  # ... and beyond it to so many times its own size (recorded logs: up to 40)
+
+_DAMAGE = (
+    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, OSError, NotImplementedError,
+    RuntimeError, ValueError,
+)  # fmt: skip
+
+
+class Broken(LogError):
+    """The container is damaged here, or hostile: nothing after this point is read."""
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Budget:
+    """How many bytes may come out of one archive, all members together."""
+
+    def __init__(self, size: Callable[[], int]) -> None:
+        self._size = size  # bytes of the archive itself, so far as known
+        self._out = 0
+
+    def spend(self, count: int, where: str) -> None:
+        self._out += count
+        if self._out > FREE_EXPANSION_BYTES and self._out > MAX_EXPANSION_RATIO * max(self._size(), 1):
+            raise Broken(
+                where,
+                f"unpacks to more than {MAX_EXPANSION_RATIO} times its size ({self._size()} bytes), as no log does",
+                fix="Unpack it yourself if you trust it",
+            )
+
+
+class ByteStream:
+    """A forward-only stream of bytes with a look at what comes next."""
+
+    def __init__(self, raw: Any, where: str, budget: Budget | None = None) -> None:
+        self._raw, self.where, self._budget = raw, where, budget
+        # read1 gives what is there: the bytes before a damaged spot are not lost with it
+        self._some: Callable[[int], bytes | None] = getattr(raw, "read1", None) or raw.read
+        self._ahead = b""
+        self.taken = 0  # bytes taken from `raw`
+
+    def _more(self, size: int) -> bytes:
+        try:
+            data = self._some(size) or b""
+        except LogError:
+            raise
+        except _DAMAGE as error:
+            why = "is cut off" if isinstance(error, EOFError) else f"cannot be read any further ({error})"
+            raise Broken(self.where, f"{why}, after {self.taken} bytes", fix="Copy or export it again") from None
+        self.taken += len(data)
+        if self._budget is not None:
+            self._budget.spend(len(data), self.where)
+        return data
+
+    def peek(self, size: int) -> bytes:
+        """Up to `size` bytes, fewer only at the end, or before damage (reported when it is read)."""
+        while len(self._ahead) < size:
+            try:
+                data = self._more(size - len(self._ahead))
+            except Broken:
+                if self._ahead:
+                    break
+                raise
+            if not data:
+                break
+            self._ahead += data
+        return self._ahead[:size]
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes (all of it for -1); empty only at the end."""
+        if size < 0:
+            pieces = []
+            while piece := self.read(CHUNK_BYTES):
+                pieces.append(piece)
+            return b"".join(pieces)
+        if self._ahead:
+            data, self._ahead = self._ahead[:size], self._ahead[size:]
+            return data
+        return self._more(size)
+
+    def read_exactly(self, size: int) -> bytes:
+        """`size` bytes, fewer only at the end (tarfile and gzip expect that of a file)."""
+        pieces, left = [], size
+        while left and (piece := self.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+
+class WholeReads:
+    """A ByteStream as tarfile and gzip want a file: a short read means the end."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read() if size < 0 else self._stream.read_exactly(size)
+
+
+class Utf8:
+    """Text of a known encoding as UTF-8 without byte order mark."""
+
+    def __init__(self, stream: ByteStream, encoding: str) -> None:
+        self.where, self._stream, self._encoding = stream.where, stream, encoding
+        # surrogatepass: a lone half is one bad character in one record, no reason to refuse the file
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass") if encoding != "utf-8" else None
+        self._at_start = True
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            data = self._stream.read(size)
+            if self._decoder is None:
+                if self._at_start:
+                    self._at_start = False
+                    if data.startswith(codecs.BOM_UTF8):
+                        data = data[3:] or self._stream.read(size)
+                return data
+            try:
+                text = self._decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                raise Broken(
+                    self.where, f"is no {self._encoding.upper()} text beyond byte {self._stream.taken} ({error.reason})"
+                ) from None
+            if self._at_start and text:
+                self._at_start = False
+                text = text.removeprefix("\ufeff")
+            if text or not data:
+                return text.encode("utf-8", "surrogatepass")

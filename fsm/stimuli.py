@@ -1,0 +1,123 @@
+"""What can happen to an endpoint, the positions at which work on it can stand, and the endpoints themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsm.names import REGISTERS, Scope
+from fsm.rows import Position, Stimulus
+
+STIMULI: dict[str, Stimulus] = {
+    stimulus.name: stimulus
+    for stimulus in (
+        Stimulus("bind", ("socket",), "the application binds the socket"),
+        Stimulus("sendto", ("socket",), "the application sends a datagram to the peer", aliases=("send",), packet_direction="outbound"),
+        Stimulus(
+            "datagram",
+            ("socket", "host"),
+            "a datagram of the peer arrives",
+            aliases=("receive", "recv", "recvfrom", "arrive", "arrives"),
+            packet_direction="inbound",
+        ),
+        Stimulus(
+            "icmp_error",
+            ("socket",),
+            "an ICMP port-unreachable about an earlier send arrives",
+            (("icmp", "port_unreachable"),),
+            packet_direction="inbound",
+        ),
+        Stimulus(
+            "icmp_ttl",
+            ("socket",),
+            "an ICMP time-exceeded about an earlier send arrives",
+            (("icmp", "ttl_expired"),),
+            packet_direction="inbound",
+        ),
+        Stimulus("policy_change", ("flow",), "a filter is added or removed at the layer that authorized the flow", per_flow=True),
+        Stimulus("idle_timeout", ("flow",), "no packet of the flow for its lifetime (60 s)"),
+        Stimulus("close", ("socket",), "the application closes the socket"),
+    )
+}
+
+STIMULUS_ALIASES: dict[str, str] = {alias: s.name for s in STIMULI.values() for alias in s.aliases}
+
+_BIND = "the bind is being authorized"
+POSITIONS: dict[str, Position] = {
+    position.name: position
+    for position in (
+        Position("bind.redirect", "", "the local address may be rewritten"),
+        Position("bind.assign", "", _BIND),
+        Position("bind.assign_discard", "", "the bind was refused"),
+        Position("send.redirect", "outbound", "the remote address may be rewritten, before the route is known"),
+        Position("send.authorize", "outbound", "the outbound flow is being authorized"),
+        Position("send.authorize_discard", "outbound", "the outbound flow was refused"),
+        Position("send.reaccept", "outbound", "an inbound flow is authorized again by an outbound packet"),
+        Position("send.reaccept_discard", "outbound", "the inbound flow was refused at its reauthorization"),
+        Position("send.establish", "outbound", "the flow has been authorized"),
+        Position("send.data", "outbound", "the datagram leaves the socket"),
+        Position("send.data_discard", "outbound", "the datagram was discarded below the socket"),
+        Position("send.transport", "outbound", "the UDP message enters the network layer"),
+        Position("send.transport_discard", "outbound", "the UDP message was discarded"),
+        Position("send.ippacket", "outbound", "the IP datagram is about to leave, after IPsec, before fragmentation"),
+        Position("send.ippacket_discard", "outbound", "the IP datagram was discarded"),
+        Position("receive.ippacket", "inbound", "the IP datagram has arrived, before IPsec and reassembly"),
+        Position("receive.ippacket_discard", "inbound", "the IP datagram was discarded"),
+        Position("receive.transport", "inbound", "the UDP message is on its way to the socket found for it"),
+        Position("receive.transport_discard", "inbound", "the UDP message was discarded"),
+        Position("receive.accept", "inbound", "the inbound flow is being authorized"),
+        Position("receive.accept_discard", "inbound", "the inbound flow was refused"),
+        Position("receive.reconnect", "inbound", "an outbound flow is authorized again by an inbound packet"),
+        Position("receive.reconnect_discard", "inbound", "the outbound flow was refused at its reauthorization"),
+        Position("receive.establish", "inbound", "the flow has been authorized"),
+        Position("receive.data", "inbound", "the datagram is about to be queued for the application"),
+        Position("receive.data_discard", "inbound", "the datagram was discarded before delivery"),
+        Position("icmp.ippacket", "inbound", "the ICMP error has arrived"),
+        Position("icmp.ippacket_discard", "inbound", "the ICMP error was discarded on arrival"),
+        Position("icmp.error", "inbound", "the ICMP error is on its way to the socket whose send it reports"),
+        Position("icmp.error_discard", "inbound", "the ICMP error was discarded"),
+        Position("close.closure", "", "the endpoint is being closed"),
+        Position("close.release", "", "the port is being released"),
+        Position("drop.ippacket", "inbound", "the IP datagram has arrived; no socket will be found for it"),
+        Position("drop.ippacket_blocked", "inbound", "a filter discarded the IP datagram"),
+        Position("drop.transport", "inbound", "the UDP message is inspected before a socket is looked for"),
+        Position("drop.transport_blocked", "inbound", "a filter discarded the UDP message"),
+        Position("drop.transport_discard", "inbound", "no endpoint was found: the transport layer discards"),
+        Position("drop.ippacket_discard", "inbound", "port unreachable: the network layer discards"),
+        Position("drop.icmp_error", "outbound", "the ICMP destination-unreachable is about to be sent"),
+        Position("drop.icmp_error_discard", "outbound", "the ICMP error was discarded"),
+        Position("drop.icmp_transport", "outbound", "the ICMP error passes the transport layer"),
+        Position("drop.icmp_transport_discard", "outbound", "the ICMP error was discarded"),
+        Position("drop.icmp_ippacket", "outbound", "the ICMP error is about to leave"),
+        Position("drop.icmp_ippacket_discard", "outbound", "the ICMP error was discarded"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A named endpoint: a start state, the stimuli offered, and what its picture shows."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    registers: tuple[str, ...]
+    stimuli: tuple[str, ...]
+    text: str
+    pictured: tuple[str, ...]  # flow directions whose paths the picture draws
+
+    def start(self) -> tuple[str, ...]:
+        """The start values of the registers."""
+        return tuple(REGISTERS[name][0] for name in self.registers)
+
+
+_SOCKET_STIMULI = tuple(s.name for s in STIMULI.values() if "host" != s.scopes[0])
+
+# Sender and receiver are views of one set of rows: a DNS or mDNS socket is both.
+VIEWS: dict[str, View] = {
+    "sender": View(
+        "sender", ("socket", "flow"), tuple(REGISTERS), _SOCKET_STIMULI, "a socket that sends first", ("OUT",)
+    ),
+    "receiver": View(
+        "receiver", ("socket", "flow"), tuple(REGISTERS), _SOCKET_STIMULI, "a socket that is sent to first", ("IN",)
+    ),
+    "dropped_port": View("dropped_port", ("host",), (), ("datagram",), "a host where no socket owns the port", ()),
+}

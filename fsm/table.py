@@ -1,0 +1,425 @@
+"""Compile the rows once for one machine: check, enumerate, freeze; then only look-ups on integers.
+
+A state is the registers of an endpoint and a cursor: nothing in progress, or which stimulus is being worked off and
+before which position it stands. The stimulus is the return address, so an implicit bind needs no copy of the bind
+rows. States are numbered in the order in which breadth-first search from the start meets them, events in table
+order: equal rows give equal numbers on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fsm import catalogue
+from fsm.choices import CHOICES, Config
+from fsm.errors import NoTransition, TableError, UnknownName
+from fsm.names import DONE, IDLE, REGISTERS, VERDICTS, WINDOWS, Verdict
+from fsm.rows import OPERATIONS, Discard, Row
+from fsm.rules import RULES, VERDICT_REFUSALS
+from fsm.sources import SOURCES
+from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES, VIEWS, View
+
+NO_ROW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of an endpoint: register values in the order of the view, and the cursor (empty when idle)."""
+
+    registers: tuple[str, ...]
+    stimulus: str = ""
+    position: str = IDLE
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step that was taken, with everything a reader needs to trace it back to its row.
+
+    `layer` is the full FWPM name ("" for a step that no layer sees), `verdict` is "" for a stimulus. `logged` holds
+    Security event ids. States are written as `Table.name_of` writes them.
+    """
+
+    stimulus: str
+    position: str
+    event: str
+    verdict: str
+    layer: str
+    runtime_id: int | None
+    from_state: str
+    to_state: str
+    rule: str
+    basis: str
+    cite: tuple[str, ...]
+    flags: tuple[str, ...]
+    discard: Discard | None
+    ops: tuple[str, ...]
+    outcome: str
+    application_sees: str
+    remote_sees: str
+    logged: tuple[int, ...]
+    note: str
+
+
+class Table:
+    """The compiled machine of one endpoint in one configuration. Immutable; made by `compile_table`."""
+
+    def __init__(self, view: View, config: Config, rows: tuple[Row, ...]) -> None:
+        self.view = view
+        self.config = config
+        self.rows = rows
+        self.events: tuple[str, ...] = (*view.stimuli, *VERDICTS)
+        self.event_ids: dict[str, int] = {name: index for index, name in enumerate(self.events)}
+        self.states: list[State] = []
+        self.state_ids: dict[State, int] = {}
+        self._next: list[list[int]] = []
+        self._row: list[list[int]] = []
+        self._steps: list[list[Step | None]] = []
+        self._layers: list[catalogue.Layer | None] = []
+        self._explore()
+        self.names: tuple[str, ...] = tuple(self._name(state) for state in self.states)
+
+    # -- look-ups -------------------------------------------------------------------------------------------------
+
+    @property
+    def start(self) -> int:
+        """The number of the start state."""
+        return 0
+
+    def step(self, state: int, event: int) -> int:
+        """The next state's number.
+
+        Raises
+        ------
+        NoTransition : saying why, and what is possible there.
+        """
+        target = self._next[state][event]
+        if target < 0:
+            raise self.refused(state, self.events[event])
+        return target
+
+    def next_or_none(self, state: int, event: int) -> int:
+        """The next state's number, `NO_ROW` where nothing is possible."""
+        return self._next[state][event]
+
+    def row_index(self, state: int, event: int) -> int:
+        """The index in `rows` of the row for this cell, `NO_ROW` where there is none."""
+        return self._row[state][event]
+
+    def layer(self, state: int) -> catalogue.Layer | None:
+        """The layer that is classified next in this state; None when idle."""
+        return self._layers[state]
+
+    def flags(self, state: int) -> tuple[str, ...]:
+        """The classify flags that the layer of this state is called with."""
+        return next((self.rows[row].flags for row in self._row[state] if row != NO_ROW), ())
+
+    def moves(self, state: int) -> tuple[str, ...]:
+        """What is possible: stimuli when idle, verdicts before a layer, in table order."""
+        return tuple(event for event, target in zip(self.events, self._next[state], strict=True) if target >= 0)
+
+    def name_of(self, state: int) -> str:
+        """`BOUND/OUT`, or `BOUND/NONE sendto@send.authorize` in the middle of a stimulus."""
+        return self.names[state]
+
+    def recorded(self, state: int, event: int) -> Step:
+        """The `Step` of a cell that has a row; built once, then shared."""
+        step = self._steps[state][event]
+        if step is None:
+            step = self._steps[state][event] = self._make_step(state, event)
+        return step
+
+    def register(self, state: int, name: str) -> str:
+        """The value of one register in this state."""
+        return self.states[state].registers[self.view.registers.index(name)]
+
+    def with_register(self, state: int, name: str, value: str) -> int:
+        """The number of the state that differs in one register.
+
+        Raises
+        ------
+        KeyError : this combination cannot be reached.
+        """
+        here = self.states[state]
+        index = self.view.registers.index(name)
+        registers = (*here.registers[:index], value, *here.registers[index + 1 :])
+        return self.state_ids[State(registers, here.stimulus, here.position)]
+
+    def stimulus(self, given: str, where: str) -> str:
+        """The name of a stimulus, its aliases resolved.
+
+        Raises
+        ------
+        UnknownName : this endpoint is not offered such a stimulus.
+        """
+        name = given.strip().lower().replace("-", "_").replace(" ", "_")
+        name = STIMULUS_ALIASES.get(name, name)
+        if name not in self.view.stimuli:
+            if name in STIMULI:
+                raise NoTransition(
+                    where,
+                    f"'{given}' does not happen to {self.view.name} ({self.view.text})",
+                    f"Possible: {', '.join(self.view.stimuli)}",
+                )
+            raise UnknownName.of(where, "stimulus", given, (*self.view.stimuli, "wait:SECONDS"))
+        return name
+
+    # -- why not --------------------------------------------------------------------------------------------------
+
+    def refused(self, state: int, event: str, where: str = "") -> NoTransition:
+        """The error for something that is not possible: what was asked, where, why not, what is possible."""
+        moves = ", ".join(self.moves(state)) or "nothing, this is the end"
+        return NoTransition(
+            where or self.view.name,
+            f"'{event}' is not possible in state {self.name_of(state)}: {self.why_not(state, event)}",
+            f"Possible here: {moves}",
+        )
+
+    def why_not(self, state: int, event: str) -> str:
+        """The reason for which a cell has no row; empty when it has one."""
+        if self._next[state][self.event_ids[event]] >= 0:
+            return ""
+        here, layer = self.states[state], self._layers[state]
+        if event in VERDICTS:
+            if layer is None:
+                return "no layer is being classified, so there is no verdict to give"
+            return self._why_no_verdict(layer, event)
+        if layer is not None:
+            return f"{here.stimulus} is in progress and waits for the verdict of {layer.fwpm_name}"
+        rows = [row for row in self.rows if row.at == IDLE and row.event == event]
+        if not rows:
+            return f"no rule knows it on Windows {self.config.windows}"
+        failed = min((self._failed_guards(row, here) for row in rows), key=len)
+        needs = " and ".join(f"{name} {' or '.join(values)}" for name, values in failed)
+        have = ", ".join(f"{name} {self._value(name, here)}" for name, _ in failed)
+        return f"it needs {needs}; here: {have}"
+
+    def refusals(self, state: int) -> tuple[tuple[str, str], ...]:
+        """Each event that is not possible in this state, with its reason, in table order."""
+        return tuple((event, why) for event in self.events if (why := self.why_not(state, event)))
+
+    def _why_no_verdict(self, layer: catalogue.Layer, verdict: str) -> str:
+        for refusal in VERDICT_REFUSALS:
+            stems = refusal.layers
+            if refusal.verdict == verdict and (layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)):
+                return f"{layer.fwpm_name} does not take it: {refusal.why} ({', '.join(refusal.cite)})"
+        if verdict == Verdict.PEND:
+            return f"{layer.fwpm_name} has no rule for it; pending there: {layer.may_pend}"
+        if verdict == Verdict.REDIRECT:
+            return f"{layer.fwpm_name} has no rule for it; redirecting there: {layer.may_redirect}"
+        return f"{layer.fwpm_name} has no rule for the verdict {verdict}"
+
+    def _value(self, name: str, state: State) -> str:
+        return guard_value(name, self.view, state)
+
+    def _failed_guards(self, row: Row, state: State) -> list[tuple[str, tuple[str, ...]]]:
+        return [(name, values) for name, values in row.when if self._value(name, state) not in values]
+
+    # -- building -------------------------------------------------------------------------------------------------
+
+    def _explore(self) -> None:
+        cells: dict[tuple[str, str], list[int]] = {}
+        for index, row in enumerate(self.rows):
+            cells.setdefault((row.at, row.event), []).append(index)
+        self._add(State(self.view.start()))
+        done = 0
+        while done < len(self.states):
+            state = self.states[done]
+            for event_id, event in enumerate(self.events):
+                at = beginning(state, event) if state.position == IDLE else state
+                fitting = [i for i in cells.get((state.position, event), ()) if not self._failed_guards(self.rows[i], at)]
+                if len(fitting) > 1:
+                    first, second = (self.rows[i] for i in fitting[:2])
+                    raise TableError(
+                        f"rules, row {second.key}",
+                        f"second row for {self._name(state)} and '{event}' (first is {first.key})",
+                        fix="Remove one, or give each its own guards",
+                    )
+                if fitting:
+                    self._row[done][event_id] = fitting[0]
+                    self._next[done][event_id] = self._add(self._target(at, self.rows[fitting[0]]))
+            self._layers.append(self._layer_before(done))
+            done += 1
+
+    def _add(self, state: State) -> int:
+        number = self.state_ids.get(state)
+        if number is None:
+            number = self.state_ids[state] = len(self.states)
+            self.states.append(state)
+            self._next.append([NO_ROW] * len(self.events))
+            self._row.append([NO_ROW] * len(self.events))
+            self._steps.append([None] * len(self.events))
+        return number
+
+    def _target(self, state: State, row: Row) -> State:
+        sets = dict(row.sets)
+        registers = tuple(
+            sets.get(name, value) for name, value in zip(self.view.registers, state.registers, strict=True)
+        )
+        if row.next == DONE:
+            return State(registers)
+        if row.next not in {other.at for other in self.rows}:
+            raise TableError(
+                f"rules, row {row.key}",
+                f"no row stands at its next position '{row.next}' in this configuration",
+                fix="Add rows for that position, or give this row the choices and Windows range of the position",
+            )
+        return State(registers, state.stimulus, row.next)
+
+    def _layer_before(self, number: int) -> catalogue.Layer | None:
+        rows = [self.rows[index] for index in self._row[number] if index != NO_ROW]
+        if self.states[number].position == IDLE:
+            return None
+        layers = {(row.layer, row.ip or self.config.ip) for row in rows}
+        if len(layers) != 1:
+            raise TableError(
+                f"rules, position {self.states[number].position}",
+                f"its rows name {len(layers)} layers" if layers else f"no row fits {self._name(self.states[number])}",
+                fix="A position stands before exactly one layer",
+            )
+        stem, ip = layers.pop()
+        assert stem is not None
+        return catalogue.layer_of(stem, ip)
+
+    def _name(self, state: State) -> str:
+        values = dict(zip(self.view.registers, state.registers, strict=True))
+        parts = [values["socket"]] if "socket" in values else ["NO_SOCKET"]
+        if values.get("connected") == "yes":
+            parts.append("connected")
+        if values.get("window") == "open":
+            parts.append("window")
+        if "flow" in values:
+            parts.append(values["flow"])
+        return "/".join(parts) + (f" {state.stimulus}@{state.position}" if state.stimulus else "")
+
+    def _make_step(self, state: int, event: int) -> Step:
+        row, here = self.rows[self._row[state][event]], self.states[state]
+        layer, name = self._layers[state], self.events[event]
+        return Step(
+            stimulus=here.stimulus or name,
+            position=here.position,
+            event=name,
+            verdict=name if layer else "",
+            layer=layer.fwpm_name if layer else "",
+            runtime_id=layer.runtime_id if layer else None,
+            from_state=self.names[state],
+            to_state=self.names[self._next[state][event]],
+            rule=row.key,
+            basis=str(row.basis),
+            cite=row.cite,
+            flags=row.flags,
+            discard=row.discard,
+            ops=row.ops,
+            outcome=row.outcome,
+            application_sees=row.application_sees,
+            remote_sees=row.remote_sees,
+            logged=row.logged,
+            note=row.note,
+        )
+
+
+def beginning(state: State, stimulus: str) -> State:
+    """An idle state as guards see it while this stimulus begins."""
+    return State(state.registers, stimulus, state.position)
+
+
+def guard_value(name: str, view: View, state: State) -> str:
+    """What a guard asks for: a register, the stimulus in progress, or an attribute of that stimulus."""
+    if name in view.registers:
+        return state.registers[view.registers.index(name)]
+    if name == "stimulus":
+        return state.stimulus
+    stimulus = STIMULI.get(state.stimulus)
+    return dict(stimulus.attributes).get(name, "") if stimulus else ""
+
+
+def rows_of(view: View, config: Config, rows: Iterable[Row] = RULES) -> tuple[Row, ...]:
+    """The rows that stand for this endpoint, on this Windows, under these choices."""
+    chosen = {name: config.choice(name) for name in CHOICES}
+    return tuple(
+        row
+        for row in rows
+        if row.scope in view.scopes
+        and row.on_windows(config.windows)
+        and all(chosen[name] in options for name, options in row.choices)
+    )
+
+
+def check_rows(rows: Iterable[Row]) -> None:
+    """Check what can be said of each row alone, whatever the configuration.
+
+    Raises
+    ------
+    TableError, UnknownName : the first row that names something unknown or repeats a key.
+    """
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        where = f"rules, row {number} ({row.key})"
+        if row.key in seen:
+            raise TableError(where, f"its key is that of row {seen[row.key]}", fix="Give each its own guards")
+        seen[row.key] = number
+        for kind, given, known in _names_in(row):
+            if given not in known:
+                raise UnknownName.of(where, kind, given, known)
+        if not row.cite:
+            raise TableError(where, "it cites nothing", fix="Name a source of fsm.sources")
+        if (row.at == IDLE) != (row.layer is None):
+            raise TableError(where, "a row has a layer exactly when it stands at a position")
+
+
+def _names_in(row: Row) -> Iterator[tuple[str, str, Iterable[str]]]:
+    attributes = {name for stimulus in STIMULI.values() for name, _ in stimulus.attributes}
+    for key in row.cite:
+        yield "source", key, SOURCES
+    for op in row.ops:
+        yield "operation", op, OPERATIONS
+    for name, options in row.choices:
+        yield "dispute or setting", name, CHOICES
+        for option in options:
+            yield f"option of {name}", option, CHOICES[name].option_names()
+    for name, values in row.when:
+        yield "guard", name, (*REGISTERS, "stimulus", *attributes)
+        for value in values if name in REGISTERS else ():
+            yield f"value of {name}", value, REGISTERS[name]
+    for name, value in row.sets:
+        yield "register", name, REGISTERS
+        yield f"value of {name}", value, REGISTERS[name]
+    if row.layer is not None:
+        yield "layer", row.layer, {layer.stem for layer in catalogue.layers()}
+        yield "verdict", row.event, VERDICTS
+        yield "position", row.at, POSITIONS
+    else:
+        yield "stimulus", row.event, STIMULI
+    yield "position", row.next, (*POSITIONS, DONE)
+    yield "Windows", row.since, WINDOWS
+    yield "Windows", row.until or row.since, WINDOWS
+
+
+@lru_cache(maxsize=1)
+def _check_rules() -> None:
+    check_rows(RULES)
+
+
+@lru_cache(maxsize=512)
+def compile_table(endpoint: str, config: Config) -> Table:
+    """The table of one endpoint (`sender`, `receiver`, `dropped_port`) in one configuration; shared and immutable.
+
+    Raises
+    ------
+    UnknownName : no such endpoint.
+    TableError : the rows contradict each other or name something unknown.
+    """
+    if endpoint not in VIEWS:
+        raise UnknownName.of("table", "endpoint", endpoint, VIEWS)
+    _check_rules()
+    view = VIEWS[endpoint]
+    return Table(view, config, rows_of(view, config))
+
+
+def compile_rows(endpoint: str, config: Config, rows: Iterable[Row]) -> Table:
+    """A table from other rows than the package's own: for tests that leave a row out, and for experiments."""
+    kept = tuple(rows)
+    check_rows(kept)
+    view = VIEWS[endpoint]
+    return Table(view, config, rows_of(view, config, kept))
