@@ -29,7 +29,7 @@ _HOME: dict[str, str] = {
     "run_flow": "fsm.flows",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605  (the list is the table above)
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

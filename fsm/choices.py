@@ -66,7 +66,9 @@ CHOICES: dict[str, Choice] = {
             "At which layer is a datagram to a port without socket discarded?",
             (
                 Option("ippacket", ("base",), "INBOUND_IPPACKET_DISCARD (1/3)", ("UDPF",)),
-                Option("transport", ("microsoft", "logs"), "INBOUND_TRANSPORT_DISCARD (13/15)", ("PPS", "BCI", "SECDS")),
+                Option(
+                    "transport", ("microsoft", "logs"), "INBOUND_TRANSPORT_DISCARD (13/15)", ("PPS", "BCI", "SECDS")
+                ),
                 Option("both", ("inference",), "13/15, then 1/3: both discard reasons exist", ("INFERRED",)),
             ),
         ),
@@ -75,7 +77,12 @@ CHOICES: dict[str, Choice] = {
             "dispute",
             "Is INBOUND_TRANSPORT indicated when no socket owns the port?",
             (
-                Option("absent", ("base", "microsoft", "logs"), "no: the indication needs the endpoint", ("UDPF", "TCPF", "MDL", "TRC")),
+                Option(
+                    "absent",
+                    ("base", "microsoft", "logs"),
+                    "no: the indication needs the endpoint",
+                    ("UDPF", "TCPF", "MDL", "TRC"),
+                ),
                 Option("present", ("minor",), "yes: the layer comes before transport processing", ("LID",)),
             ),
         ),
@@ -85,7 +92,12 @@ CHOICES: dict[str, Choice] = {
             "Is the end of a UDP socket indicated at any layer?",
             (
                 Option("nothing", ("base",), "no layer sees it", ("UDPF",)),
-                Option("closure_release", ("microsoft",), "ENDPOINT_CLOSURE, then RESOURCE_RELEASE (Windows 7 and later)", ("ELM", "ALEL")),
+                Option(
+                    "closure_release",
+                    ("microsoft",),
+                    "ENDPOINT_CLOSURE, then RESOURCE_RELEASE (Windows 7 and later)",
+                    ("ELM", "ALEL"),
+                ),
             ),
         ),
         Choice(
@@ -166,5 +178,7 @@ def configure(
             raise UnknownName.of(where, "dispute or setting", name, CHOICES)
         if option not in CHOICES[name].option_names():
             raise UnknownName.of(where, f"option of {name}", option, CHOICES[name].option_names())
-    kept = tuple((name, pairs[name]) for name in CHOICES if name in pairs and pairs[name] != CHOICES[name].default(evidence))
+    kept = tuple(
+        (name, pairs[name]) for name in CHOICES if name in pairs and pairs[name] != CHOICES[name].default(evidence)
+    )
     return Config(ip, windows, evidence, kept)

@@ -139,7 +139,9 @@ class Endpoint:
     def _flow_direction(self, packet_direction: str) -> str:
         flow = self.flow(self.peer)
         if flow == "NONE":
-            return packet_direction if self.table.states[self.state].position.split(".")[0] in ("send", "receive") else ""
+            return (
+                packet_direction if self.table.states[self.state].position.split(".")[0] in ("send", "receive") else ""
+            )
         return "outbound" if flow.startswith("OUT") else "inbound"
 
     # -- running --------------------------------------------------------------------------------------------------

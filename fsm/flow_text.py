@@ -56,7 +56,9 @@ def _step_line(labelled: LabelledStep) -> str:
     name = step.layer.removeprefix("FWPM_LAYER_")
     marks = [step.verdict.upper() if step.verdict != "permit" else "permit", _MARKS[step.basis], ", ".join(step.cite)]
     line = f"  {labelled.label:<22}{name:<36}{step.runtime_id:>3}  {marks[0]:<7} {marks[1]}  {marks[2]}"
-    extra = [*step.flags] + ([f"{step.discard.module} {step.discard.reason} ({step.discard.value})"] if step.discard else [])
+    extra = [*step.flags] + (
+        [f"{step.discard.module} {step.discard.reason} ({step.discard.value})"] if step.discard else []
+    )
     return line.rstrip() + (f"\n  {'':<22}  [{'; '.join(extra)}]" if extra else "")
 
 
@@ -69,7 +71,7 @@ def _outcome_lines(run: FlowRun) -> list[str]:
     lines.append(f"logged:      {events or 'nothing'}" + (" (where auditing is on)" if events else ""))
     for layer in run.unused_blocks:
         lines.append(f"note:        {layer} was not reached: the verdict asked for there had no effect")
-    rows = {name for labelled in run.steps for name in _choices_of(labelled.step.rule)}
+    rows = {name for record in run.own_records for step in record.steps for name in _choices_of(step.rule)}
     for name in CHOICES:
         if name in rows and CHOICES[name].kind == "dispute":
             option = run.config.choice(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fsm import catalogue
 from fsm.choices import Config
@@ -152,7 +151,7 @@ class LabelledStep:
 class FlowRun:
     """What a flow, or a list of stimuli, did. Set-up steps are in `records`, not in `steps`.
 
-    `outcome`, `blocked_at` and what is seen are those of the last stimulus that has them. `unused_blocks` are layers
+    `outcome`, `blocked_at` and what is seen are those of the last stimulus. `unused_blocks` are layers
     at which a verdict was asked for and that were not reached.
     """
 
@@ -172,9 +171,6 @@ class FlowRun:
         """The records of the flow's own stimuli, without those of the set-up."""
         return self.records[self._own :]
 
-    def _last(self, name: str) -> Any:
-        return next((value for record in reversed(self.own_records) if (value := getattr(record, name))), None)
-
     @property
     def outcome(self) -> str | None:
         return self.own_records[-1].outcome if self.own_records else None
@@ -185,11 +181,11 @@ class FlowRun:
 
     @property
     def application_sees(self) -> str:
-        return self._last("application_sees") or "nothing"
+        return (self.own_records[-1].application_sees if self.own_records else "") or "nothing"
 
     @property
     def remote_sees(self) -> str:
-        return self._last("remote_sees") or "nothing"
+        return (self.own_records[-1].remote_sees if self.own_records else "") or "nothing"
 
     @property
     def logged(self) -> list[dict[str, object]]:
@@ -257,7 +253,9 @@ def find_flow(name: str, where: str = "flow") -> Flow:
     if len(short) == 1:
         return short[0]
     if short:
-        raise UnknownName(where, f"'{name}' names {len(short)} flows", f"Did you mean {' or '.join(f.name for f in short)}?")
+        raise UnknownName(
+            where, f"'{name}' names {len(short)} flows", f"Did you mean {' or '.join(f.name for f in short)}?"
+        )
     raise UnknownName.of(where, "flow", name, FLOWS, "'wfp-udp flow' lists them.")
 
 
@@ -353,7 +351,9 @@ def perform(endpoint: Endpoint, word: str) -> list[StimulusRecord]:
             raise FsmError(f"{endpoint.name}, '{word}'", f"no number of seconds: '{argument}'", fix="Write wait:61")
         return endpoint.wait(int(digits))
     if argument:
-        raise FsmError(f"{endpoint.name}, '{word}'", f"'{name}' takes no argument '{argument}'", fix="Only wait:SECONDS does")
+        raise FsmError(
+            f"{endpoint.name}, '{word}'", f"'{name}' takes no argument '{argument}'", fix="Only wait:SECONDS does"
+        )
     stimulus, _, peer = name.partition("@")
     return [endpoint.run(stimulus, peer or FIRST_PEER)]
 

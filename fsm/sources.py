@@ -19,8 +19,12 @@ _FWP = "https://learn.microsoft.com/en-us/windows/win32/fwp/"
 _NET = "https://learn.microsoft.com/en-us/windows-hardware/drivers/network/"
 _DDI = "https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/fwpsk/"
 _SDK = "https://learn.microsoft.com/en-us/windows/win32/api/"
-_AUDIT = "https://learn.microsoft.com/en-us/previous-versions/windows/it-pro/windows-10/security/threat-protection/auditing/"
-_FIREWALL = "https://learn.microsoft.com/en-us/windows/security/operating-system-security/network-security/windows-firewall/"
+_AUDIT = (
+    "https://learn.microsoft.com/en-us/previous-versions/windows/it-pro/windows-10/security/threat-protection/auditing/"
+)
+_FIREWALL = (
+    "https://learn.microsoft.com/en-us/windows/security/operating-system-security/network-security/windows-firewall/"
+)
 
 
 def _microsoft(base: str, pages: dict[str, tuple[str, str]]) -> list[Source]:
@@ -93,13 +97,20 @@ _ALL: list[Source] = [
     Source("SDK-out", "microsoft", "FWPS_CLASSIFY_OUT0", _SDK + "fwpstypes/ns-fwpstypes-fwps_classify_out0"),
     Source("WSK-sendto", "microsoft", "sendto function", _SDK + "winsock/nf-winsock-sendto"),
     Source("WSK-recvfrom", "microsoft", "recvfrom function", _SDK + "winsock/nf-winsock-recvfrom"),
-    Source("WSI", "microsoft", "Winsock IOCTLs", "https://learn.microsoft.com/en-us/windows/win32/winsock/winsock-ioctls"),
+    Source(
+        "WSI", "microsoft", "Winsock IOCTLs", "https://learn.microsoft.com/en-us/windows/win32/winsock/winsock-ioctls"
+    ),
     Source("FOR", "microsoft", "Filter origin audit log", _FIREWALL + "filter-origin-documentation"),
-    Source("UWP", "microsoft", "Troubleshooting UWP App Connectivity Issues", _FIREWALL + "troubleshooting-uwp-firewall"),
+    Source(
+        "UWP", "microsoft", "Troubleshooting UWP App Connectivity Issues", _FIREWALL + "troubleshooting-uwp-firewall"
+    ),
     Source("QUA", "microsoft", "Quarantine behavior", _FIREWALL + "quarantine"),
     *_microsoft(
         _AUDIT,
-        {f"E{n}": (f"event-{n}", f"Security event {n}") for n in (5152, 5153, 5154, 5155, 5156, 5157, 5158, 5159, 5447)},
+        {
+            f"E{n}": (f"event-{n}", f"Security event {n}")
+            for n in (5152, 5153, 5154, 5155, 5156, 5157, 5158, 5159, 5447)
+        },
     ),
     Source(
         "HDR",
@@ -159,7 +170,12 @@ _ALL: list[Source] = [
         "TcpipEvents decoder: values of the discard reasons",
         "https://github.com/microsoft/TcpipEvents",
     ),
-    Source("RFC1122", "observation", "RFC 1122: no ICMP error about a multicast or broadcast datagram", "https://www.rfc-editor.org/rfc/rfc1122"),
+    Source(
+        "RFC1122",
+        "observation",
+        "RFC 1122: no ICMP error about a multicast or broadcast datagram",
+        "https://www.rfc-editor.org/rfc/rfc1122",
+    ),
     Source("INFERRED", "inference", "Concluded in this project; the row's note gives the reason", ""),
 ]
 

@@ -11,7 +11,13 @@ STIMULI: dict[str, Stimulus] = {
     stimulus.name: stimulus
     for stimulus in (
         Stimulus("bind", ("socket",), "the application binds the socket"),
-        Stimulus("sendto", ("socket",), "the application sends a datagram to the peer", aliases=("send",), packet_direction="outbound"),
+        Stimulus(
+            "sendto",
+            ("socket",),
+            "the application sends a datagram to the peer",
+            aliases=("send",),
+            packet_direction="outbound",
+        ),
         Stimulus(
             "datagram",
             ("socket", "host"),
@@ -33,7 +39,12 @@ STIMULI: dict[str, Stimulus] = {
             (("icmp", "ttl_expired"),),
             packet_direction="inbound",
         ),
-        Stimulus("policy_change", ("flow",), "a filter is added or removed at the layer that authorized the flow", per_flow=True),
+        Stimulus(
+            "policy_change",
+            ("flow",),
+            "a filter is added or removed at the layer that authorized the flow",
+            per_flow=True,
+        ),
         Stimulus("idle_timeout", ("flow",), "no packet of the flow for its lifetime (60 s)"),
         Stimulus("close", ("socket",), "the application closes the socket"),
     )
@@ -41,12 +52,11 @@ STIMULI: dict[str, Stimulus] = {
 
 STIMULUS_ALIASES: dict[str, str] = {alias: s.name for s in STIMULI.values() for alias in s.aliases}
 
-_BIND = "the bind is being authorized"
 POSITIONS: dict[str, Position] = {
     position.name: position
     for position in (
         Position("bind.redirect", "", "the local address may be rewritten"),
-        Position("bind.assign", "", _BIND),
+        Position("bind.assign", "", "the bind is being authorized"),
         Position("bind.assign_discard", "", "the bind was refused"),
         Position("send.redirect", "outbound", "the remote address may be rewritten, before the route is known"),
         Position("send.authorize", "outbound", "the outbound flow is being authorized"),
@@ -109,7 +119,7 @@ class View:
         return tuple(REGISTERS[name][0] for name in self.registers)
 
 
-_SOCKET_STIMULI = tuple(s.name for s in STIMULI.values() if "host" != s.scopes[0])
+_SOCKET_STIMULI = tuple(s.name for s in STIMULI.values() if s.scopes[0] != "host")
 
 # Sender and receiver are views of one set of rows: a DNS or mDNS socket is both.
 VIEWS: dict[str, View] = {

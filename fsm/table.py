@@ -228,7 +228,9 @@ class Table:
             state = self.states[done]
             for event_id, event in enumerate(self.events):
                 at = beginning(state, event) if state.position == IDLE else state
-                fitting = [i for i in cells.get((state.position, event), ()) if not self._failed_guards(self.rows[i], at)]
+                fitting = [
+                    i for i in cells.get((state.position, event), ()) if not self._failed_guards(self.rows[i], at)
+                ]
                 if len(fitting) > 1:
                     first, second = (self.rows[i] for i in fitting[:2])
                     raise TableError(

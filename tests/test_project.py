@@ -23,7 +23,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # --- what lies where
-TOP_LEVEL = set("CHANGELOG.md LICENSE README.md diagrams fsm pyproject.toml requirements.lock tests tools".split())
+TOP_LEVEL = {
+    *("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "requirements.lock"),
+    *("diagrams", "fsm", "tests", "tools"),
+}
 MAY_FOLLOW = {"CONTRIBUTING.md", "SECURITY.md"}
 # Folders, not packages: an editable install makes them importable, and PyPI has packages of these names.
 NO_PACKAGE = ("diagrams", "tools")
@@ -39,9 +42,12 @@ DOORS = {  # third-party package | the only modules that import it
 # The edge: files, terminal, programs, clock. Only the edge may import the command line.
 COMMAND_LINE = ("fsm.cli", "fsm.__main__")
 EDGE = (*COMMAND_LINE, "fsm.logs", "fsm.draw.gallery", "fsm.draw.render")
-CORE_IMPORTS_NOT = set("io os pathlib random secrets shutil socket subprocess tempfile time".split())
+CORE_IMPORTS_NOT = {
+    *("io", "os", "pathlib", "shutil", "tempfile"),
+    *("random", "secrets", "socket", "subprocess", "time"),
+}
 CORE_CALLS_NOT = {"breakpoint", "input", "open", "print"}
-CORE_NAMES_NOT = set("argv environ getenv now stderr stdin stdout today utcnow".split())  # as attributes
+CORE_NAMES_NOT = {"argv", "environ", "getenv", "now", "stderr", "stdin", "stdout", "today", "utcnow"}  # attributes
 
 # --- what a start loads
 LOADED_NOT = [  # arguments of Python | packages that must not be loaded by that

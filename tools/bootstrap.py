@@ -221,18 +221,22 @@ def pip(*arguments: str) -> None:
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            log.write(line)
-            output.append(line.strip())
-            words = line.split()
-            if line.startswith("Collecting "):
-                say(f"  {words[1].replace('==', ' ')}")
-            elif line.startswith("Processing ") and words[1].endswith(".whl"):  # a file of a mirror on this machine
-                say(f"  {' '.join(Path(words[1]).name.split('-')[:2])}")
-            elif line.startswith("Installing collected packages") and "," in line:
-                say("  unpacking")
-            elif "Retrying (Retry(" in line and not any("Retrying (Retry(" in earlier for earlier in output[:-1]):
-                say("  the package index does not answer; trying again")
+        try:
+            for line in process.stdout:
+                log.write(line)
+                output.append(line.strip())
+                words = line.split()
+                if line.startswith("Collecting "):
+                    say(f"  {words[1].replace('==', ' ')}")
+                elif line.startswith("Processing ") and words[1].endswith(".whl"):  # a file of a mirror on this machine
+                    say(f"  {' '.join(Path(words[1]).name.split('-')[:2])}")
+                elif line.startswith("Installing collected packages") and "," in line:
+                    say("  unpacking")
+                elif "Retrying (Retry(" in line and not any("Retrying (Retry(" in earlier for earlier in output[:-1]):
+                    say("  the package index does not answer; trying again")
+        except BaseException:
+            process.kill()  # an interrupted set-up leaves no pip behind that goes on writing
+            raise
     if process.returncode != 0:
         raise SetupError(why_pip_failed(output))
 
@@ -279,7 +283,7 @@ def guarded(kind: str, about: str, work: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run it again, it goes on from a safe place", file=sys.stderr)
+        print("interrupted; run it again to go on", file=sys.stderr)
         return 130
 
 

@@ -73,6 +73,11 @@ def _inbound(event: LogEvent, source: End, dest: End, known: HostHistory) -> End
         return packet_order
     if own == (True, False):
         return turned
+    if own == (True, True):  # the sender's record comes first (FACTS a.6) and says who that was
+        if known.connect(event.protocol, source, dest, event.time_s):
+            return packet_order
+        if known.connect(event.protocol, dest, source, event.time_s):
+            return turned
     order, other = known.orders
     if order or other:
         return packet_order if order >= other else turned

@@ -1,0 +1,260 @@
+"""The explanations as data: one entry for each code, in the order of precedence.
+
+`sentence` and `next_check` are templates; `wording.py` fills them with the addresses, ports, program, layer and
+filter of the record, and adds what the log shows besides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One kind of explanation.
+
+    Parameters
+    ----------
+    title : a headline for a list.
+    sentence : what happened, with the names of the record.
+    means : what that means for who reads it; the same for every record of the code.
+    next_check : the next thing to look at.
+    application_sees, remote_sees : said when the machine has no place for the record.
+    cite : keys of `fsm.sources.SOURCES`.
+    """
+
+    title: str
+    sentence: str
+    means: str
+    next_check: str
+    application_sees: str
+    remote_sees: str
+    cite: tuple[str, ...]
+
+
+CODES: dict[str, Code] = {
+    "icmp_error_for_own_flow": Code(
+        "ICMP error about our own traffic (not an attack)",
+        "An ICMP error came back about {proto} that this host sent itself, from {local} to {remote}. "
+        "The record shows the ends of that earlier datagram, not of the ICMP packet. The error was {done} {at}.",
+        "It looks like inbound {proto} from {remote}, but nobody tried to get in.",
+        "Find out why {remote} was not reached: {remote_address} or a router on the way refused (the record does not "
+        "keep the ICMP type). `pktmon start --capture`, or a capture filtered for ICMP, shows it. A rule for "
+        "{local_port_words} would change nothing.",
+        "nothing: the error of its earlier send is not reported",
+        "its ICMP error arrived; no answer",
+        ("ALES", "LID", "SECDS", "WST"),
+    ),
+    "icmp_twin": Code(
+        "Suppressed ICMP answer to a drop (its second half)",
+        "Windows wanted to tell {remote} by an ICMP error that no socket took its datagram, and the firewall stopped "
+        "that error {at}. It belongs to the drop in record {pair_record}, {pair_gap}.",
+        "One datagram, two records: this one is no traffic of its own and no ping.",
+        "Look at record {pair_record}; there is nothing to do for this one. Stealth mode suppresses the error on "
+        "purpose (value DisableStealthMode in the registry).",
+        "nothing: no socket owns the port",
+        "a timeout: no ICMP error comes back",
+        ("UDPF", "PPS", "SECDS", "WST"),
+    ),
+    "late_reply": Code(
+        "Answer to a socket that is gone",
+        "{remote} answered {local} by {proto}, but the socket that asked is gone: {asker} sent from this port to "
+        "{remote} {delay} before (record {asked_record}). The datagram was {done} {at}.",
+        "No rule blocks it and an allow rule would not help: no socket is left that could take it.",
+        "Usually nothing. If the program misses answers, compare its timeout with the {delay} this answer took; "
+        "programs that ask several servers close the socket after the first answer.",
+        "nothing: no socket owns the port",
+        "its send succeeded; no ICMP error comes back",
+        ("PPS", "BCI", "SECDS", "PCP"),
+    ),
+    "no_listener": Code(
+        "No socket on the port",
+        "{proto} from {remote} to {local} found no socket to take it and was {done} {at}.",
+        "No rule blocks it and an allow rule would not help: a program has to listen on that port first.",
+        "Should something listen on {local_port_words}? `Get-NetUDPEndpoint{port_argument}` shows who does; in the log "
+        "look for event 5158 with that port. If nothing should, ignore the record.",
+        "nothing: no socket owns the port",
+        "a timeout: no ICMP error comes back when stealth mode stops it",
+        ("UDPF", "PPS", "BCI", "SECDS"),
+    ),
+    "vetoed": Code(
+        "Vetoed: a block overrode an earlier permit",
+        "{packet} was permitted by one filter and then vetoed by a more restrictive one {at}.",
+        "Two products or sublayers disagree: allowing more in the one that permits already will not help.",
+        "`netsh wfp show filters file=-`: find filter id {filter_id} and its subLayerKey; that provider decides. Ids "
+        "change at each reboot and rule change, so look soon.",
+        "nothing arrives, or its send was lost",
+        "nothing arrives, or a timeout",
+        ("ARB", "AUD", "E5153"),
+    ),
+    "blocked_bind": Code(
+        "Bind refused",
+        "{program} was refused {proto} {local_port_words} {at}.",
+        "The program never gets its socket; nothing is sent or received.",
+        "`netsh wfp show filters file=-`: find filter id {filter_id} and the product that owns it. Windows Firewall "
+        "itself does not block binds by default, so look at VPN, endpoint protection and service hardening.",
+        "bind fails with WSAEACCES (10013)",
+        "nothing",
+        ("AUD", "EBPF", "E5159"),
+    ),
+    "blocked_connect": Code(
+        "Outbound flow refused",
+        "{program} was not allowed to send {proto} from {local} to {remote}; the datagram was {done} {at}.",
+        "No flow is made, so every further datagram to this peer is asked about, and refused, again.",
+        "{origin_check}",
+        "sendto returned success; the datagram is lost",
+        "nothing arrives",
+        ("UDPF", "ALEL", "EBPF", "E5157"),
+    ),
+    "blocked_accept": Code(
+        "Inbound flow refused",
+        "{proto} from {remote} to {local} was not let in to {program}; it was {done} {at}.",
+        "A socket owns the port, and no rule lets this sender in. No flow is made, so every further datagram is "
+        "asked about again.",
+        "{origin_check}",
+        "recv waits: nothing arrives",
+        "its send succeeded; no answer and no ICMP error",
+        ("UDPF", "ALEL", "SECDS", "E5157"),
+    ),
+    "blocked_packet": Code(
+        "Packet dropped below the socket layers",
+        "{packet} was {done} {at}.",
+        "Packet layers see every packet, not only the first of a flow, and firewall rules for programs do not reach "
+        "them: a callout driver, IPsec or a special filter decided.",
+        "`netsh wfp show filters file=-`: find filter id {filter_id}; its provider names the product. "
+        "`netsh wfp show state` lists callout drivers.",
+        "nothing arrives, or its send was lost in silence",
+        "nothing arrives, or its send succeeded without answer",
+        ("AUD", "LID"),
+    ),
+    "group_traffic": Code(
+        "Multicast or broadcast, allowed",
+        "{program} {group_verb} {proto} {group_words} {group}, {group_other}; allowed {at}.",
+        "Sending is recorded once per flow, receiving once per datagram and per socket, the host's own copies "
+        "included: many records are no flood.",
+        "Nothing. To see who joined the group: `netsh interface ip show joins`.",
+        "its send succeeds, or recv returns the datagram",
+        "members of the group receive it",
+        ("ALEM", "CFL", "SECDS", "PCP"),
+    ),
+    "permitted_connect": Code(
+        "Outbound flow allowed",
+        "{program} on {local} may exchange {proto} with {remote}; allowed {at}.",
+        "Recorded once per flow: further datagrams and the answers pass without a record until 60 s without any.",
+        "Nothing is wrong. Answers need no inbound rule while the socket and the flow live.",
+        "its send succeeds",
+        "the datagram arrives",
+        ("UDPF", "ALES", "PCP", "E5156"),
+    ),
+    "permitted_accept": Code(
+        "Inbound flow allowed",
+        "{program} on {local} may exchange {proto} with {remote}, which sent first; allowed {at}.",
+        "Recorded once per flow: further datagrams and our answers pass without a record until 60 s without any.",
+        "Nothing is wrong. If it should not be let in, the rule is behind filter id {filter_id} "
+        "(`netsh wfp show filters file=-`).",
+        "recv returns the datagram",
+        "its send succeeded",
+        ("UDPF", "ALES", "SECDS", "E5156"),
+    ),
+    "bind": Code(
+        "Local port taken",
+        "{program} took {proto} {local_port_words} {on_address}; allowed {at}.",
+        "A socket now owns the port. A dual-stack socket gives one record for IPv4 and one for IPv6.",
+        "Nothing. A bind opens no firewall: whether datagrams get in is decided at ALE_AUTH_RECV_ACCEPT.",
+        "bind succeeds",
+        "nothing",
+        ("UDPF", "ALEL", "SECDS", "E5158"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A filter origin of Windows 11 / Server 2022 and later: what the filter is, and what to check."""
+
+    words: str
+    check: str
+    cite: tuple[str, ...] = ("FOR",)
+
+
+# By origin, case-folded and without blanks. FACTS d.7 and e.1; wording after Microsoft's page on filter origins.
+ORIGINS: dict[str, Origin] = {
+    "stealth": Origin(
+        "a filter of stealth mode, which answers nothing where nobody listens",
+        "Stealth drops are made against port scans; a rule does not change them. Check whether the port should have a listener.",
+        ("FOR", "PPS"),
+    ),
+    "queryuserdefault": Origin(
+        "the default block of Windows Firewall: no rule allows it",
+        "Add an inbound allow rule for the program and port. If a user pressed Cancel at the firewall's question, delete the "
+        "block rules that made: `Get-NetFirewallRule | Where Name -like '*Query User*'`.",
+    ),
+    "quarantinedefault": Origin(
+        "the quarantine of an interface, which holds while Windows works out which network it is on",
+        "Transient: see whether it went on for more than seconds after a network change. `Get-NetIPInterface "
+        "-InterfaceIndex N` names the interface. Rules do not reach these filters.",
+        ("FOR", "QUA"),
+    ),
+    "boottimedefault": Origin(
+        "a boot-time filter: the firewall service was not running yet",
+        "Compare the time with the start of the host and of the services BFE and mpssvc. Firewall rules cannot make exceptions at boot.",
+    ),
+    "appcontainerloopback": Origin(
+        "the loopback rule for packaged (store) apps",
+        "A packaged app may talk to its own host only with an exemption: `CheckNetIsolation LoopbackExempt -s` lists them. "
+        "A port rule does not help.",
+    ),
+    "uwpdefault": Origin(
+        "the default block for packaged (store) apps",
+        "The app lacks a network capability, or the private range of the network is configured wrongly: "
+        "`Get-AppxPackageManifest`, `CheckNetIsolation Debug`.",
+        ("FOR", "UWP"),
+    ),
+    "wshdefault": Origin(
+        "Windows Service Hardening: the service has no hardening rule for this traffic",
+        "An ordinary allow rule does not override it; the maker of the service has to declare the traffic.",
+    ),
+}
+
+# Bits of the reauthorization reason (FACTS a.11).
+REAUTHORIZE_REASONS: dict[int, str] = {
+    0x1: "POLICY_CHANGE",
+    0x2: "NEW_ARRIVAL_INTERFACE",
+    0x4: "NEW_NEXTHOP_INTERFACE",
+    0x8: "PROFILE_CROSSING",
+    0x10: "CLASSIFY_COMPLETION",
+    0x20: "IPSEC_PROPERTIES_CHANGED",
+    0x40: "MID_STREAM_INSPECTION",
+    0x80: "SOCKET_PROPERTY_CHANGED",
+    0x100: "NEW_INBOUND_MCAST_BCAST_PACKET",
+    0x200: "EDP_POLICY_CHANGED",
+    0x400: "PRECLASSIFY_LOCAL_ADDR",
+    0x800: "PRECLASSIFY_REMOTE_ADDR",
+    0x1000: "PRECLASSIFY_LOCAL_PORT",
+    0x2000: "PRECLASSIFY_REMOTE_PORT",
+    0x4000: "PROXY_HANDLE_CHANGED",
+    0x8000: "PRECLASSIFY_POLICY_CHANGED",
+    0x10000: "CHECK_OFFLOAD",
+}
+
+# Layers in words, by stem; discard layers add their own half-sentence.
+LAYER_WORDS: dict[str, str] = {
+    "INBOUND_IPPACKET": "IP layer, incoming, before the header is processed",
+    "OUTBOUND_IPPACKET": "IP layer, outgoing, the last before the wire",
+    "IPFORWARD": "forwarding, packets for other hosts",
+    "INBOUND_TRANSPORT": "transport layer, incoming",
+    "OUTBOUND_TRANSPORT": "transport layer, outgoing",
+    "DATAGRAM_DATA": "datagram data, each datagram of an allowed flow",
+    "INBOUND_ICMP_ERROR": "incoming ICMP errors about our own traffic",
+    "OUTBOUND_ICMP_ERROR": "ICMP errors that this host wants to send",
+    "ALE_RESOURCE_ASSIGNMENT": "bind: a socket gets its local port",
+    "ALE_RESOURCE_RELEASE": "a local port is given back",
+    "ALE_ENDPOINT_CLOSURE": "a socket is closed",
+    "ALE_AUTH_LISTEN": "listen",
+    "ALE_AUTH_RECV_ACCEPT": "receive/accept: first datagram from a peer",
+    "ALE_AUTH_CONNECT": "connect: first datagram to a peer",
+    "ALE_FLOW_ESTABLISHED": "a flow was made",
+    "ALE_CONNECT_REDIRECT": "redirection of the remote address",
+    "ALE_BIND_REDIRECT": "redirection of the local address",
+}
+DISCARD_WORDS = "discard side: what the stack or a filter has already given up"
