@@ -29,10 +29,8 @@ def command(
     config = config_of(ip, windows, evidence, assumptions)
     if name is None:
         if output_format == "json":
-            listed = [
-                {"flow": f.name, "endpoint": f.endpoint, "title": f.title, "setup": f.setup, "stimuli": f.stimuli, "cite": f.cite}
-                for f in FLOWS.values()
-            ]  # fmt: skip
+            names = ("name", "endpoint", "title", "setup", "stimuli", "cite")
+            listed = [{name: getattr(flow, name) for name in names} for flow in FLOWS.values()]
             click.echo(json.dumps({"flows": listed}, indent=2))
         else:
             click.echo(flow_list_text())

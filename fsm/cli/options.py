@@ -17,12 +17,20 @@ _MACHINE: tuple[Decorator, ...] = (
     click.option("--ip", type=int, default=4, show_default=True, metavar="4|6", help="IP version."),
     click.option("--windows", default="11", show_default=True, metavar="VERSION", help=f"One of {', '.join(WINDOWS)}."),
     click.option(
-        "--evidence", default="base", show_default=True, metavar="ORDER", help=f"Which source is preferred: {', '.join(EVIDENCE)}."
+        "--evidence",
+        default="base",
+        show_default=True,
+        metavar="ORDER",
+        help=f"Which source is preferred: {', '.join(EVIDENCE)}.",
     ),
     click.option(
-        "--assume", "assumptions", multiple=True, metavar="DISPUTE=OPTION", help=f"Decide one of: {', '.join(CHOICES)}. May be repeated."
+        "--assume",
+        "assumptions",
+        multiple=True,
+        metavar="DISPUTE=OPTION",
+        help=f"Decide one of: {', '.join(CHOICES)}. May be repeated.",
     ),
-)  # fmt: skip
+)
 
 
 def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,10 +43,24 @@ def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The machine options, and `--block --engine --format`."""
     for option in (
-        click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True),
-        click.option("--engine", default="table", show_default=True, metavar="table|live", help="Compiled integers, or the transitions machine; equal results."),
-        click.option("--block", "blocks", multiple=True, metavar="LAYER", help="Block at this layer, in any spelling. May be repeated."),
-    ):  # fmt: skip
+        click.option(
+            "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+        ),
+        click.option(
+            "--engine",
+            default="table",
+            show_default=True,
+            metavar="table|live",
+            help="Compiled integers, or the transitions machine; equal results.",
+        ),
+        click.option(
+            "--block",
+            "blocks",
+            multiple=True,
+            metavar="LAYER",
+            help="Block at this layer, in any spelling. May be repeated.",
+        ),
+    ):
         function = option(function)
     return machine_options(function)
 
