@@ -73,6 +73,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 MODULES = modules()
+PACKAGES = {module for module in MODULES if (ROOT / Path(*module.split("."))).is_dir()}
 CORE = sorted(name for name in MODULES if not under(name, EDGE))
 
 
@@ -92,10 +93,13 @@ def imported(module: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}, line {node.lineno}: write imports in full"
+            # Level 1 is the package a module lies in; for a package's own __init__ that is the module itself.
+            up = node.level - (module in PACKAGES)
+            home = module.split(".")[: -up or None] if node.level else []
+            origin = ".".join([*home, *([node.module] if node.module else [])])
             for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                names.add(full if full in MODULES else str(node.module))
+                full = f"{origin}.{alias.name}"
+                names.add(full if full in MODULES else origin)
     return names
 
 

@@ -358,7 +358,8 @@ def report(junit: Path) -> None:
             passed += 1
         else:
             kind = "known gap" if mark.get("type") == "pytest.xfail" else "skipped"
-            skipped[kind].append(f"{case.get('classname')}::{case.get('name')}: {mark.get('message')}")
+            why = " ".join(str(mark.get("message")).split())
+            skipped[kind].append(f"{case.get('classname')}::{case.get('name')}: {why}")
     for kind, lines in skipped.items():
         for line in lines:
             say(f"{kind}: {line}")

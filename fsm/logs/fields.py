@@ -154,7 +154,7 @@ def _address(text: str) -> tuple[str, str | None]:
 
 
 def direction(value: object) -> str | None:
-    """"inbound", "outbound", "forward" or "bidirectional"; None for words of another language."""
+    """The direction in one word: inbound, outbound, forward, bidirectional; None for words of another language."""
     if isinstance(value, int):
         return DIRECTIONS.get(str(value))
     if not isinstance(value, str):

@@ -141,7 +141,8 @@ class _Text:
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.buffer, self.pos, self.line, self.ended = "", 0, 1, False
+        self.buffer, self.pos, self.ended = "", 0, False
+        self._line, self._counted = 1, 0  # the line of buffer[_counted]; counted on, never from the start again
 
     def more(self) -> bool:
         """Read on, as much again as is held, so that a long element costs linear time. False at the end."""
@@ -159,11 +160,14 @@ class _Text:
 
     def advance(self, pos: int) -> None:
         """Forget what lies before `pos`."""
-        self.line += self.buffer.count("\n", 0, pos)
-        self.buffer, self.pos = self.buffer[pos:], 0
+        self.line_at(pos)
+        self.buffer, self.pos, self._counted = self.buffer[pos:], 0, 0
 
     def line_at(self, pos: int) -> int:
-        return self.line + self.buffer.count("\n", 0, pos)
+        """The line `pos` is on; asked in ascending order."""
+        self._line += self.buffer.count("\n", self._counted, pos)
+        self._counted = max(self._counted, pos)
+        return self._line
 
     def next_char(self) -> str:
         """The next character that is no blank; empty at the end."""
@@ -222,7 +226,8 @@ def _elements(text: _Text, is_array: bool) -> Iterator[Decoded]:
                 text.pos = label.end()
                 continue
         if in_array and need_comma:
-            yield Decoded(at, None, f"{clean(char)!r} where the JSON array needs a comma; the rest is not read", broken=True)
+            why = f"{clean(char)!r} where the JSON array needs a comma; the rest is not read"
+            yield Decoded(at, None, why, broken=True)
             return
         value, why, line = _value(text, scan)
         if why:
@@ -242,7 +247,6 @@ def _value(text: _Text, scan: Any) -> tuple[Any, str, int]:
         try:
             value, end = scan(text.buffer, text.pos)
             if end < len(text.buffer) or text.ended or not isinstance(value, (int, float)):
-                # the line count is kept up to date cheaply: by whole windows, see `more`
                 text.pos = end
                 return value, "", 0
             why, at = "a number", text.pos

@@ -80,7 +80,6 @@ _TEXT: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"\s*(?:timecreated|message|id|providername)\s*: ", _no("these are events as a PowerShell list")),
         (r"(?:.*\n){0,3}.*\w!\w+\+0x[0-9a-f]+", _no("this is a kernel stack trace as text, no log")),
         (r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)", _no("this is a callout driver's debug trace, not read yet")),
-        (r"\"?[\w ]{2,30}\"?([,;\t])(?:\"?[\w ():/-]{1,40}\"?\1)+", _no("this looks like a table (CSV), not read yet")),
         (r"<!doctype html|<html", _no("this is a web page, no log")),
         (r"<(?:\?xml|!--|!doctype|[A-Za-z_])", Kind("xml")),
         (r"[\[{]", Kind("json")),
@@ -110,9 +109,16 @@ def recognise(prefix: bytes) -> Kind:
     for pattern, kind in _TEXT:
         if pattern.match(text):
             return Kind(kind.form, kind.name, kind.convert, encoding)
+    if _is_table(text):
+        return _no("this looks like a table (CSV), not read yet")
     if any(_is_object(line.group()) for line in _MAYBE_JSON_LINE.finditer(text)):
         return Kind("json", encoding=encoding)  # JSON lines whose first line is damaged, as of a cut log
     return _no("this is text, but neither JSON nor XML")
+
+
+def _is_table(text: str) -> bool:
+    first, second = (*text.splitlines()[:2], "", "")[:2]
+    return any(first.count(mark) >= 2 and first.count(mark) == second.count(mark) for mark in ",;\t")
 
 
 def _is_object(line: str) -> bool:

@@ -21,9 +21,8 @@ _FLOW_EVENTS = frozenset(range(5152, 5160))  # those that name addresses, ports 
 _TWO_ENDED = frozenset({5152, 5156, 5157})  # 5153 is documented without a destination (FACTS e.1)
 _WITH_PORTS = (6, 17)
 
-DEEPER_EXPORT = (
-    'export with `wevtutil qe Security /f:xml > events.xml`, or Get-WinEvent with `ConvertTo-Json -Depth 4`'
-)
+DEEPER_EXPORT = "export with `wevtutil qe Security /f:xml > events.xml`, or Get-WinEvent with `ConvertTo-Json -Depth 4`"
+NO_EVENT_ID = "no event id (EventID, event_id, Id or Event.System.EventID) in this record"
 
 # Collectors that put header and fields side by side: everything that is header and therefore no field.
 _ID_KEYS = ("EventID", "event_id", "EventId", "Id", "EventCode")
@@ -85,7 +84,7 @@ def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
     inner = record.get("_source")
     parts = _parts(inner if isinstance(inner, dict) else record)
     if parts.event_id is None:
-        raise _Unusable("no event id (EventID, event_id, Id or Event.System.EventID) in this record")
+        raise _Unusable(NO_EVENT_ID)
     event_id = fields.integer(parts.event_id)
     if event_id is None:
         raise _Unusable(f"EventID {fields.shown(parts.event_id)} is no number (allowed: a number such as 5152)")
@@ -123,7 +122,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     if isinstance(record.get("System"), dict):
         return _event_parts(record)
     if "@timestamp" not in record and not any(key in record for key in (*_ID_KEYS, *_SIGNS_OF_AN_EVENT)):
-        raise _Unusable("no event id (EventID, event_id, Id or Event.System.EventID) in this record")
+        raise _Unusable(NO_EVENT_ID)
 
     data: Mapping[str, Any] = record
     positional: list[Any] | None = None
@@ -167,10 +166,8 @@ def _event_parts(event: Mapping[str, Any]) -> _Parts:
     created = system.get("TimeCreated") or system.get("TimeCreated_attributes")
     body = event.get("EventData")
     data, positional = _named(body) if isinstance(body, dict) else ({}, None)
-    return _Parts(
-        event_id, provider, system.get("EventRecordID"), system.get("Computer"), (created, None, None), data, positional,
-        False,
-    )  # fmt: skip
+    number, host = system.get("EventRecordID"), system.get("Computer")
+    return _Parts(event_id, provider, number, host, (created, None, None), data, positional, False)
 
 
 def _named(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
@@ -187,7 +184,7 @@ def _named(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None
             unnamed.append(item)
             continue
         attributes = item.get("#attributes")
-        name = item.get("@Name") or item.get("Name") or (attributes.get("Name") if isinstance(attributes, dict) else None)
+        name = (attributes if isinstance(attributes, dict) else item).get("Name") or item.get("@Name")
         text = item.get("#text", item.get("Value"))
         if isinstance(name, str):
             data[name] = text
@@ -264,6 +261,7 @@ def _event(event_id: int, parts: _Parts, source: str, ordinal: int) -> LogEvent:
     if parts.flat and "ThreadID" in data and "ExecutionProcessID" not in data and "ProcessId" not in data:
         # nxlog without ExecutionProcessID: its ProcessID is that of the event's writer and has overwritten the field
         name, given_pid = "ProcessID", _pid_from_message(data.get("Message"))
+        extra["ExecutionProcessID"] = fields.as_text(get("ProcessID")[1])
     else:
         name, given_pid = get("ProcessID", "ProcessId")
     pid = fields.process_id(name, given_pid)

@@ -59,19 +59,24 @@ class ByteStream:
         # read1 gives what is there: the bytes before a damaged spot are not lost with it
         self._some: Callable[[int], bytes | None] = getattr(raw, "read1", None) or raw.read
         self._ahead = b""
+        self._failure: Broken | None = None  # told again: a second read of a damaged gzip may look like its end
         self.taken = 0  # bytes taken from `raw`
 
     def _more(self, size: int) -> bytes:
+        if self._failure is not None:
+            raise self._failure
         try:
             data = self._some(size) or b""
-        except LogError:
+            self.taken += len(data)
+            if self._budget is not None:
+                self._budget.spend(len(data), self.where)
+        except Broken as failure:
+            self._failure = failure
             raise
         except _DAMAGE as error:
             why = "is cut off" if isinstance(error, EOFError) else f"cannot be read any further ({error})"
-            raise Broken(self.where, f"{why}, after {self.taken} bytes", fix="Copy or export it again") from None
-        self.taken += len(data)
-        if self._budget is not None:
-            self._budget.spend(len(data), self.where)
+            self._failure = Broken(self.where, f"{why}, after {self.taken} bytes", fix="Copy or export it again")
+            raise self._failure from None
         return data
 
     def peek(self, size: int) -> bytes:

@@ -1,0 +1,272 @@
+"""From a decision to words: the sentences, the evidence in the log, the next check, the citations.
+
+The words of the codes are data in `codes.py`. Here they get the names of the record, and what the log shows besides.
+"""
+
+from __future__ import annotations
+
+from fsm.explain.classify import Decision
+from fsm.explain.codes import CODES, DISCARD_WORDS, LAYER_WORDS, ORIGINS, REAUTHORIZE_REASONS, Origin
+from fsm.explain.draft import Draft, program_name
+from fsm.explain.ends import End, protocol_name, span
+from fsm.explain.history import Seen
+from fsm.explain.pairing import gap_s
+from fsm.explain.place import Place
+from fsm.explain.reading import Reading, net_event_type
+from fsm.sources import SOURCES
+
+# The audit subcategories that write the events (FACTS e.1). Their names are translated on other Windows; GUIDs are not.
+PACKET_DROP = "Packet Drop {0CCE9225-69AE-11D9-BED3-505054503030}"
+CONNECTION = "Connection {0CCE9226-69AE-11D9-BED3-505054503030}"
+
+_DONE = {"permit": "let through", "block": "dropped", "veto": "vetoed"}
+
+
+def text_of(draft: Draft, decision: Decision) -> str:
+    """What happened and what it means, in whole sentences with the names of the record."""
+    code = CODES[decision.code]
+    sentences = [code.sentence.format_map(_fields(draft))]
+    sentences += evidence(draft, decision)
+    sentences.append(code.means.format_map(_fields(draft)))
+    if decision.doubt:
+        sentences.append(f"{decision.confidence.capitalize()}: {decision.doubt}.")
+    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+
+
+def next_check_of(draft: Draft, decision: Decision) -> str:
+    return CODES[decision.code].next_check.format_map(_fields(draft))
+
+
+def cite_of(draft: Draft, decision: Decision, place: Place | None) -> tuple[str, ...]:
+    """Keys of the sources: of the code, of the filter's origin, of the machine's row; each once."""
+    origin = origin_of(draft)
+    keys = (*CODES[decision.code].cite, *(origin.cite if origin else ()), *(place.cite if place else ()))
+    return tuple(dict.fromkeys(keys))
+
+
+def citation(key: str) -> str:
+    """A source as a reader can look it up: title and address."""
+    source = SOURCES.get(key)
+    if source is None:
+        return key
+    return f"{source.title}, {source.url}" if source.url else source.title
+
+
+def evidence(draft: Draft, decision: Decision) -> list[str]:
+    """What the record and the log show besides the bare fact, as sentences."""
+    notes = [*_origin_notes(draft), *_partner_notes(draft, decision), *_past_notes(draft, decision)]
+    notes += [text for tag, text in _TAG_NOTES.items() if tag in decision.tags]
+    if draft.event.reauthorize_reason:
+        notes.append(f"the flow was authorized again, for {reauthorize_words(draft.event.reauthorize_reason)}.")
+    return notes
+
+
+_TAG_NOTES = {
+    "impossible_source": "the record names a group or broadcast address as the sender, which none can be: it is the local "
+    "end, as older Windows writes it.",
+    "own_copy": "It is this host's own datagram, heard again.",
+    "icmp_error_suppressed": "It is an ICMP error that this host wanted to send; the drop that caused it is not in the log "
+    "within one second before.",
+    "recorded_direction_ignored": "the record gives the other direction; the layer decides.",
+    "ipsec": "IPsec dropped it.",
+    "capability": "a packaged app was judged by its network capabilities; such records name no layer.",
+    "forwarded": "The packet was on its way through this host to another one.",
+    "vswitch": "It was seen on a Hyper-V switch, which is not the path of this host's own sockets.",
+    "listen": "The record is about listen, which UDP does not have.",
+    "duplicate_record": "The same record stands earlier in the input; it is counted once.",
+}
+
+
+def _origin_notes(draft: Draft) -> list[str]:
+    given, origin = draft.event.filter_origin, origin_of(draft)
+    if origin is not None:
+        return [f"filter origin \"{given}\": {origin.words}."]
+    if given and given.casefold() not in ("unknown", "-"):
+        return [f"filter origin \"{given}\" is the name of a firewall rule."]
+    return []
+
+
+def _partner_notes(draft: Draft, decision: Decision) -> list[str]:
+    other = draft.partner
+    if other is None:
+        return []
+    if draft.is_drop:
+        return [f"Windows then tried to answer with an ICMP error, which was suppressed too (record {other.event.record})."]
+    if "recorded_twice" in decision.tags:
+        return [f"events 5152 and 5157 report the same packet (see record {other.event.record}): one incident."]
+    return []
+
+
+def _past_notes(draft: Draft, decision: Decision) -> list[str]:
+    """What the log showed earlier about these ends or this local port."""
+    event, code = draft.event, decision.code
+    now_s = event.time_s
+    if code == "no_listener":
+        if draft.accept is not None:
+            return [f"{_who(draft.accept)} took datagrams of this peer here {_ago(draft.accept, now_s)}; its socket has gone since."]
+        if draft.sender is not None:
+            return [f"{_who(draft.sender)} used port {draft.sender.local.port} {_ago(draft.sender, now_s)} for {draft.sender.remote}, "
+                    "not for this peer."]  # fmt: skip
+        if draft.bind is not None:
+            return [f"{_who(draft.bind)} bound port {draft.bind.local.port} {_ago(draft.bind, now_s)}; that socket has gone since."]
+        port = draft.ends.local.port if draft.ends.local else None
+        return [] if port is None else [f"The log shows no earlier use of port {port}."]
+    if code == "icmp_error_for_own_flow" and draft.connect is not None:
+        return [f"{_who(draft.connect)} sent it {_ago(draft.connect, now_s)} (record {draft.connect.record})."]
+    if "after_own_query" in decision.tags and draft.connect is not None:
+        return [f"{_who(draft.connect)} had sent to this peer from this port {_ago(draft.connect, now_s)}: an answer would pass "
+                "without a record while that flow lives, so it had ended (60 s idle, or another socket)."]  # fmt: skip
+    if code == "blocked_packet" and draft.connect is not None:
+        return [f"It belongs to the flow that {_who(draft.connect)} began {_ago(draft.connect, now_s)}."]
+    return []
+
+
+def absent_of(draft: Draft, decision: Decision) -> list[str]:
+    """Records that should stand beside this one and do not, and what would hide them."""
+    event, absent = draft.event, []
+    if decision.code.startswith("blocked") and draft.partner is None and "ALE_AUTH" in draft.reading.stem:
+        if event.event_id == 5157:
+            absent.append(f"5152 of the same packet: audit {PACKET_DROP}, failure")
+        elif event.event_id == 5152:
+            absent.append(f"5157 of the same packet: audit {CONNECTION}, failure")
+    if draft.is_drop and event.protocol == 17 and draft.partner is None and event.event_id == 5152:
+        absent.append("5152 of the suppressed ICMP error: there may be none (rate limit, one record for a burst)")
+    if draft.is_drop and decision.code == "no_listener" and draft.sender is None and draft.bind is None:
+        absent.append(f"5158 and 5156 of the port, if it was in use: audit {CONNECTION}, success; or the log begins later")
+    return absent
+
+
+def origin_of(draft: Draft) -> Origin | None:
+    given = draft.event.filter_origin
+    return ORIGINS.get("".join(given.casefold().replace("-", "").split())) if given else None
+
+
+def reauthorize_words(reason: int) -> str:
+    """The bits of a reauthorization reason by name; unknown bits as a number."""
+    names = [name for bit, name in REAUTHORIZE_REASONS.items() if reason & bit]
+    rest = reason & ~sum(REAUTHORIZE_REASONS)
+    return ", ".join([*names, *([f"unknown bits {rest:#x}"] if rest else [])])
+
+
+def layer_words(reading: Reading) -> str:
+    """The layer in plain words."""
+    if reading.layer is None:
+        return "a layer that the record does not name"
+    words = LAYER_WORDS.get(reading.stem, reading.layer.display_name)
+    return f"{words}; {DISCARD_WORDS}" if reading.is_discard else words
+
+
+# ---- the names that templates use
+
+
+def _fields(draft: Draft) -> dict[str, str]:
+    event, local, remote = draft.event, draft.ends.local, draft.ends.remote
+    proto = protocol_name(event.protocol)
+    if draft.icmp is not None:
+        proto = f"{proto} type {draft.icmp[0]} code {draft.icmp[1]}"
+    connect, partner, group = draft.connect, draft.partner, draft.ends.group
+    inbound = draft.reading.packet_direction == "inbound"
+    sender = remote if inbound else local
+    return {
+        "proto": proto,
+        "local": _name(local, "an unknown local end"),
+        "remote": _name(remote, "an unknown peer"),
+        "remote_address": remote.address if remote and remote.address else "the peer",
+        "local_port_words": f"port {local.port}" if local and local.port is not None else "a port",
+        "port_argument": f" -LocalPort {local.port}" if local and local.port is not None else "",
+        "on_address": _on_address(local),
+        "program": _program(draft),
+        "at": _at(draft),
+        "done": _DONE[draft.reading.verdict],
+        "packet": _packet(draft, proto),
+        "filter_id": str(event.filter_id) if event.filter_id else "(none recorded)",
+        "origin_check": _origin_check(draft),
+        "asker": _who(connect) if connect else "",
+        "asked_record": str(connect.record) if connect else "",
+        "delay": span(connect.before_s(event.time_s)) if connect else "",
+        "pair_record": str(partner.event.record) if partner else "",
+        "pair_gap": _gap_words(draft),
+        "group": _name(group, ""),
+        "group_verb": "received" if inbound else "sent",
+        "group_words": ("to the group" if group and group.kind == "group" else "to the broadcast address"),
+        "group_other": ("sent by " if inbound else "from ") + _name(sender, "an unknown end"),
+    }
+
+
+def _name(end: End | None, otherwise: str) -> str:
+    return otherwise if end is None else str(end)
+
+
+def _on_address(local: End | None) -> str:
+    if local is None or local.address is None:
+        return "on an address that the record does not name"
+    return "on all addresses" if local.kind == "unspecified" else f"on {local.address}"
+
+
+def _program(draft: Draft) -> str:
+    return _named(program_name(draft.event.application), draft.event.process_id)
+
+
+def _who(seen: Seen) -> str:
+    return _named(seen.program, seen.process_id)
+
+
+def _named(program: str | None, process_id: int | None) -> str:
+    if program is None:
+        return f"process {process_id}" if process_id else "a program that the record does not name"
+    return f"{program} (process {process_id})" if process_id else program
+
+
+def _ago(seen: Seen, now_s: float | None) -> str:
+    before = seen.before_s(now_s)
+    return "earlier" if before is None else f"{span(before)} before"
+
+
+def _gap_words(draft: Draft) -> str:
+    gap = gap_s(draft.partner, draft) if draft.partner else None
+    return "just before" if gap is None else "in the same millisecond" if abs(gap) < 0.0005 else f"{span(gap)} before"
+
+
+def _at(draft: Draft) -> str:
+    """The layer and the filter: `at INBOUND_TRANSPORT_V4_DISCARD (layer 13) by filter 70764`."""
+    reading, event = draft.reading, draft.event
+    if reading.layer is None:
+        number = "" if event.runtime_id is None else f" (its id {event.runtime_id} is in no list)"
+        where = f"at a layer that the record does not name{number}"
+    else:
+        where = f"at {reading.layer.short_name} (layer {reading.layer.runtime_id})"
+    if event.filter_id:
+        return f"{where} by filter {event.filter_id}"
+    return f"{where}; no filter id is recorded" if event.filter_id == 0 and reading.verdict != "permit" else where
+
+
+def _packet(draft: Draft, proto: str) -> str:
+    event, local, remote = draft.event, draft.ends.local, draft.ends.remote
+    if local is None and remote is None:
+        if event.source_address is None:
+            return f"{proto} between ends that the record does not name"
+        return f"{proto} between {event.source_address} and {event.dest_address} (which of them is local is not known)"
+    if draft.reading.packet_direction == "inbound":
+        return f"{proto} from {_name(remote, 'an unknown peer')} to {_name(local, 'this host')}"
+    if draft.reading.packet_direction == "outbound":
+        return f"{proto} from {_name(local, 'this host')} to {_name(remote, 'an unknown peer')}"
+    return f"{proto} between {_name(local, 'this host')} and {_name(remote, 'an unknown peer')}"
+
+
+def _origin_check(draft: Draft) -> str:
+    """What to check next for a refused flow: by the origin where one is recorded, else by the filter id."""
+    origin, given, filter_id = origin_of(draft), draft.event.filter_origin, draft.event.filter_id
+    if origin is not None:
+        index = next((v for k, v in draft.event.extra.items() if k.casefold().endswith("interfaceindex")), None)
+        return origin.check if index is None else origin.check.replace("-InterfaceIndex N", f"-InterfaceIndex {index}")
+    if given and given.casefold() not in ("unknown", "-"):
+        return f"`Get-NetFirewallRule -Name \"{given}\"` shows the rule."
+    if net_event_type(draft.event) == "CAPABILITY_DROP":
+        return ORIGINS["uwpdefault"].check
+    if not filter_id:
+        return "The record names no filter: reproduce it with `netsh wfp capture start`, which records the filter."
+    side = "an inbound" if draft.reading.packet_direction == "inbound" else "an outbound"
+    return (
+        f"`netsh wfp show filters file=-`: find filter id {filter_id}; its name is the rule, or a default block when {side} "
+        "allow rule is missing. Ids change at each reboot and rule change, so look soon."
+    )

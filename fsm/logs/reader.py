@@ -1,0 +1,404 @@
+"""From paths and streams to items: opens containers, recognises what is in them, and keeps the accounts.
+
+The rule kept here: every record gives exactly one item, and trouble is told once, where it is.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import struct
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fsm.errors import LogError
+
+from . import json_records, recognise, xml_records
+from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
+from .fields import clean
+from .netevents import net_event_item
+from .security import NO_EVENT_ID, security_item
+from .stream import CHUNK_BYTES, PREFIX_BYTES, Broken, Budget, ByteStream, Utf8, WholeReads
+
+LIMIT_MEMBERS = 10_000  # of one archive
+LIMIT_DIRECTORY_BYTES = 8 * 1024 * 1024  # of a zip's directory, which has to be held in memory
+LIMIT_TAR_HEADER_BYTES = 64 * 1024  # of a tar's long names
+LIMIT_SPOOLED_BYTES = 4 * 1024**3  # of a zip that comes through a pipe and has to be kept in a temporary file
+_NESTED = "an archive inside an archive, which is not read"
+
+Progress = Callable[[str, int, int | None], None]  # source, bytes of it read so far, bytes of it in all if known
+
+
+@dataclass(slots=True)
+class ReadSummary:
+    """What came out of a reading, for the exit status: `item = summary.note(item)` for each item."""
+
+    events: int = 0
+    others: int = 0
+    not_understood: int = 0
+    broken: list[NotUnderstood] = field(default_factory=list)  # damaged containers: what was read before is printed
+
+    def note(self, item: LogItem) -> LogItem:
+        if isinstance(item, LogEvent):
+            self.events += 1
+        elif isinstance(item, OtherRecord):
+            self.others += 1
+        else:
+            self.not_understood += 1
+            if item.broken_container:
+                self.broken.append(item)
+        return item
+
+    @property
+    def readable(self) -> int:
+        return self.events + self.others
+
+    @property
+    def exit_status(self) -> int:
+        """0 when a record was readable and no container broken, else 2 (DESIGN section 7)."""
+        return 0 if self.readable and not self.broken else 2
+
+
+def read(paths: Iterable[str | Path | BinaryIO], *, progress: Progress | None = None) -> Iterator[LogItem]:
+    """Every record of every input, in order, as it is read.
+
+    Parameters
+    ----------
+    paths : files, or binary streams (standard input). Archives are read member by member.
+    progress : called about once per 256 KiB with (source, bytes read of it, its size or None).
+
+    Returns
+    -------
+    One item per record. Trouble inside an input that has been read in part, or beside inputs that can be read, is
+    a `NotUnderstood`; it has `broken_container` set when something could not be read to its end.
+
+    Raises
+    ------
+    LogError : when no input gives anything at all; the first one's trouble.
+    """
+    failed: list[LogError] = []
+    given_any = False
+    for path in paths:
+        name = _name(path)
+        count = 0
+        try:
+            for item in _input(path, name, progress):
+                if not given_any:
+                    given_any = True
+                    yield from (_as_item(e, e.where, 0, broken=True) for e in failed)
+                count += 1
+                yield item
+        except LogError as error:
+            if given_any:
+                yield _as_item(error, name, count, broken=True)
+            else:
+                failed.append(error)
+    if failed and not given_any:
+        raise failed[0]
+
+
+def _as_item(error: LogError, source: str, records: int, *, broken: bool) -> NotUnderstood:
+    # what is readable here is said when an input is refused as a whole, not beside records that were read
+    parts = [error.what] + [
+        p for p in (error.nearest, error.fix) if p not in ("", recognise.READABLE, recognise.EXPORT)
+    ]
+    what = ". ".join(parts) if error.where == source else f"{error.where}: {'. '.join(parts)}"
+    after = f"after record {records}" if records else "from the start"
+    return NotUnderstood(source, records + 1, after, what, broken)
+
+
+def _name(path: str | Path | BinaryIO) -> str:
+    if isinstance(path, (str, Path)):
+        return clean(str(path))
+    name = getattr(path, "name", None)
+    return "standard input" if name in (None, "<stdin>", 0) else clean(str(name))
+
+
+def _input(path: str | Path | BinaryIO, name: str, progress: Progress | None) -> Iterator[LogItem]:
+    if not isinstance(path, (str, Path)):
+        yield from _container(path, name, progress)
+        return
+    try:
+        if os.path.isdir(path):
+            raise LogError(name, "this is a folder", recognise.READABLE, "Give the files in it")
+        raw = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below, also when the reading is abandoned
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise LogError(name, f"cannot be opened ({reason})") from None
+    with raw:
+        yield from _container(raw, name, progress)
+
+
+class _Counted:
+    """The outermost bytes: counts them and tells the progress."""
+
+    def __init__(self, raw: Any, name: str, size: int | None, progress: Progress | None) -> None:
+        self._raw, self._name, self._size, self._progress = raw, name, size, progress
+        self._some = getattr(raw, "read1", None) or raw.read
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._some(size) or b""
+        self.count += len(data)
+        if self._progress is not None:
+            self._progress(self._name, self.count, self._size)
+        return data
+
+
+def _container(raw: BinaryIO | io.RawIOBase, name: str, progress: Progress | None) -> Iterator[LogItem]:
+    """The records of a whole input: a log, or an archive of logs."""
+    try:
+        size = os.fstat(raw.fileno()).st_size or None
+    except (OSError, ValueError, AttributeError):
+        size = None
+    counted = _Counted(raw, name, size, progress)
+    stream = ByteStream(counted, name)
+    kind = recognise.recognise(stream.peek(PREFIX_BYTES))
+    if kind.form == "zip":
+        yield from _zip(raw, stream, name, progress)
+        return
+    if kind.form == "gzip":
+        unpacked = gzip.GzipFile(fileobj=WholeReads(stream), mode="rb")  # type: ignore[call-overload]
+        stream = ByteStream(unpacked, name, Budget(lambda: counted.count))
+        kind = recognise.recognise(stream.peek(PREFIX_BYTES))
+        if kind.form in ("gzip", "zip"):
+            raise LogError(name, _NESTED, fix="Unpack the outer one first")
+    if kind.form == "tar":
+        yield from _tar(stream, name)
+        return
+    yield from _log(stream, name)
+
+
+def _log(stream: ByteStream, name: str) -> Iterator[LogItem]:
+    """The records of one plain log."""
+    prefix = stream.peek(PREFIX_BYTES)
+    kind = recognise.recognise(prefix)
+    if kind.form not in ("json", "xml"):
+        raise kind.refusal(name)
+    text = Utf8(stream, kind.encoding)
+    start = prefix.decode(kind.encoding, "replace")
+    yield from (_json if kind.form == "json" else _xml)(text, start, name)
+
+
+def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
+    held: list[NotUnderstood] = []  # objects that are no events, until there is one that is
+    found = False
+    for ordinal, (where, value, why, broken) in enumerate(json_records.records(text, prefix, name), 1):
+        item: LogItem
+        if value is None:
+            item = NotUnderstood(name, ordinal, where, why, broken)
+        else:
+            item = security_item(value, name, ordinal, where)
+        if found:
+            yield item
+            continue
+        # A record of a known event with a bad field is a record; an object without event id may be any JSON.
+        if isinstance(item, NotUnderstood) and (value is None or item.why == NO_EVENT_ID):
+            held.append(item)
+            if len(held) >= json_records.LIMIT_BAD_LINES:
+                break
+            continue
+        found = True
+        yield from held
+        held.clear()
+        yield item
+    if not found and held:
+        why = f"{held[0].where}: {held[0].why}"
+        raise LogError(name, f"this is JSON, but no event log: {why}", recognise.READABLE, recognise.EXPORT)
+
+
+def _xml(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
+    for ordinal, (where, node, why, broken) in enumerate(xml_records.elements(text, prefix, name), 1):
+        if node is None:
+            yield NotUnderstood(name, ordinal, where, why, broken)
+        elif node.name == "Event":
+            yield security_item(_event_record(node), name, ordinal, where)
+        else:
+            yield net_event_item(node, name, ordinal, where)
+
+
+def _event_record(node: xml_records.Node) -> dict[str, Any]:
+    """An Event element in the shape that evtx_dump gives it in JSON."""
+    system: dict[str, Any] = {}
+    body: dict[str, Any] = {}
+    unnamed: list[str] = []
+    for part in node.children:
+        if part.name == "System":
+            for child in part.children:
+                if child.name in ("Provider", "TimeCreated"):
+                    system[child.name] = {"#attributes": child.attributes}
+                else:
+                    system[child.name] = child.text
+        elif part.name == "EventData":
+            for child in part.children:
+                if child.name == "Data" and "Name" in child.attributes:
+                    body[child.attributes["Name"]] = child.text
+                elif child.name == "Data":
+                    unnamed.append(child.text)
+    return {"Event": {"System": system, "EventData": body or ({"Data": unnamed} if unnamed else {})}}
+
+
+# -------------------------------------------------------------------------------------------------------- archives
+
+
+def _member(stream: ByteStream, name: str, outcome: _Members) -> Iterator[LogItem]:
+    """The records of one member. Its trouble is an item: the other members are read all the same."""
+    count = 0
+    try:
+        kind = recognise.recognise(stream.peek(PREFIX_BYTES))
+        if kind.form in ("gzip", "zip", "tar"):
+            raise LogError(name, _NESTED, fix="Unpack the outer one first")
+        for item in _log(stream, name):
+            count += 1
+            outcome.read += 1
+            yield from outcome.flush()
+            yield item
+    except LogError as error:
+        outcome.fail(error, name, count)
+        if outcome.read:
+            yield from outcome.flush()
+
+
+@dataclass(slots=True)
+class _Members:
+    """Troubles of members, kept back until one member could be read: else the archive as a whole is refused."""
+
+    name: str
+    read: int = 0
+    members: int = 0
+    _held: list[tuple[LogError, NotUnderstood]] = field(default_factory=list)
+
+    def fail(self, error: LogError, member: str, count: int) -> None:
+        if len(self._held) < LIMIT_MEMBERS:
+            # a member that is no log is no damage
+            broken = isinstance(error, Broken)
+            self._held.append((error, _as_item(error, member, count, broken=broken)))
+
+    def flush(self) -> Iterator[LogItem]:
+        held, self._held = self._held, []
+        yield from (item for _, item in held)
+
+    def finish(self) -> Iterator[LogItem]:
+        if self.read:
+            yield from self.flush()
+            return
+        if not self._held:
+            raise LogError(self.name, "an archive without a file in it", recognise.READABLE, recognise.EXPORT)
+        first = self._held[0][0]
+        more = f" (the first of {len(self._held)} members, none of them readable)" if len(self._held) > 1 else ""
+        raise LogError(first.where, first.what + more, first.nearest, first.fix)
+
+
+def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> Iterator[LogItem]:
+    spooled = None
+    try:
+        try:
+            seekable = raw.seekable()
+        except AttributeError:
+            seekable = False
+        if not seekable:
+            spooled = raw = _spool(stream, name)
+        _check_directory(raw, name)
+        size = raw.seek(0, os.SEEK_END)
+        try:
+            archive = zipfile.ZipFile(raw)
+        except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
+            raise Broken(name, f"a damaged zip archive ({error})", fix="Copy or download it again") from None
+        infos = archive.infolist()
+        if len(infos) > LIMIT_MEMBERS:
+            raise Broken(name, f"a zip archive of {len(infos)} members", f"Allowed: {LIMIT_MEMBERS}")
+        outcome, budget, done = _Members(name), Budget(lambda: size), 0
+        for info in infos:
+            if info.is_dir():
+                continue
+            member = f"{name}/{clean(info.filename)}"
+            if info.flag_bits & 1:
+                outcome.fail(LogError(member, "protected by a password", fix="Unpack it first"), member, 0)
+                continue
+            try:
+                opened = archive.open(info)
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, struct.error) as error:
+                outcome.fail(Broken(member, f"cannot be unpacked ({error})", fix="Unpack it yourself"), member, 0)
+                continue
+            with opened:
+                yield from _member(ByteStream(opened, member, budget), member, outcome)
+            done += info.compress_size
+            if progress is not None:
+                progress(name, min(done, size), size)
+        yield from outcome.finish()
+    finally:
+        if spooled is not None:
+            spooled.close()
+
+
+def _spool(stream: ByteStream, name: str) -> Any:
+    """A zip has its directory at the end: one from a pipe is kept in a temporary file."""
+    file = tempfile.SpooledTemporaryFile(max_size=32 * 1024 * 1024)  # noqa: SIM115 - closed by the caller
+    total = 0
+    while data := stream.read(CHUNK_BYTES):
+        total += len(data)
+        if total > LIMIT_SPOOLED_BYTES:
+            file.close()
+            raise Broken(name, f"a zip archive of more than {LIMIT_SPOOLED_BYTES >> 30} GiB through a pipe")
+        file.write(data)
+    return file
+
+
+def _check_directory(raw: Any, name: str) -> None:
+    """Refuse a zip without directory (cut off), and one whose directory would fill the memory."""
+    size = raw.seek(0, os.SEEK_END)
+    raw.seek(max(0, size - 66_000))
+    tail = raw.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        raise Broken(name, "a zip archive that is cut off: its directory, at the end, is missing",
+                     fix="Copy or download it again")  # fmt: skip
+    claims = [struct.unpack_from("<I", tail, at + 12)[0]] if at + 16 <= len(tail) else []
+    big = tail.rfind(b"PK\x06\x06")  # zip64
+    if claims == [0xFFFFFFFF] and big >= 0 and big + 48 <= len(tail):
+        claims = [struct.unpack_from("<Q", tail, big + 40)[0]]
+    if any(claim > LIMIT_DIRECTORY_BYTES for claim in claims):
+        raise Broken(name, f"a zip archive with a directory of {claims[0]} bytes", f"Allowed: {LIMIT_DIRECTORY_BYTES}")
+
+
+class _TarInfo(tarfile.TarInfo):
+    """A member's header; refuses long-name headers that would fill the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarInfo:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type in (b"x", b"g", b"X", b"L", b"K") and info.size > LIMIT_TAR_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {info.size} bytes")
+        return info
+
+
+def _tar(stream: ByteStream, name: str) -> Iterator[LogItem]:
+    outcome = _Members(name)
+    members = 0
+    try:
+        # a stream: nothing is ever extracted, so absolute paths, links and devices can do nothing
+        archive = tarfile.open(fileobj=WholeReads(stream), mode="r|", tarinfo=_TarInfo)  # type: ignore[call-overload]  # noqa: SIM115
+        for info in archive:
+            members += 1
+            if members > LIMIT_MEMBERS:
+                raise Broken(name, f"a tar archive of more than {LIMIT_MEMBERS} members")
+            member = f"{name}/{clean(info.name)}"
+            if info.isdir():
+                continue
+            opened = archive.extractfile(info) if info.isreg() else None
+            if opened is None:
+                outcome.fail(LogError(member, "a link or device, not a file", recognise.READABLE), member, 0)
+                continue
+            yield from _member(ByteStream(opened, member), member, outcome)
+    except Broken as error:
+        outcome.fail(error, name, outcome.read)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        broken = Broken(name, f"a damaged tar archive ({error})", fix="Copy or download it again")
+        outcome.fail(broken, name, outcome.read)
+    yield from outcome.finish()

@@ -1,0 +1,353 @@
+"""Event and net event elements from a stream of XML; the only module that parses whole XML inputs.
+
+expat with guards of our own: no document type (so no entities), bounded depth, text, attributes and records. What
+is not an event is not kept, so memory does not grow with the input. Exports are often no single document (`wevtutil`
+writes Event elements without a root): at the end of a root a new parser takes over. Damage in one Event costs that
+Event: reading goes on at the next one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from xml.parsers import expat
+
+from fsm.errors import LogError
+
+from .fields import clean
+from .recognise import EXPORT, READABLE
+from .stream import Broken, Readable
+
+FEED_BYTES = 64 * 1024
+LIMIT_DEPTH = 64
+LIMIT_TEXT_BYTES = 1024 * 1024  # of one element
+LIMIT_UNPROCESSED_BYTES = 1024 * 1024  # of one tag, attribute or comment: expat reads those again with each feed
+LIMIT_RECORD_ELEMENTS = 20_000
+LIMIT_RECORD_TEXT = 4 * 1024 * 1024
+LIMIT_ELEMENTS_WITHOUT_EVENT = 3_000_000  # a state dump before the events of a capture has some 200,000
+LIMIT_DAMAGED = 1000
+
+_RECORDS = ("Event", "netEvent")
+_ITEM_PARENTS = (None, "netEvents", "events", "items")  # whose `item` may be a net event
+_NAMED_ROOTS = {
+    "wfpstate": "this is a dump of `netsh wfp show state`, which holds no events and is not read yet",
+    "firewallState": "this is a dump of `netsh wfp show state`, which holds no events and is not read yet",
+    "Objs": "this is PowerShell's own XML (Export-Clixml), which is not read",
+    "html": "this is a web page, no log",
+}
+_FILTERS = "this holds WFP filters (`netsh wfp show filters`), not events, and is not read yet"
+_OBJECTS = "this holds WFP objects (sublayers, callouts, providers), not events, and is not read yet"
+_RESUME = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Event|netEvent)[\s>]")
+_CLOSING = re.compile(rb"\s*</[^<>]{1,200}>")
+_OTHER_CODEPAGE = re.compile(r"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf|ucs)([\w.-]+)[\"']", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Node:
+    """One element of a record, with its text and everything in it."""
+
+    name: str
+    attributes: dict[str, str]
+    pieces: list[str] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces).strip()
+
+    def child(self, name: str) -> Node | None:
+        return next((c for c in self.children if c.name == name), None)
+
+
+class Element(NamedTuple):
+    """One record element, or why there is none (`broken`: and nothing after it is read)."""
+
+    where: str
+    node: Node | None
+    why: str = ""
+    broken: bool = False
+
+
+class _Refused(Exception):
+    """Hostile, or nothing we read: not worth going on."""
+
+
+class _Nested(Exception):
+    """An event begins inside another, whose end is missing."""
+
+
+class _Parser:
+    """One expat parser: one root element."""
+
+    def __init__(self, encoding: str | None, base_line: int) -> None:
+        self.done: list[tuple[int, Node]] = []
+        self.names: set[str] = set()  # of elements that are kept track of, to say what an input is
+        self.elements = 0
+        self.base_line = base_line
+        self.root: str | None = None
+        self.root_closed = False
+        self._depth = self._size = self._record_size = self._record_elements = self._line = 0
+        self._path: list[str] = []  # outside records
+        self._open: list[Node] = []  # inside a record
+        self.expat = parser = expat.ParserCreate(encoding)
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = self._refuse_doctype
+
+    @property
+    def line(self) -> int:
+        return self.base_line + self.expat.CurrentLineNumber - 1
+
+    @property
+    def in_record(self) -> bool:
+        return bool(self._open)
+
+    @property
+    def record_line(self) -> int:
+        return self._line
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise _Refused("declares a document type or entities, which no log does")
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2] if ":" in tag else tag
+        self._depth += 1
+        self._size = 0
+        self.elements += 1
+        if self._depth > LIMIT_DEPTH:
+            raise _Refused(f"nests elements deeper than {LIMIT_DEPTH}")
+        if self._open:
+            if name in _RECORDS:
+                raise _Nested
+            self._record_elements += 1
+            if self._record_elements > LIMIT_RECORD_ELEMENTS:
+                raise _Refused(f"has a record of more than {LIMIT_RECORD_ELEMENTS} elements")
+            node = Node(name, attributes)
+            self._open[-1].children.append(node)
+            self._open.append(node)
+            return
+        parent = self._path[-1] if self._path else None
+        if name in _RECORDS or (name == "item" and parent in _ITEM_PARENTS):
+            self._line, self._record_size, self._record_elements = self.line, 0, 0
+            self._open.append(Node(name, attributes))
+        elif self._depth <= 3 and len(name) < 100 and len(self.names) < 100:
+            self.names.add(name)
+        if parent is None:
+            self.root = name
+            if name in _NAMED_ROOTS:
+                raise _Refused(_NAMED_ROOTS[name])
+        self._path.append(name)
+
+    def _end(self, _tag: str) -> None:
+        self._depth -= 1
+        self._size = 0
+        if self._open:
+            node = self._open.pop()
+            if self._open:
+                return
+            self.done.append((self._line, node))
+        self._path.pop()
+        self.root_closed = not self._path
+
+    def _characters(self, data: str) -> None:
+        self._size += len(data)
+        if self._size > LIMIT_TEXT_BYTES:
+            raise _Refused(f"has a text of more than {LIMIT_TEXT_BYTES >> 20} MiB in one element")
+        if self._open:
+            self._record_size += len(data)
+            if self._record_size > LIMIT_RECORD_TEXT:
+                raise _Refused(f"has a record of more than {LIMIT_RECORD_TEXT >> 20} MiB")
+            self._open[-1].pieces.append(data)
+
+
+def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
+    """The record elements of `stream`, whose text begins with `prefix`.
+
+    Raises
+    ------
+    LogError : when there is no event in it at all; later trouble is an Element with `broken`.
+    """
+    found = False
+    held: list[Element] = []  # what is no event, until there is an event: else the input is refused as what it is
+    reader = _Reader(stream, _OTHER_CODEPAGE.match(prefix.lstrip("\ufeff \t\r\n")) is not None)
+    for item in reader.run():
+        found = found or item.node is not None
+        if found:
+            yield from held
+            held.clear()
+            yield item
+        elif item.broken or len(held) >= LIMIT_DAMAGED:
+            raise Broken(where, f"{item.where}: {item.why}", READABLE, EXPORT)
+        else:
+            held.append(item)
+    if not found:
+        what = f"{held[0].where}: {held[0].why}" if held else _no_log(reader.names, reader.root)
+        raise LogError(where, what, READABLE, EXPORT)
+
+
+def _no_log(names: set[str], root: str | None) -> str:
+    if "filters" in names or "filterKey" in names:
+        return _FILTERS
+    if names & {"providers", "subLayers", "callouts", "layers"}:
+        return _OBJECTS
+    return f"this is XML (root element {clean(root or '?')!r}) without an Event or netEvent element"
+
+
+def _item_problem(node: Node) -> str:
+    """Why an `item` element is no net event; empty when it is one."""
+    names = {child.name for child in node.children}
+    if "header" in names or "type" in names:
+        return ""
+    if "filterKey" in names:
+        return "a WFP filter (an item of `netsh wfp show filters`), not an event"
+    if names & {"subLayerKey", "calloutKey", "providerKey", "layerKey"}:
+        return "a WFP object (sublayer, callout, provider), not an event"
+    return "an item element without header and type, so no net event"
+
+
+class _Reader:
+    def __init__(self, stream: Readable, own_encoding: bool) -> None:
+        self._stream = stream
+        # Redirected output of wevtutil is in the console's code page: bytes that are no UTF-8 become U+FFFD.
+        # A declared code page is expat's business.
+        self._decoder = None if own_encoding else codecs.getincrementaldecoder("utf-8")("replace")
+        self._encoding = None if own_encoding else "utf-8"
+        self.names: set[str] = set()
+        self.root: str | None = None
+        self._window = b""  # what the parser has been given and not used up
+        self._base = 0  # the parser's offset of the window
+        self._parser = _Parser(self._encoding, 1)
+        self._fed = False  # whether this parser has got anything
+        self._ended = False
+        self._resumed = False  # closing tags of the elements around are expected
+        self._elements = 0
+        self._found = False
+        self._damaged = 0
+
+    def run(self) -> Iterator[Element]:
+        pending = b""
+        while True:
+            if not pending:
+                pending = self._read()
+                if not self._fed:
+                    pending = pending.lstrip(b" \t\r\n\x00")
+                if self._ended and not self._fed and not pending:
+                    return
+            self._window += pending
+            parser = self._parser
+            try:
+                self._fed = self._fed or bool(pending)
+                given, pending = pending, b""
+                if self._fed:
+                    parser.expat.Parse(given, self._ended)
+            except _Refused as refusal:
+                yield from self._drain()
+                yield Element(f"line {parser.line}", None, str(refusal), broken=True)
+                return
+            except _Nested:
+                yield from self._drain()
+                yield self._damage("an event that ends in the middle: the next one begins inside it")
+                pending = self._restart(parser.expat.CurrentByteIndex - self._base, parser.line)
+                self._resumed = True
+            except expat.ExpatError as error:
+                yield from self._drain()
+                at = parser.expat.ErrorByteIndex - self._base
+                line = parser.base_line + error.lineno - 1
+                if parser.root_closed:  # the next root, or the closing tags around an event where we went on
+                    closing = _CLOSING.match(self._window, at) if self._resumed else None
+                    pending = self._restart(closing.end() if closing else at, line)
+                    if at > 0 or pending:
+                        parser.root_closed = False
+                        continue
+                if self._ended and not self._window[max(at, 0) :].strip(b" \t\r\n\x00") and not parser.root:
+                    return
+                cut = self._ended and at >= len(self._window)
+                why = "cut off: the XML ends in the middle" if cut else f"broken XML ({_reason(error)})"
+                resumed = None if cut else self._seek(at, line)
+                if resumed is None:
+                    what = f"{why}; the rest is not read" if self._found else why
+                    yield Element(f"line {line}", None, what, broken=True)
+                    return
+                yield self._damage(why, line)
+                if self._damaged > LIMIT_DAMAGED:
+                    yield Element(f"line {line}", None, f"more than {LIMIT_DAMAGED} broken events", broken=True)
+                    return
+                pending = resumed
+            else:
+                yield from self._drain()
+                self._forget()
+                if len(self._window) > LIMIT_UNPROCESSED_BYTES:
+                    what = f"has one tag, attribute or comment of more than {LIMIT_UNPROCESSED_BYTES >> 20} MiB"
+                    yield Element(f"line {parser.line}", None, what, broken=True)
+                    return
+                if not self._found and self._elements + parser.elements > LIMIT_ELEMENTS_WITHOUT_EVENT:
+                    what = f"has no event among its first {LIMIT_ELEMENTS_WITHOUT_EVENT} elements"
+                    yield Element(f"line {parser.line}", None, what, broken=True)
+                    return
+                if self._ended:
+                    self._note()
+                    return
+
+    def _read(self) -> bytes:
+        data = self._stream.read(FEED_BYTES)
+        self._ended = not data
+        if self._decoder is None:
+            return data
+        return self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+
+    def _drain(self) -> Iterator[Element]:
+        for line, node in self._parser.done:
+            problem = _item_problem(node) if node.name == "item" else ""
+            self._found = self._found or not problem
+            yield Element(f"line {line}", None if problem else node, problem)
+        self._parser.done.clear()
+
+    def _damage(self, why: str, line: int | None = None) -> Element:
+        self._damaged += 1
+        if self._parser.in_record:
+            line = self._parser.record_line
+        return Element(f"line {line}", None, why)
+
+    def _forget(self) -> None:
+        used = self._parser.expat.CurrentByteIndex - self._base
+        if used > 0:
+            self._window = self._window[used:]
+            self._base += used
+
+    def _note(self) -> None:
+        self.names |= self._parser.names
+        self.root = self.root or self._parser.root
+
+    def _restart(self, at: int, line: int) -> bytes:
+        """A new parser for what begins at `at` of the window; returns what to feed it."""
+        self._note()
+        self._elements += self._parser.elements
+        rest = self._window[max(at, 0) :]
+        stripped = rest.lstrip(b" \t\r\n\x00")
+        line += rest.count(b"\n", 0, len(rest) - len(stripped))
+        self._window, self._base, self._fed = b"", 0, False
+        self._parser = _Parser(self._encoding, line)
+        return stripped
+
+    def _seek(self, at: int, line: int) -> bytes | None:
+        """Go on at the next event after damage at `at`; None when there is none."""
+        rest, skip = self._window[max(at, 0) :], 1
+        while True:
+            if match := _RESUME.search(rest, skip):
+                line += rest.count(b"\n", 0, match.start())
+                self._window = rest
+                self._resumed = True
+                return self._restart(match.start(), line)
+            tail = rest[-100:]
+            line += rest.count(b"\n", 0, len(rest) - len(tail))
+            if self._ended:
+                return None
+            rest, skip = tail + self._read(), 0
+
+
+def _reason(error: expat.ExpatError) -> str:
+    return expat.ErrorString(error.code) or "not well-formed"
