@@ -305,7 +305,7 @@ class Endpoint:
             record.application_sees = step.application_sees
         if step.remote_sees:
             record.remote_sees = step.remote_sees
-        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and record.blocked_at is None and step.outcome:
+        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and record.blocked_at is None:
             record.blocked_at = step.layer
         record.logged.extend((event_id, step) for event_id in step.logged)
 

@@ -59,8 +59,9 @@ def _blocks(
     )  # fmt: skip
     yield base
     yield replace(
-        base, event="absorb", next=DONE, cite=("SDK-out", "TOC"), basis=DOC, outcome=absorb_outcome, logged=(),
-        note="no discard layer and no audit event",
+        base, event="absorb", next=DONE, cite=("SDK-out", "TOC"), basis=INF if "drop_flow" in ops else DOC,
+        outcome=absorb_outcome, logged=(),
+        note="no discard layer and no audit event" + ("; that the flow ends is inferred" if "drop_flow" in ops else ""),
     )  # fmt: skip
 
 

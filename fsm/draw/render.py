@@ -122,7 +122,9 @@ def render(dot: str, form: str = "svg", *, renderer: Renderer | None = None, tim
 
 def printable(text: str) -> str:
     """`text` without what XML cannot hold or a reader cannot see: control characters, surrogates, noncharacters."""
-    return "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and ord(c) & 0xFFFE != 0xFFFE))
+    return "".join(
+        c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and ord(c) & 0xFFFE != 0xFFFE)
+    )
 
 
 def drawn_by(svg: bytes) -> str:
@@ -153,7 +155,9 @@ def _pure_programs() -> Iterator[Path]:
             yield path.resolve()
 
 
-def _run(renderer: Renderer, arguments: list[str], source: bytes, timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    renderer: Renderer, arguments: list[str], source: bytes, timeout_s: float
+) -> subprocess.CompletedProcess[bytes]:
     # No console window on Windows; 0 elsewhere.
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     return subprocess.run(

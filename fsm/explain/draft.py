@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from fsm.explain.ends import ICMP_PROTOCOLS, End
 from fsm.explain.history import HostHistory, Seen
@@ -34,6 +35,7 @@ class Draft:
     partner: Draft | None = None
     peer_is_own: bool = False  # the other end is an address of this host too
     is_repeat: bool = False
+    copy_of: Draft | None = None  # the same datagram, of which this record has the ports exchanged
     is_second: bool = False  # of a 5152/5157 pair: the incident is counted at the first
     tags: set[str] = field(default_factory=set)
 
@@ -42,9 +44,8 @@ class Draft:
         ends = orient(event, reading, history)
         local, remote = _port(ends.local), _port(ends.remote)
         icmp = icmp_type_and_code(event, reading, local, remote)
-        if event.protocol is not None and event.protocol not in PROTOCOLS_WITH_PORTS:
-            ends = replace(ends, local=_bare(ends.local), remote=_bare(ends.remote))
-        elif event.protocol is None and not local and not remote:
+        has_ports = bool(local or remote) if event.protocol is None else event.protocol in PROTOCOLS_WITH_PORTS
+        if not has_ports:
             ends = replace(ends, local=_bare(ends.local), remote=_bare(ends.remote))
         draft = cls(event, reading, host, turn, ends, icmp, tags=set(ends.tags))
         draft.peer_is_own = ends.remote is not None and history.owns(ends.remote.address)
@@ -52,7 +53,7 @@ class Draft:
         return draft
 
     def look_up(self, history: HostHistory) -> None:
-        """Find what the log showed earlier about these ends; again when the ends turned out to be the other way round."""
+        """Find what the log showed earlier about these ends; again when they turned out to be the other way round."""
         event, local, remote = self.event, self.ends.local, self.ends.remote
         now_s, protocol = event.time_s, event.protocol
         if local is None:
@@ -81,7 +82,7 @@ class Draft:
     def seen(self) -> Seen:
         event = self.event
         return Seen(
-            event.source, event.record, event.event_id, event.time, event.time_s, event.process_id,
+            event.source, event.record, event.event_id, event.time_s, event.process_id,
             program_name(event.application), self.ends.local or End(None), self.ends.remote,
         )  # fmt: skip
 
@@ -99,6 +100,7 @@ class Draft:
         return self.is_drop and self.connect is not None and self.event.protocol not in ICMP_PROTOCOLS
 
 
+@lru_cache(maxsize=4096)
 def program_name(application: str | None) -> str | None:
     """The file name of a program path; None for "-" and nothing. Net events write text with a dot after each letter."""
     if application is None or application.strip() in ("", "-"):

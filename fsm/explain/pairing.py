@@ -102,12 +102,12 @@ class Neighbours:
             if there is None or far is None or not same_moment or not is_near(other, drop):
                 continue
             if (there.port, far.port) == (remote.port, local.port) and (drop.is_late_reply != other.is_late_reply):
-                (other if drop.is_late_reply else drop).tags.add("ports_swapped_duplicate")
+                _mark_copy(other if drop.is_late_reply else drop, drop if drop.is_late_reply else other)
                 return
             if (there.port, far.port) == (remote.port, local.port) and not drop.is_late_reply:
                 # Neither has a query in the log: the port that the host was seen to use is the right one.
                 wrong = other if (drop.bind or drop.sender) and not (other.bind or other.sender) else drop
-                wrong.tags.add("ports_swapped_duplicate")
+                _mark_copy(wrong, other if wrong is drop else drop)
                 return
 
     def _join_other_report(self, draft: Draft, history: HostHistory) -> None:
@@ -118,6 +118,11 @@ class Neighbours:
             packet, connection = (draft, other) if wanted == 5157 else (other, draft)
             _trust_packet(packet, connection, history)
             return
+
+
+def _mark_copy(wrong: Draft, right: Draft) -> None:
+    wrong.tags.add("ports_swapped_duplicate")
+    wrong.copy_of = right
 
 
 def _trust_packet(packet: Draft, connection: Draft, history: HostHistory) -> None:
@@ -150,4 +155,5 @@ def _report_key(draft: Draft, event_id: int | None) -> Key:
     """Equal for two reports of one packet, whichever end is written first."""
     event, ends = draft.event, draft.ends
     both = frozenset(end for end in (ends.local, ends.remote) if end is not None)
-    return ("report", event_id, event.filter_id, event.protocol, draft.reading.stem, both, draft.icmp and frozenset(draft.icmp))
+    icmp = draft.icmp and frozenset(draft.icmp)
+    return ("report", event_id, event.filter_id, event.protocol, draft.reading.stem, both, icmp)

@@ -46,7 +46,7 @@ class Budget:
         if self._out > FREE_EXPANSION_BYTES and self._out > MAX_EXPANSION_RATIO * max(self._size(), 1):
             raise Broken(
                 where,
-                f"unpacks to more than {MAX_EXPANSION_RATIO} times its size ({self._size()} bytes), as no log does",
+                f"unpacks to more than {MAX_EXPANSION_RATIO} times its {self._size()} bytes, as no log does",
                 fix="Unpack it yourself if you trust it",
             )
 
@@ -75,7 +75,8 @@ class ByteStream:
             raise
         except _DAMAGE as error:
             why = "is cut off" if isinstance(error, EOFError) else f"cannot be read any further ({error})"
-            self._failure = Broken(self.where, f"{why}, after {self.taken} bytes", fix="Copy or export it again")
+            unit = "bytes" if self._budget is None else "unpacked bytes"
+            self._failure = Broken(self.where, f"{why}, after {self.taken} {unit}", fix="Copy or export it again")
             raise self._failure from None
         return data
 

@@ -21,7 +21,8 @@ from .fields import clean
 from .recognise import EXPORT, READABLE
 from .stream import Broken, Readable
 
-FEED_BYTES = 64 * 1024
+READ_BYTES = 64 * 1024
+FEED_BYTES = 8 * 1024  # at once to one parser; what is left over at the end of a root goes to the next parser
 LIMIT_DEPTH = 64
 LIMIT_TEXT_BYTES = 1024 * 1024  # of one element
 LIMIT_UNPROCESSED_BYTES = 1024 * 1024  # of one tag, attribute or comment: expat reads those again with each feed
@@ -29,6 +30,10 @@ LIMIT_RECORD_ELEMENTS = 20_000
 LIMIT_RECORD_TEXT = 4 * 1024 * 1024
 LIMIT_ELEMENTS_WITHOUT_EVENT = 3_000_000  # a state dump before the events of a capture has some 200,000
 LIMIT_DAMAGED = 1000
+
+_COST_OF_ROOT = 30  # elements; a new parser takes about as long
+# no element found, unclosed token, partial character, unclosed CDATA section: what the end of a cut file gives
+_CUT = (3, 5, 6, 20)
 
 _RECORDS = ("Event", "netEvent")
 _ITEM_PARENTS = (None, "netEvents", "events", "items")  # whose `item` may be a net event
@@ -121,8 +126,8 @@ class _Parser:
         if self._depth > LIMIT_DEPTH:
             raise _Refused(f"nests elements deeper than {LIMIT_DEPTH}")
         if self._open:
-            if name in _RECORDS:
-                raise _Nested
+            if name in _RECORDS and not any(node.name == "UserData" for node in self._open):
+                raise _Nested  # what other providers put into UserData may be called anything
             self._record_elements += 1
             if self._record_elements > LIMIT_RECORD_ELEMENTS:
                 raise _Refused(f"has a record of more than {LIMIT_RECORD_ELEMENTS} elements")
@@ -218,6 +223,7 @@ class _Reader:
         self._encoding = None if own_encoding else "utf-8"
         self.names: set[str] = set()
         self.root: str | None = None
+        self._chunk, self._next = b"", 0  # what was read, and where the part not given to a parser yet begins
         self._window = b""  # what the parser has been given and not used up
         self._base = 0  # the parser's offset of the window
         self._parser = _Parser(self._encoding, 1)
@@ -229,19 +235,19 @@ class _Reader:
         self._damaged = 0
 
     def run(self) -> Iterator[Element]:
-        pending = b""
         while True:
-            if not pending:
-                pending = self._read()
-                if not self._fed:
-                    pending = pending.lstrip(b" \t\r\n\x00")
-                if self._ended and not self._fed and not pending:
+            given = self._more()
+            if not self._fed:
+                stripped = given.lstrip(b" \t\r\n\x00")
+                self._parser.base_line += given.count(b"\n", 0, len(given) - len(stripped))
+                given = stripped
+                self._fed = bool(given)
+                if self._ended and not given:
+                    self._note()
                     return
-            self._window += pending
+            self._window += given
             parser = self._parser
             try:
-                self._fed = self._fed or bool(pending)
-                given, pending = pending, b""
                 if self._fed:
                     parser.expat.Parse(given, self._ended)
             except _Refused as refusal:
@@ -251,7 +257,7 @@ class _Reader:
             except _Nested:
                 yield from self._drain()
                 yield self._damage("an event that ends in the middle: the next one begins inside it")
-                pending = self._restart(parser.expat.CurrentByteIndex - self._base, parser.line)
+                self._restart(parser.expat.CurrentByteIndex - self._base, parser.line)
                 self._resumed = True
             except expat.ExpatError as error:
                 yield from self._drain()
@@ -259,24 +265,19 @@ class _Reader:
                 line = parser.base_line + error.lineno - 1
                 if parser.root_closed:  # the next root, or the closing tags around an event where we went on
                     closing = _CLOSING.match(self._window, at) if self._resumed else None
-                    pending = self._restart(closing.end() if closing else at, line)
-                    if at > 0 or pending:
-                        parser.root_closed = False
-                        continue
-                if self._ended and not self._window[max(at, 0) :].strip(b" \t\r\n\x00") and not parser.root:
-                    return
-                cut = self._ended and at >= len(self._window)
+                    self._restart(closing.end() if closing else at, line)
+                    continue
+                cut = self._ended and error.code in _CUT
                 why = "cut off: the XML ends in the middle" if cut else f"broken XML ({_reason(error)})"
-                resumed = None if cut else self._seek(at, line)
-                if resumed is None:
+                damage = self._damage(why, line)
+                if cut or not self._seek(at, line):
                     what = f"{why}; the rest is not read" if self._found else why
                     yield Element(f"line {line}", None, what, broken=True)
                     return
-                yield self._damage(why, line)
+                yield damage
                 if self._damaged > LIMIT_DAMAGED:
                     yield Element(f"line {line}", None, f"more than {LIMIT_DAMAGED} broken events", broken=True)
                     return
-                pending = resumed
             else:
                 yield from self._drain()
                 self._forget()
@@ -292,12 +293,17 @@ class _Reader:
                     self._note()
                     return
 
-    def _read(self) -> bytes:
-        data = self._stream.read(FEED_BYTES)
-        self._ended = not data
-        if self._decoder is None:
-            return data
-        return self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+    def _more(self) -> bytes:
+        """The next piece for the parser; empty only at the end."""
+        while self._next >= len(self._chunk) and not self._ended:
+            data = self._stream.read(READ_BYTES)
+            self._ended = not data
+            if self._decoder is not None:
+                data = self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+            self._chunk, self._next = data, 0
+        piece = self._chunk[self._next : self._next + FEED_BYTES]
+        self._next += len(piece)
+        return piece
 
     def _drain(self) -> Iterator[Element]:
         for line, node in self._parser.done:
@@ -322,31 +328,32 @@ class _Reader:
         self.names |= self._parser.names
         self.root = self.root or self._parser.root
 
-    def _restart(self, at: int, line: int) -> bytes:
-        """A new parser for what begins at `at` of the window; returns what to feed it."""
+    def _restart(self, at: int, line: int) -> None:
+        """A new parser, which begins at `at` of the window, on that line."""
         self._note()
-        self._elements += self._parser.elements
+        self._elements += self._parser.elements + _COST_OF_ROOT
         rest = self._window[max(at, 0) :]
-        stripped = rest.lstrip(b" \t\r\n\x00")
-        line += rest.count(b"\n", 0, len(rest) - len(stripped))
+        if len(rest) <= self._next:
+            self._next -= len(rest)  # nearly always: the same bytes stand in the chunk
+        else:
+            self._chunk, self._next = rest + self._chunk[self._next :], 0
         self._window, self._base, self._fed = b"", 0, False
         self._parser = _Parser(self._encoding, line)
-        return stripped
 
-    def _seek(self, at: int, line: int) -> bytes | None:
-        """Go on at the next event after damage at `at`; None when there is none."""
-        rest, skip = self._window[max(at, 0) :], 1
+    def _seek(self, at: int, line: int) -> bool:
+        """Go on at the next event after damage at `at`; False when there is none."""
+        self._window, skip = self._window[max(at, 0) :], 1
         while True:
-            if match := _RESUME.search(rest, skip):
-                line += rest.count(b"\n", 0, match.start())
-                self._window = rest
+            if match := _RESUME.search(self._window, skip):
+                self._restart(match.start(), line + self._window.count(b"\n", 0, match.start()))
                 self._resumed = True
-                return self._restart(match.start(), line)
-            tail = rest[-100:]
-            line += rest.count(b"\n", 0, len(rest) - len(tail))
-            if self._ended:
-                return None
-            rest, skip = tail + self._read(), 0
+                return True
+            tail = self._window[-100:]
+            line += self._window.count(b"\n", 0, len(self._window) - len(tail))
+            more = self._more()
+            if not more:
+                return False
+            self._window, skip = tail + more, 0
 
 
 def _reason(error: expat.ExpatError) -> str:
