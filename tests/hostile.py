@@ -179,6 +179,7 @@ class Noise(io.RawIOBase):
 
     def __init__(self, size: int, piece: bytes, start: bytes = b"") -> None:
         self.left, self.piece, self.start, self.name = size, piece * (1 + MIB // len(piece)), start, "noise"
+        self.at = 0
 
     def readable(self) -> bool:
         return True
@@ -187,7 +188,8 @@ class Noise(io.RawIOBase):
         if self.start:
             data, self.start = self.start, b""
             return data
-        data = self.piece[: min(size if size >= 0 else MIB, self.left)]
+        data = self.piece[self.at : self.at + min(size if size >= 0 else MIB, self.left)]
+        self.at = (self.at + len(data)) % len(self.piece)
         self.left -= len(data)
         return data
 

@@ -6,6 +6,7 @@ run on both.
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import re
 from collections.abc import Callable
@@ -120,7 +121,11 @@ def test_all_callouts_are_called_and_the_first_that_does_not_permit_decides(make
     endpoint, called = make(), []
 
     def callout(name: str, verdict: str | None) -> Callable[[ClassifyContext], str | None]:
-        return lambda c: (called.append(name), verdict)[1]
+        def named(context: ClassifyContext) -> str | None:
+            called.append(name)
+            return verdict
+
+        return named
 
     here = layer("ALE_AUTH_CONNECT")
     for name, verdict in (("a", None), ("b", "permit"), ("c", "absorb"), ("d", "block")):
@@ -272,22 +277,26 @@ def test_a_reauthorization_carries_its_flag_and_an_initial_authorization_does_no
     assert flags == [(), ("IS_REAUTHORIZE",)]
 
 
-@pytest.mark.parametrize("stem", ["ALE_RESOURCE_ASSIGNMENT", "ALE_RESOURCE_RELEASE"])
+@pytest.mark.parametrize("stem", ["ALE_BIND_REDIRECT", "ALE_RESOURCE_ASSIGNMENT", "ALE_RESOURCE_RELEASE"])
 def test_a_layer_without_remote_fields_shows_no_remote_address(make: Make, stem: str) -> None:
-    """FACTS a.13.3: of the two at close only ENDPOINT_CLOSURE has remote address and port; a bind has none."""
+    """FACTS a.13.3 and conditions.csv: of these layers only ENDPOINT_CLOSURE has fields for a remote end."""
     endpoint, seen = make(assume={"close": "closure_release"}), []
     endpoint.register(lambda c: seen.append(c.tuple5), layer(stem))
     for word in ("bind", "sendto", "close"):
         endpoint.run(word)
-    assert [(t.remote_address, t.remote_port) for t in seen] == [("", 0)]
+    assert [t.remote_address or "" for t in seen] == [""]
+
+
+def test_an_icmp_error_on_its_way_out_is_a_packet_of_protocol_1_without_ports(make: Make) -> None:
+    """FACTS a.9.2, b.4: 5152 at layer 32 has protocol 1 and ports 0."""
+    found = [c.tuple5 for c in contexts(make("dropped_port"), "datagram") if c.layer.stem == "OUTBOUND_ICMP_ERROR"]
+    assert [(t.protocol, t.local_port, t.remote_port) for t in found] == [(1, 0, 0)]
 
 
 @pytest.mark.parametrize(
     "peers", [("A", "B", "C"), ("alice", "anna"), ("a", "A"), ("1", "2"), ("x1", "x2"), ("é", "中")]
 )
 def test_each_peer_has_a_remote_address_of_its_own_that_is_an_address(make: Make, peers: tuple[str, ...]) -> None:
-    import ipaddress
-
     for ip in (4, 6):
         endpoint = make(ip=ip)
         endpoint.run("bind")
@@ -590,7 +599,7 @@ def test_a_stimulus_that_is_not_for_this_endpoint_says_so(make: Make, view: str)
 
 @pytest.mark.parametrize("word", ["sendt", "bnd", "permit", "", "datagramm"])
 def test_an_unknown_stimulus_names_the_nearest(make: Make, word: str) -> None:
-    with pytest.raises(UnknownName, match="Did you mean|Allowed"):
+    with pytest.raises(UnknownName, match=r"Did you mean|Allowed"):
         make().run(word)
 
 
@@ -644,13 +653,14 @@ def test_the_live_machine_and_the_endpoint_stand_in_the_same_state_through_a_ran
     for view in VIEWS:
         for seed in range(12):
             dice = random.Random(f"{view} {seed}")
-            options = {"windows": dice.choice(["vista", "11"]), "evidence": dice.choice(["base", "observed"])}
+            options: dict[str, Any] = {"windows": dice.choice(["vista", "11"]), "evidence": dice.choice(["base", "observed"])}
             pair = [make_endpoint(view, configure(**options), engine) for engine in ("table", "live")]
             for _ in range(150):
                 word = dice.choice([*VIEWS[view].stimuli, *VERDICTS, *VERDICTS, "permit", "permit", "wait"])
                 peer, seconds = dice.choice("ABC"), dice.choice([1, 30, 60])
                 answers = []
                 for endpoint in pair:
+                    before = now(endpoint)
                     try:
                         if word in VERDICTS:
                             endpoint.decide(word)
@@ -661,6 +671,7 @@ def test_the_live_machine_and_the_endpoint_stand_in_the_same_state_through_a_ran
                         answers.append("")
                     except FsmError as error:
                         answers.append(str(error))
+                        assert now(endpoint) == before, f"refused, and yet changed: {error}"
                 assert answers[0] == answers[1]
                 assert now(pair[0]) == now(pair[1]) and pair[0].trace == pair[1].trace
                 assert pair[0].history == pair[1].history

@@ -42,7 +42,7 @@ def steps(run: dict[str, Any]) -> list[list[str]]:
 @pytest.mark.parametrize("ip", [4, 6])
 @pytest.mark.parametrize("flow", DECODED)
 def test_the_decoded_flow_comes_out_exactly_under_default_settings(flow: str, ip: int, engine: str) -> None:
-    got = run_flow(flow, configure(ip=ip), engine=engine).to_json()
+    got: dict[str, Any] = run_flow(flow, configure(ip=ip), engine=engine).to_json()
     expected = [[label, layer.replace("_V4", f"_V{ip}")] for label, layer in DECODED[flow]["steps"]]
     assert steps(got) == expected
     assert got["flow"] == flow and got["endpoint"] == DECODED[flow]["endpoint"]

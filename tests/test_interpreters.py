@@ -23,7 +23,7 @@ from fsm.machine import build_machine
 from fsm.names import EVIDENCE, IP_VERSIONS, VERDICTS, WINDOWS
 from fsm.rules import RULES, VERDICT_REFUSALS
 from fsm.stimuli import POSITIONS, VIEWS
-from fsm.table import Table, compile_table
+from fsm.table import Step, Table, compile_table
 
 Options = dict[str, str]
 
@@ -278,6 +278,118 @@ def test_work_on_a_stimulus_ends_whatever_the_verdicts_are() -> None:
             }:
                 steps += 1
                 assert steps <= 12, f"{table.name_of(state)} goes in a circle"
+
+
+def all_paths(table: Table) -> Iterator[tuple[int, list[Step]]]:
+    """Every way in which any stimulus can be worked off from any idle state, whatever the verdicts are."""
+    verdicts = [table.event_ids[verdict] for verdict in VERDICTS]
+
+    def onwards(state: int, path: list[Step]) -> Iterator[list[Step]]:
+        if table.layer(state) is None:
+            yield path
+            return
+        for event in verdicts:
+            if (target := table.next_or_none(state, event)) >= 0:
+                yield from onwards(target, [*path, table.recorded(state, event)])
+
+    for state in range(len(table.states)):
+        if table.layer(state) is None:
+            for stimulus in table.view.stimuli:
+                event = table.event_ids[stimulus]
+                if (target := table.next_or_none(state, event)) >= 0:
+                    for path in onwards(target, [table.recorded(state, event)]):
+                        yield state, path
+
+
+def last_word(path: list[Step], name: str) -> str:
+    return next((said for step in reversed(path) if (said := getattr(step, name))), "")
+
+
+def flow_of(state: str) -> str:
+    return state.split(" ")[0].split("/")[-1]
+
+
+def account(path: list[Step]) -> list[str]:
+    """What does not add up on one path: the datagram's fate, the flow's register and operations, what is said."""
+    ops = [op for step in path for op in step.ops]
+    stimulus, outcome, wrong = path[0].stimulus, last_word(path, "outcome"), []
+    fates = [op for op in ops if op in ("lose", "emit", "deliver", "socket_error", "emit_icmp")]
+    blocked = any(s.verdict in ("block", "absorb") and not s.layer.endswith("_DISCARD") for s in path)
+    expected = {
+        "sendto": {"sent": ["emit"], "blocked": ["lose"], "silent": ["lose"]},
+        "datagram": {"delivered": ["deliver"], "blocked": ["lose"], "silent": ["lose"]},
+        "icmp_error": {"icmp_error": ["socket_error"], "blocked": ["lose"], "silent": ["lose"] if blocked else []},
+    }
+    expected["icmp_ttl"] = expected["icmp_error"]
+    if path[0].from_state.startswith("NO_SOCKET"):
+        # The datagram is lost in any case; its ICMP error, where one is made, is sent or lost.
+        made = any("OUTBOUND_ICMP_ERROR" in step.layer for step in path)
+        allowed = [["lose", "emit_icmp"]] if outcome == "icmp_error" else [["lose", "lose"]] if made else [["lose"]]
+        if fates not in allowed or (outcome == "icmp_error" and not made):
+            wrong.append(f"{outcome} with {fates}")
+    elif stimulus in expected and fates != expected[stimulus].get(outcome, ["?"]):
+        wrong.append(f"{outcome or 'no outcome'} with {fates}")
+    for step in path:
+        before, after = flow_of(step.from_state), flow_of(step.to_state)
+        changes = {
+            "create_flow": before == "NONE" and after in ("OUT", "IN"),
+            "drop_flow": before != "NONE" and after == "NONE" and "CLOSED" not in step.to_state,
+            "mark_stale": before in ("OUT", "IN") and after == f"{before}_STALE",
+            "touch": "DATAGRAM_DATA" in step.layer and "DISCARD" not in step.layer and step.verdict == "permit",
+            "emit": step.stimulus == "sendto"
+            and "OUTBOUND_IPPACKET_V4" == step.layer[11:]
+            and step.verdict == "permit",
+            "drop_all_flows": step.from_state.startswith("BOUND") and step.to_state.startswith("CLOSED"),
+        }
+        wrong += [
+            f"{step.rule}: {op} and {before} to {after}" for op, is_so in changes.items() if is_so != (op in step.ops)
+        ]
+        if (step.discard is None) != (not step.layer.endswith("_DISCARD")):
+            wrong.append(f"{step.rule}: discard reason at {step.layer}")
+    spoken = stimulus not in ("policy_change", "idle_timeout")
+    if bool(last_word(path, "application_sees")) != spoken:
+        wrong.append(f"the application sees {last_word(path, 'application_sees')!r}")
+    if stimulus in ("sendto", "datagram", "icmp_error", "icmp_ttl") and not last_word(path, "remote_sees"):
+        # A bind refused inside a send never gets near the remote.
+        wrong += ["nothing is said of the remote"] * ("blocked" != outcome or "bind" not in path[-1].position)
+    if not any(step.layer for step in path) and (ops and spoken and "drop_all_flows" not in ops):
+        wrong.append("operations without a layer")
+    return [f"{path[0].from_state}: {' '.join(s.event for s in path)}: {each}" for each in wrong]
+
+
+@pytest.mark.parametrize("windows", ["vista", "11"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_on_every_path_the_fate_of_the_datagram_and_the_flow_add_up(view: str, windows: str) -> None:
+    wrong: dict[str, None] = {}
+    count = 0
+    for options in combinations(view):
+        for _, path in all_paths(table_of(view, 4, windows, options)):
+            wrong |= dict.fromkeys(account(path))
+            count += 1
+    assert not wrong, f"{len(wrong)} paths:\n" + "\n".join(list(wrong)[:25])
+    assert count > 100
+
+
+def test_no_event_is_logged_and_no_discard_layer_follows_where_an_absorb_ends_the_path() -> None:
+    """FACTS b.3."""
+    for view in VIEWS:
+        for options in combinations(view):
+            for _, path in all_paths(table_of(view, 4, "11", options)):
+                for index, step in enumerate(path):
+                    if step.verdict == "absorb":
+                        assert index == len(path) - 1 and step.logged == () and step.outcome == "silent", step
+
+
+def test_after_a_block_only_the_discard_twin_follows() -> None:
+    """FACTS b.4; the discards of the stack itself (13, 1) are no twins of a block."""
+    for view in VIEWS:
+        for options in combinations(view):
+            for _, path in all_paths(table_of(view, 4, "11", options)):
+                for index, step in enumerate(path):
+                    if step.verdict == "block" and not step.layer.endswith("_DISCARD"):
+                        after = [s.layer for s in path[index + 1 :]]
+                        assert after in ([], [f"{step.layer}_DISCARD"]), step.rule
+                        assert bool(after) != ("_REDIRECT_" in step.layer), step.rule
 
 
 def test_permit_is_possible_at_every_layer() -> None:

@@ -39,7 +39,7 @@ FORMS = {
     "prefixed": f"<x:Events xmlns:x='urn:y'>{PREFIXED}{OTHER}{PREFIXED}</x:Events>",
     "files put together": f"{DECLARATION}<Events>{EVENT}</Events>\n{DECLARATION}\n<Events>{OTHER}{EVENT}</Events>\n",
     "declared one by one": f"{DECLARATION}{EVENT}\n{DECLARATION}{OTHER}\n\n  {DECLARATION}{EVENT}",
-    "comments and instructions": f"<!-- a <Event> --><?x y?><Events><!-- b -->{EVENT}{OTHER}<?z?>{EVENT}</Events><!---->",
+    "comments and instructions": f"<!-- <Event> --><?x y?><Events><!-- b -->{EVENT}{OTHER}<?z?>{EVENT}</Events><!---->",
     "marks between files": f"{EVENT}\ufeff{OTHER}\ufeff{EVENT}",
 }
 
@@ -101,7 +101,7 @@ DAMAGE = {  # how an event is spoilt, what is said
     "bare ampersand": (lambda e: e.replace(">-<", ">a & b<"), "not well-formed"),
     "control character": (lambda e: e.replace(">-<", ">a\x01b<"), "not well-formed"),
     "unknown entity": (lambda e: e.replace(">-<", ">&x;<"), "undefined entity"),
-    "no end": (lambda e: e[:300], "next one begins inside it"),
+    "no end": (lambda e: e[: e.index("<Channel>")], "next one begins inside it"),
     "cut in a tag": (lambda e: e[: e.index("</System>") + 4], "broken XML"),
     "start spoilt": (lambda e: e.replace("<Event ", "<Exent "), "mismatched tag"),
     "end spoilt": (lambda e: e.replace("</Event>", "</Exent>"), "mismatched tag"),

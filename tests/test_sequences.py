@@ -227,6 +227,8 @@ SEQUENCES = [
     seq("a.9.4", D, "datagram", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "silent", "no socket", [], "timeout", **SPENT),
     seq("a.9.4", D, "datagram!INBOUND_TRANSPORT_DISCARD=block", "INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD", "silent", logged=[5152], remote="timeout",
         assume={"no_listener": "transport", "icmp_rate_limit": "spent"}),
+    seq("a.9.4", D, "datagram", "INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD", "silent", "no socket", [], "timeout",
+        assume={"no_listener": "transport", "icmp_rate_limit": "spent"}),
     seq("a.9.4", D, "datagram", "INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > INBOUND_IPPACKET_DISCARD", "silent", remote="timeout",
         assume={"no_listener": "both", "icmp_rate_limit": "spent"}),
     seq("g.4 B", D, "datagram", f"{UP} > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", **HEARD),
@@ -264,15 +266,15 @@ SEQUENCES = [
 
     # --- reauthorization
     seq("a.11.3", S, "bind sendto policy_change", NONE, None, logged=[]),
-    seq("a.11.2", R, "bind datagram policy_change datagram", f"{UP} > AUTH_RECV_ACCEPT > DATAGRAM_DATA", "delivered", "recv returns"),
+    seq("a.11.2", R, "bind datagram policy_change datagram", f"{UP} > AUTH_RECV_ACCEPT > DATAGRAM_DATA", "delivered", "recv returns", [5156]),  # by a.11.5, a.15.3
     seq("a.11.2", R, "bind datagram policy_change datagram!AUTH_RECV_ACCEPT=block", ACCEPT_BLOCKED, "blocked", "recv waits", [5152, 5157]),
-    seq("a.11.2", S, "bind sendto policy_change sendto", f"AUTH_CONNECT > {DOWN}", "sent", SENDTO_SUCCESS),
+    seq("a.11.2", S, "bind sendto policy_change sendto", f"AUTH_CONNECT > {DOWN}", "sent", SENDTO_SUCCESS, [5156]),  # by a.11.5, a.15.3
     seq("a.11.2", S, "bind sendto policy_change sendto!AUTH_CONNECT=block", "AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", SENDTO_SUCCESS, [5157, 5152]),
     seq("a.11.2, f", S, "bind sendto policy_change sendto", f"AUTH_CONNECT > {DOWN}", "sent", **OLD),
-    seq("a.11.4", S, "bind sendto policy_change datagram", f"{UP} > AUTH_CONNECT > DATAGRAM_DATA", "delivered", "recv returns"),
-    seq("a.11.4", R, "bind datagram policy_change sendto", f"AUTH_RECV_ACCEPT > {DOWN}", "sent", SENDTO_SUCCESS),
-    seq("a.11.4", S, "bind sendto policy_change datagram!AUTH_CONNECT=block", f"{UP} > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "recv waits"),
-    seq("a.11.4", R, "bind datagram policy_change sendto!AUTH_RECV_ACCEPT=block", "AUTH_RECV_ACCEPT > AUTH_RECV_ACCEPT_DISCARD", "blocked", SENDTO_SUCCESS),
+    seq("a.11.4", S, "bind sendto policy_change datagram", f"{UP} > AUTH_CONNECT > DATAGRAM_DATA", "delivered", "recv returns", [5156]),  # by a.11.5, a.15.3
+    seq("a.11.4", R, "bind datagram policy_change sendto", f"AUTH_RECV_ACCEPT > {DOWN}", "sent", SENDTO_SUCCESS, [5156]),  # by a.11.5, a.15.3
+    seq("a.11.4", S, "bind sendto policy_change datagram!AUTH_CONNECT=block", f"{UP} > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "recv waits", [5157, 5152], "its send succeeded"),
+    seq("a.11.4", R, "bind datagram policy_change sendto!AUTH_RECV_ACCEPT=block", "AUTH_RECV_ACCEPT > AUTH_RECV_ACCEPT_DISCARD", "blocked", SENDTO_SUCCESS, [5152, 5157], "nothing"),
     seq("a.11.3 once", S, "bind sendto policy_change sendto sendto", DOWN, "sent", logged=[]),
     seq("a.11.3 once", S, "bind sendto policy_change datagram sendto", DOWN, "sent", logged=[]),
     seq("a.11.3 once", R, "bind datagram policy_change datagram datagram", LATER_RECEIVE, "delivered", logged=[]),
@@ -295,6 +297,12 @@ SEQUENCES = [
     seq("b.3", R, "bind datagram policy_change datagram!AUTH_RECV_ACCEPT=absorb", f"{UP} > AUTH_RECV_ACCEPT", "silent", "recv waits", []),
     seq("b.3", S, "bind sendto policy_change datagram!AUTH_CONNECT=absorb", f"{UP} > AUTH_CONNECT", "silent", "recv waits", []),
     seq("a.11, a.10.1", S, "bind sendto policy_change icmp_error sendto", f"AUTH_CONNECT > {DOWN}", "sent"),  # errors never go to ALE layers
+
+    # Absorb is a block (b.3), so it fails the reauthorization too.
+    seq("b.3, a.11.6", S, "bind sendto policy_change sendto!AUTH_CONNECT=absorb sendto", FIRST_SEND, "sent", logged=[5156]),
+    seq("b.3, a.11.6", S, "bind sendto policy_change datagram!AUTH_CONNECT=absorb sendto", FIRST_SEND, "sent", logged=[5156]),
+    seq("b.3, a.11.6", R, "bind datagram policy_change datagram!AUTH_RECV_ACCEPT=absorb datagram", FIRST_RECEIVE, "delivered", logged=[5156]),
+    seq("b.3, a.11.6", R, "bind datagram policy_change sendto!AUTH_RECV_ACCEPT=absorb datagram", FIRST_RECEIVE, "delivered", logged=[5156]),
 
     # --- idle
     seq("a.14.1", S, "bind sendto wait:60", NONE, None, logged=[]),
@@ -336,6 +344,11 @@ SEQUENCES = [
     no("b.3", S, "bind close!ENDPOINT_CLOSURE=absorb", "absorb", "ENDPOINT_CLOSURE", **CLOSES),
     no("b.3", S, "bind close!RESOURCE_RELEASE=absorb", "absorb", "RESOURCE_RELEASE", **CLOSES),
     no("a.13", S, "bind close sendto", "'sendto' is not possible in state CLOSED", "nothing, this is the end"),
+    no("a.13", S, "close bind", "'bind' is not possible in state CLOSED"),
+    no("a.13, f", S, "bind sendto close sendto", "'sendto' is not possible in state CLOSED", **OLD),
+    no("a.13", S, "bind sendto close sendto", "'sendto' is not possible in state CLOSED", **CLOSES),
+    no("a.13.4, f", S, "bind sendto sendto@B close sendto@B", "'sendto' is not possible in state CLOSED", **OLD),
+    no("a.13.4", S, "bind sendto sendto@B close idle_timeout@B", "'idle_timeout' is not possible in state CLOSED", **CLOSES),
     no("a.13", S, "bind close bind", "'bind' is not possible in state CLOSED"),
     no("a.13", S, "bind close close", "'close' is not possible in state CLOSED"),
     no("a.13", R, "bind datagram close datagram", "'datagram' is not possible in state CLOSED"),
@@ -369,7 +382,9 @@ def play(endpoint: Endpoint, words: str) -> list[StimulusRecord]:
     records: list[StimulusRecord] = []
     for word in words.split():
         stimulus, _, given = word.partition("!")
-        verdicts.update(pair.split("=") for pair in given.split(",") if pair)
+        for pair in filter(None, given.split(",")):
+            stem, _, verdict = pair.partition("=")
+            verdicts[stem] = verdict
         assert all(stem in RUNTIME_IDS for stem in verdicts), f"{word}: no such layer in FACTS"
         records = perform(endpoint, stimulus)
         assert not verdicts, f"{word}: {', '.join(verdicts)} was not reached"
@@ -419,7 +434,7 @@ def test_what_facts_say_holds_for_both_ip_versions_on_both_engines(sequence: Seq
         seq("", S, "bind sendto!AUTH_RECV_ACCEPT=block", FIRST_SEND),
         no("", S, "bind bind", "because of the weather"),
     ],
-    ids=str,
+    ids=["layers", "outcome", "application", "logged", "remote", "unreached", "reason"],
 )
 def test_the_check_fails_on_a_wrong_expectation(wrong: Sequence) -> None:
     with pytest.raises(AssertionError):
@@ -462,6 +477,28 @@ BLOCKED_AT = [  # FACTS b.4: words | the layer whose verdict stopped it
 def test_blocked_at_names_the_layer_whose_verdict_stopped_it(endpoint: str, words: str, layer: str | None) -> None:
     record = play(make_endpoint(endpoint, Config()), words)[-1]
     assert record.blocked_at == (full_names(layer, 4)[0][0] if layer else None)
+
+
+ENDS_AT_A_TWIN = [s for s in SEQUENCES if s.words.endswith("=block") and s.layers.endswith("_DISCARD") and
+                  s.words.endswith(f"{s.layers.split(' > ')[-1].removesuffix('_DISCARD')}=block")]  # fmt: skip
+
+
+@pytest.mark.parametrize("sequence", ENDS_AT_A_TWIN, ids=[s.name for s in ENDS_AT_A_TWIN])
+def test_a_second_block_at_the_discard_twin_changes_nothing(sequence: Sequence) -> None:
+    """FACTS c.3, b.4: the item is discarded already; only the discards of the stack itself can still be decided."""
+    twin = sequence.layers.split(" > ")[-1]
+    told = []
+    for words in (sequence.words, f"{sequence.words},{twin}=block"):
+        record = play(make_endpoint(sequence.endpoint, config_for(sequence, 4)), words)[-1]
+        events = [event for event, _ in record.logged]
+        told.append((record.outcome, record.blocked_at, record.application_sees, record.remote_sees, events))
+        assert [step.layer for step in record.classified] == [name for name, _ in full_names(sequence.layers, 4)]
+    assert told[0] == told[1]
+
+
+def test_every_layer_with_a_twin_is_among_those_blocked_twice() -> None:
+    twins = {stem for stem in RUNTIME_IDS if stem.endswith("_DISCARD")}
+    assert {s.layers.split(" > ")[-1] for s in ENDS_AT_A_TWIN} == twins
 
 
 def test_a_block_at_13_is_told_alike_whether_1_follows_or_not() -> None:

@@ -126,7 +126,7 @@ class Consequence:
     head: str  # `block > AUTH_CONNECT_DISCARD 49/51`
     short: str  # `block > discard 49/51`
     lines: tuple[str, ...]  # what the application sees, what happens to the flow
-    logged: str  # `log 5157, 5152 [O]`
+    logged: str  # `log 5157, 5152`; empty where nothing is
     rows: tuple[Row, ...]
     twin_rows: tuple[Row, ...]
 
@@ -138,51 +138,43 @@ def consequences(selection: Selection, position: str, windows: str) -> tuple[Con
     for row in selection.at(position):
         if not is_way_on(row, twins) and row.at not in twins:
             groups.setdefault((row.event, row.next), []).append(row)
-    blocked = {row.application_sees for (event, _), rows in groups.items() if event == "block" for row in rows}
+    blocked = {_sees(row) for (event, _), rows in groups.items() if event == "block" for row in rows}
     found: list[Consequence] = []
     for (event, target), rows in groups.items():
         twin_rows = selection.at(target) if target in twins else ()
         stem = next((row.layer for row in selection.at(target) if row.layer), None)
-        head = short = event
+        head = short = event + marks(rows)
         if stem:
-            ids = layer_ids(stem, windows)
+            ids = layer_ids(stem, windows) + marks(rows)
             head = f"{event} > {layer_title(stem)} {ids}"
             short = f"{event} > discard {ids}" if twin_rows else head
-        sees = _seen(rows)
-        if event == "absorb" and {row.application_sees for row in rows} <= blocked:
+        sees = list(dict.fromkeys(_sees(row) for row in rows if _sees(row)))
+        ends = sum("drop_flow" in row.ops for row in rows)
+        if ends:
+            sees.append("the flow ends" if ends == len(rows) else "a stale flow ends")
+        if event == "absorb" and {_sees(row) for row in rows} <= blocked:
             sees = []  # as the block above it says
-        if len(rows) > 1 and any("drop_flow" in row.ops for row in rows):
-            sees.append("a stale flow ends")
-        elif any("drop_flow" in row.ops for row in rows):
-            sees.append("the flow ends")
         numbers = list(dict.fromkeys(number for row in rows for number in row.logged))
-        logged = f"log {', '.join(map(str, numbers))}" if numbers else "no log"
-        found.append(Consequence(head, short, tuple(sees), logged + marks(rows), tuple(rows), twin_rows))
+        logged = f"log {', '.join(map(str, numbers))}" if numbers else ""
+        found.append(Consequence(head, short, tuple(sees), logged, tuple(rows), twin_rows))
     return tuple(found)
 
 
-def _seen(rows: list[Row]) -> list[str]:
-    """What the application sees, each once; with the stimulus in front where it depends on that."""
-    texts = dict.fromkeys(row.application_sees for row in rows if row.application_sees)
-    return list(texts)
+def _sees(row: Row) -> str:
+    """Who notices the verdict: the application, or where no socket is concerned the remote host."""
+    if row.scope == "host":
+        return f"remote sees {row.remote_sees}" if row.remote_sees else ""
+    return row.application_sees
 
 
 def dispute_lines(rows: Iterable[Row], config: Config, shown: Iterable[str]) -> list[str]:
-    """For each dispute on which these rows part: its options, the one taken here first."""
+    """For each dispute on which these rows part: its name and the option taken here; the ways name the others."""
     options: dict[str, set[tuple[str, ...]]] = {}
     for row in rows:
         for name, values in row.choices:
             if CHOICES[name].kind == "dispute" and name in shown:
                 options.setdefault(name, set()).add(values)
-    return [
-        f"disputed: {name} = {config.choice(name)}, or {' or '.join(_others(name, config))}"
-        for name, values in options.items()
-        if len(values) > 1
-    ]
-
-
-def _others(name: str, config: Config) -> list[str]:
-    return [option for option in CHOICES[name].option_names() if option != config.choice(name)]
+    return [f"disputed: {name} ({config.choice(name)})" for name, values in options.items() if len(values) > 1]
 
 
 def position_text(name: str) -> str:

@@ -299,21 +299,28 @@ class _Drawing:
                 )
             )
         kind = "block" if rung.stops else "discard" if rung.is_discard else rung_kind(rung)
-        return self._cited(_Box(name, (rung.lane, rung.lane), self.kinds[kind], tuple(lines)), step)
+        box = self._cited(_Box(name, (rung.lane, rung.lane), self.kinds[kind], tuple(lines)), step)
+        return self._overlaid(box, step.rule)
 
     def _cited(self, box: _Box, step: Step | None) -> _Box:
-        """The box with the basis, the sources and the overlay of its step."""
+        """The box with the basis and the sources of its step."""
         if step is None:
             return box
         look = replace(box.look, style=BASIS[Basis(step.basis)].style)
-        lines, over = box.lines, self.overlay
-        if over.takes(step.rule) and step.layer:
-            look = replace(look, line=self.colours.taken, wide=2.6)
-            if over.label(step.rule):
-                lines = (*lines, _html(over.label(step.rule), bold=True, colour=self.colours.taken))
-        elif over.dims:
-            look = replace(look, fill=self.colours.grey, line=self.colours.dim, text=self.colours.grey_ink, wide=1.1)
-        return _Box(box.name, box.lanes, look, lines, citation(step), cite_url(step.cite))
+        return _Box(box.name, box.lanes, look, box.lines, citation(step), cite_url(step.cite))
+
+    def _overlaid(self, box: _Box, rule: str) -> _Box:
+        """The box of a rung, marked where the overlay has its rule, stepping back where it has others only."""
+        over, colours = self.overlay, self.colours
+        if over.takes(rule):
+            label = over.label(rule)
+            more = (_html(label, bold=True, colour=colours.taken),) if label else ()
+            return replace(box, look=replace(box.look, line=colours.taken, wide=2.6), lines=(*box.lines, *more))
+        if over.dims:
+            return replace(
+                box, look=replace(box.look, fill=colours.grey, line=colours.dim, text=colours.grey_ink, wide=1.1)
+            )
+        return box
 
     # -- places ---------------------------------------------------------------------------------------------------
 

@@ -156,6 +156,8 @@ def endpoint_mermaid(name: str, config: Config, overlay: Overlay | None = None) 
     lines.append(f"  [*] --> {ids[start]}")
     edges: dict[tuple[str, str], list[str]] = {}
     for way in walks:
+        if way.from_state == way.to_state and not way.classified:
+            continue  # nothing changes and no layer sees it
         quiet = "" if way.classified else " (no layer)"
         edges.setdefault((ids[way.from_state], ids[way.to_state]), []).append(f"{way.stimulus}{quiet}")
     lines += [f"  {a} --> {b}: {'<br/>'.join(map(text_of, labels))}" for (a, b), labels in edges.items()]

@@ -9,7 +9,7 @@ layer, and the lines find their way by themselves (`fsm.draw.route`). The DOT te
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import graphviz
@@ -33,7 +33,7 @@ from fsm.draw.theme import (
     text_width,
     wrap,
 )
-from fsm.names import DONE, IDLE, REGISTERS
+from fsm.names import DONE, IDLE, REGISTERS, Basis
 from fsm.rows import Row
 from fsm.rules import RULES
 from fsm.stimuli import POSITIONS, STIMULI
@@ -44,9 +44,12 @@ SHOWN_DISPUTES = ("close", "no_listener")
 # Sizes in points. At 1,600 pixels the picture is a little smaller than its own size.
 _WIDTH, _GAP, _HALF_GAP = 186.0, 38.0, 10.0
 _LEFT = 92.0  # for the names of the bands
-_TITLE, _TEXT, _EXIT = 13.0, 11.0, 10.0
+_TITLE, _TEXT, _EXIT, _SMALL = 13.0, 11.0, 10.0, 9.5
+_SAMPLE = 34.0  # width of the lines in the legend
 _LINE = 1.2  # height of a line, in font sizes
-_ROW_GAP = 34.0
+_ROW_GAP = 32.0
+_BAND_GAP = 18.0  # above and below the rows of a band
+_HEAD = 46.0  # for the title
 _LANE = 8.0
 
 # The bands from top to bottom and their rows.
@@ -81,7 +84,7 @@ _PLACES: dict[str, Place] = {
     "end receive application": (3, 0, 2),
     "position receive.establish": (4, 2, 1),
     "position receive.accept": (4, 3, 1),
-    "position receive.reconnect": (3, 3, 1),
+    "position receive.reconnect": (3, 2, 1),
     "position receive.data": (3, 4, 1),
     "position receive.transport": (3, 5, 2),
     "position receive.ippacket": (3, 7, 2),
@@ -109,17 +112,20 @@ _PLACES: dict[str, Place] = {
     "flow IN": (7, 2, 1),
     "flow OUT_STALE": (6, 3, 1),
     "flow IN_STALE": (7, 3, 1),
-    "grey vswitch": (0, 8, 1),
+    "grey vswitch outbound": (1, 8, 1),
     "grey mac outbound": (2, 8, 1),
-    "grey mac inbound": (4, 8, 1),
+    "grey mac inbound": (3, 8, 1),
+    "grey vswitch inbound": (4, 8, 1),
     "grey forward": (0, 7, 1),
-    "note fragments": (0, 5, 1),
+    "note fragments": (0, 6, 1),
+    "note legend": (0, 4, 1),
 }
 # The layers that are shown and not run, by group (and direction where the two stand apart).
 _GREY: tuple[tuple[str, str, str], ...] = (
     ("grey mac outbound", "mac", "outbound"),
     ("grey mac inbound", "mac", "inbound"),
-    ("grey vswitch", "vswitch", ""),
+    ("grey vswitch outbound", "vswitch", "outbound"),
+    ("grey vswitch inbound", "vswitch", "inbound"),
     ("grey forward", "forward", ""),
 )
 _FRAGMENTS = (
@@ -142,10 +148,14 @@ class _Line:
     url: str = ""
     bold: bool = False
     short: str = ""  # to say where `text` does not fit on one line
+    right: str = ""  # stands at the right of the line, in the colour of blocks
+    right_id: str = ""
+    sample: str = ""  # the legend: a piece of a line in this style stands at the left
+    size: float = _TEXT
 
     def broken(self, width: float) -> list[str]:
-        lines = _broken(self.text, width, _TEXT, self.bold)
-        return _broken(self.short, width, _TEXT, self.bold) if self.short and len(lines) > 1 else lines
+        lines = _broken(self.text, width - (_SAMPLE if self.sample else 0), self.size, self.bold)
+        return _broken(self.short, width, self.size, self.bold) if self.short and len(lines) > 1 else lines
 
 
 @dataclass(slots=True)
@@ -263,7 +273,10 @@ class _Layout:
                 if host:
                     text = "a datagram arrives for a port that no socket owns"
                 tone = "out" if row.event == "sendto" else tone
-                self.boxes[key] = _Box(key, "stimulus", tone, row.event, lines=[_Line(text, "ink")])
+                own = [r for r in self.ways if r.at == IDLE and r.event == row.event and r.scope == row.scope]
+                said = [_Line(text, "ink")]
+                said += [_Line(line, "muted") for line in boxes.dispute_lines(own, self.config, SHOWN_DISPUTES)]
+                self.boxes[key] = _Box(key, "stimulus", tone, row.event, lines=said)
             return key
         key = f"position {row.at}"
         if key not in self.boxes:
@@ -282,9 +295,15 @@ class _Layout:
             lines += [_Line(text, "muted") for text in boxes.dispute_lines(ways, self.config, SHOWN_DISPUTES)]
         if all("IS_REAUTHORIZE" in r.flags for r in ways):
             lines.append(_Line("reauthorization", "muted", tooltip=row_tooltip(row)))
-        for badge in boxes.consequences(self.selection, row.at, self.config.windows):
-            lines += self._badge(badge)
-        if not any(line.role == "block" for line in lines):
+        for badge in () if ghost else boxes.consequences(self.selection, row.at, self.config.windows):
+            for line in self._badge(badge):
+                before = lines[-1] if lines else line
+                together = text_width(before.text, _TEXT) + text_width(line.text, _TEXT) + 26
+                if line.right_id and before.text.startswith("log ") and together < _WIDTH:
+                    lines[-1] = replace(before, right=line.text, right_id=line.right_id)  # two short ones on one line
+                else:
+                    lines.append(line)
+        if not ghost and not any(line.role == "block" for line in lines):
             lines.append(_Line("cannot be blocked", "muted"))
         return _Box(
             key,
@@ -303,7 +322,7 @@ class _Layout:
         tooltip = "\n".join(row_tooltip(r) for r in (*badge.rows, *badge.twin_rows))
         url = cite_url(key for r in badge.rows for key in r.cite)
         name = safe_id("row", badge.rows[0].key)
-        said = badge.logged.removeprefix("no log").strip()
+        said = badge.logged
         if badge.lines or badge.twin_rows:
             yield _Line(badge.head, "block", name, tooltip, url, bold=True, short=badge.short)
             for text in badge.lines:
@@ -311,7 +330,7 @@ class _Layout:
             if said:
                 yield _Line(said, "ink", tooltip=tooltip)
         else:
-            yield _Line(f"{badge.head}: the same, no trace {said}".strip(), "block", name, tooltip, url)
+            yield _Line(": ".join((badge.head.replace("absorb", "absorb: no trace"), said)).removesuffix(": "), "block", name, tooltip, url, right_id=name)
 
     def _target(self, row: Row) -> str:
         if row.next != DONE:
@@ -340,39 +359,35 @@ class _Layout:
 
     def _add_flow(self) -> None:
         """The flow register as a small machine: its values, and every row that changes it."""
-        moves: dict[tuple[str, str, str], list[Row]] = {}
+        moves: dict[tuple[str, str], list[Row]] = {}
         for row in self.selection.rows:
             values, target = boxes.flow_values(row)
             if row.key in self.selection.ghosts or (target is None and row.scope != "flow"):
                 continue
             if "drop_all_flows" in row.ops or "CLOSED" in dict(row.sets).values():
                 continue  # the socket ends, and every flow with it: that is drawn at the socket
-            own = row.scope == "flow" and row.at == IDLE
             if "create_flow" in row.ops and "flow" not in dict(row.when):
                 values = ("NONE",)
             elif "IS_REAUTHORIZE" in row.flags and "flow" not in dict(row.when):
                 values = tuple(v for v in REGISTERS["flow"] if v.endswith("_STALE") and v.startswith(_made_by(row)))
             for value in values:
-                label = row.event if own else ("first packet" if "create_flow" in row.ops else row.event)
-                moves.setdefault((value, target or value, label), []).append(row)
+                moves.setdefault((value, target or value), []).append(row)
+        for value, target in moves:
+            for name in (value, target):
+                key = f"flow {name}"
+                if key not in self.boxes:
+                    text = _FLOW_TEXT.get(name, "")
+                    self.boxes[key] = _Box(key, "flow", "state", f"flow {name}", tooltip=text)
         seen: set[str] = set()
-        for (value, target, label), rows in moves.items():
-            key = f"flow {value}"
-            if key not in self.boxes:
-                self.boxes[key] = _Box(key, "flow", "state", f"flow {value}", tooltip=_FLOW_TEXT.get(value, ""))
+        for (value, target), rows in moves.items():
+            own = [row for row in rows if row.scope == "flow"]
+            name = _once(safe_id("row", own[0].key) if own else safe_id("flow", f"{value} {target}"), seen)
             if target == value:
-                row = rows[0]
-                self.boxes[key].lines.append(
-                    _Line(f"{label.replace('_', ' ')}: stays", "muted", _once(safe_id("row", row.key), seen), row_tooltip(row))
-                )
-                continue
-            own = [row for row in rows if row.at == IDLE and row.scope == "flow"]
-            name = safe_id("row", own[0].key) if own else safe_id("flow", f"{value} {target} {label}")
-            self.drawn.append((_once(name, seen), rows[0], key, f"flow {target}", tuple(rows)))
-            if f"flow {target}" not in self.boxes:
-                self.boxes[f"flow {target}"] = _Box(
-                    f"flow {target}", "flow", "state", f"flow {target}", tooltip=_FLOW_TEXT.get(target, "")
-                )
+                text = f"{_flow_words(rows)}: stays"
+                tooltip = "\n".join(row_tooltip(row) for row in rows)
+                self.boxes[f"flow {value}"].lines.append(_Line(text, "muted", name, tooltip))
+            else:
+                self.drawn.append((name, rows[0], f"flow {value}", f"flow {target}", tuple(rows)))
 
     def _add_grey_and_notes(self) -> None:
         for key, group, direction in _GREY:
@@ -381,11 +396,31 @@ class _Layout:
             stems = dict.fromkeys(la.stem for la in found)
             if stems:
                 lines = [
-                    _Line(f"{boxes.layer_title(stem)} {boxes.layer_ids(stem, self.config.windows)}", "grey_ink") for stem in stems
+                    _Line(f"{boxes.layer_title(stem)} {boxes.layer_ids(stem, self.config.windows)}", "grey_ink", size=_SMALL)
+                    for stem in stems
                 ]
                 self.boxes[key] = _Box(key, "grey", "grey", "", lines=lines, tooltip="a layer of WFP that this model does not run")
+        self.boxes["note legend"] = _Box("note legend", "note", "grey", "How to read it", lines=self._legend())
         cite = [_Line(_FRAGMENTS, "ink", "note_fragments", "; ".join(_FRAGMENTS_CITE), cite_url(_FRAGMENTS_CITE))]
         self.boxes["note fragments"] = _Box("note fragments", "note", "grey", "Fragments", lines=cite)
+
+    def _legend(self) -> list[_Line]:
+        """Only what occurs."""
+        bases = {row.basis for row in self.selection.rows}
+        lines = [
+            _Line(" ".join(filter(None, (look.text, look.mark))), "ink", sample=look.style)
+            for basis, look in BASIS.items()
+            if basis in bases
+        ]
+        if self.selection.ghosts:
+            lines.append(_Line("grey, dashed box: the other side of a dispute", "muted"))
+        if any(box.kind == "grey" for box in self.boxes.values()):
+            lines.append(_Line("grey box: a layer that is not run here", "muted"))
+        lines.append(_Line("discard n/m: the layer's _DISCARD twin", "muted"))
+        if any(row.event == "absorb" for row in self.selection.rows):
+            lines.append(_Line("absorb: a block without discard layer and log", "muted"))
+        lines.append(_Line("log n: Security event n, if a filter decided", "muted"))
+        return lines
 
     # -- places -------------------------------------------------------------------------------------------------------
 
@@ -425,26 +460,39 @@ class _Layout:
         return _ROWS_OF_GROUP["ale"] if box.kind == "flow" else (_BELOW, _BELOW)
 
     def _add_exits(self) -> None:
-        """Where a box has several ways on, or one with a condition, each gets a cell to leave from."""
-        leaving: dict[str, list[tuple[str, Row, str, tuple[Row, ...]]]] = {}
-        for name, row, start, end, behind in self.drawn:
-            leaving.setdefault(start, []).append((name, row, end, behind))
+        """Where a box has several ways on, or one with a condition, each gets a cell to leave from.
+
+        Lines that arrive at a side with such cells get an empty cell there.
+        """
+        leaving: dict[str, list[tuple[Row, str, tuple[Row, ...]]]] = {}
+        for _, row, start, end, behind in self.drawn:
+            leaving.setdefault(start, []).append((row, end, behind))
         for start, ways in leaving.items():
             box = self.boxes[start]
-            texts = [self._exit_text(box, row, behind, len(ways)) for _, row, _, behind in ways]
+            texts = [self._exit_text(box, row, behind, len(ways)) for row, _, behind in ways]
             if not any(texts):
                 continue
-            cells = [
-                (self._column_middle(self.boxes[end]), number, row, text)
-                for number, ((_, row, end, _), text) in enumerate(zip(ways, texts, strict=True))
-            ]
-            for _, number, row, text in sorted(cells, key=lambda cell: (cell[0], cell[1])):
-                up = self._goes_up(box, self.boxes[ways[number][2]])
-                (box.top if up else box.bottom).append((row, text))
+            if len(set(texts)) == 1 and len(ways) > 1:
+                box.lines.append(_Line(texts[0], "muted"))
+                continue
+            for (row, end, _), text in zip(ways, texts, strict=True):
+                (box.top if self._goes_up(box, self.boxes[end]) else box.bottom).append((row, text))
+        for box in self.boxes.values():
+            order: dict[str, float] = {row.key: self._middle(self.boxes[end]) for row, end, _ in leaving.get(box.key, ())}
+            for up, cells in ((True, box.top), (False, box.bottom)):
+                arriving = [
+                    self._middle(self.boxes[start])
+                    for _, _, start, end, _ in self.drawn
+                    if end == box.key and (self.boxes[start].place[1] < box.place[1]) == up
+                ]
+                if cells and arriving:
+                    cells.append((_NOBODY, ""))
+                    order[_NOBODY.key] = sum(arriving) / len(arriving) + (-0.01 if up else 0.01)
+                cells.sort(key=lambda cell: order[cell[0].key])
 
     def _exit_text(self, box: _Box, row: Row, behind: tuple[Row, ...], ways: int) -> str:
         if box.kind == "flow":
-            return _FLOW_WORDS.get(row.event if row.scope == "flow" else "first packet" if "create_flow" in row.ops else row.event, row.event)
+            return _flow_words(behind)
         words = [boxes.guard_words(row)]
         for name, options in row.choices:
             if CHOICES[name].kind == "dispute":
@@ -456,15 +504,15 @@ class _Layout:
             text = ", ".join(f"{name} {' or '.join(values)}" for name, values in row.when)
         return (text + boxes.marks([row])).strip() if text else ""
 
-    def _column_middle(self, box: _Box) -> float:
+    def _middle(self, box: _Box) -> float:
         column, _, span = box.place
         return column + span / 2
 
     def _goes_up(self, box: _Box, target: _Box) -> bool:
         if box.kind == "stimulus":
             return box.place[1] > 0
-        if box.kind == "flow":
-            return target.place[1] < box.place[1]
+        if box.kind == "flow":  # the neighbour above directly, others around
+            return target.place[1] == box.place[1] - 1
         position = POSITIONS.get(box.key.partition(" ")[2])
         inbound = position is not None and position.packet_direction == "inbound"
         return inbound and target.place[1] < box.place[1]
@@ -486,17 +534,17 @@ class _Layout:
             if box.kind != "note":
                 heights[box.place[1]] = max(heights[box.place[1]], sizes[key][1])
         tops: list[float] = []
-        y = -54.0  # title and headings
+        y = -_HEAD
         bands: list[tuple[str, str, Rect]] = []
         columns = 1 + max(int(box.place[0]) + max(1, int(box.place[2])) - 1 for box in self.boxes.values())
         right = self._left(columns - 1) + _WIDTH + 24
         for (name, first, last), fill in zip(_BANDS, _FILL_OF_BAND, strict=True):
             band_top = y
-            y -= _ROW_GAP / 2
+            y -= _BAND_GAP
             for row in range(first, last + 1):
                 tops.append(y)
                 y -= heights[row] + (_ROW_GAP if row < last and heights[row] else 0)
-            y -= _ROW_GAP / 2
+            y -= _BAND_GAP
             bands.append((name, fill, Rect(8, y, right, band_top)))
         bottom = y
         for key, box in self.boxes.items():
@@ -513,7 +561,7 @@ class _Layout:
             min(r.left for r in flows) - 16, min(r.bottom for r in flows) - 12,
             max(r.right for r in flows) + 16, max(r.top for r in flows) + 26,
         ) if flows else Rect(0, 0, 0, 0)  # fmt: skip
-        return _Page(tuple(self.boxes.values()), edges, tuple(bands), frame, right, -bottom, columns, -54.0)
+        return _Page(tuple(self.boxes.values()), edges, tuple(bands), frame, right, -bottom, columns, -_HEAD)
 
     def _route(self, columns: int, tops: list[float], heights: list[float], right: float, bottom: float) -> Iterator[_Edge]:
         xs = [self._left(column) - _GAP + _LANE * (lane + 0.6) for column in range(columns + 1) for lane in range(4)]
@@ -569,13 +617,20 @@ class _Layout:
         rect = box.rect
         x, y = rect.middle
         above = start.rect.middle[1] > y
-        if not box.top:
-            yield Port(rect, "top", rect.left + 10, rect.right - 10, x, 0 if above else 50)
-        if not box.bottom:
-            yield Port(rect, "bottom", rect.left + 10, rect.right - 10, x, 50 if above else 0)
+        for side, cells, natural in (("top", box.top, above), ("bottom", box.bottom, not above)):
+            blank = [number for number, (row, _) in enumerate(cells) if row is _NOBODY]
+            if cells and not blank:
+                continue
+            width = (rect.right - rect.left) / max(1, len(cells))
+            low = rect.left + width * (blank[0] if blank else 0)
+            at = x if not cells else low + width / 2
+            yield Port(rect, side, low + 10, low + width - 10, at, 0 if natural else 50)
         for side in ("left", "right"):
             yield Port(rect, side, rect.bottom + 8, rect.top - 8, y, 30)
 
+
+# Stands for the lines that arrive, among the rows that leave from the cells of a box.
+_NOBODY = Row("socket", IDLE, "", DONE, None, (), Basis.DOCUMENTED)
 
 _FLOW_TEXT = {
     "NONE": "no packet of this peer was authorized",
@@ -590,8 +645,14 @@ _FLOW_WORDS = {
     "idle_timeout": "60 s idle",
     "permit": "permitted again",
     "block": "blocked",
-    "absorb": "absorbed",
+    "absorb": "blocked",
 }
+
+
+def _flow_words(rows: Iterable[Row]) -> str:
+    """What changes a flow, in words: `blocked or 60 s idle`."""
+    words = ("first packet" if "create_flow" in row.ops else row.event for row in rows)
+    return " or ".join(dict.fromkeys(_FLOW_WORDS.get(word, word.replace("_", " ")) for word in words))
 
 
 def _made_by(row: Row) -> str:
@@ -630,7 +691,7 @@ def _title_lines(box: _Box, width: float) -> list[str]:
     """The title, with the ids behind it where they fit."""
     if not box.title:
         return []
-    lines = _broken(box.title, width - 14, _TITLE, True)
+    lines = _broken(box.title, width - 8, _TITLE, True)
     return lines
 
 
@@ -644,7 +705,7 @@ def box_height(box: _Box, width: float) -> float:
     if box.title:
         height += (len(_title_lines(box, width)) + (1 if _ids_below(box, width) else 0)) * _TITLE * _LINE + 6
     if box.lines:
-        height += sum(len(line.broken(width - 12)) for line in box.lines) * _TEXT * _LINE + 6
+        height += sum(len(line.broken(width - 12)) * line.size for line in box.lines) * _LINE + 6
     for cells in (box.top, box.bottom):
         if cells:
             height += max(len(lines) for lines in _exit_lines(cells, width)) * _EXIT * _LINE + 5
@@ -653,7 +714,7 @@ def box_height(box: _Box, width: float) -> float:
 
 def _ids_below(box: _Box, width: float) -> bool:
     last = _title_lines(box, width)[-1]
-    return bool(box.ids) and text_width(f"{last} ", _TITLE, True) + text_width(box.ids, _TITLE) > width - 14
+    return bool(box.ids) and text_width(f"{last} ", _TITLE, True) + text_width(box.ids, _TITLE) > width - 8
 
 
 # ---- writing DOT ----------------------------------------------------------------------------------------------------
@@ -687,11 +748,34 @@ class _Writer:
         dot.attr("edge", edge_attributes(self.look))
         for name, fill, rect in self.page.bands:
             self._band(dot, name, fill, rect)
+        self._title(dot)
         for box in self.page.boxes:
             self._box(dot, box)
         for edge in self.page.edges:
             self._edge(dot, edge)
         return str(dot.source)
+
+    def _title(self, dot: graphviz.Digraph) -> None:
+        config = self.config
+        about = f"Windows {config.windows}; run-time ids V4/V6; evidence setting: {config.evidence}"
+        about += "".join(f"; {name} = {option}" for name, option in config.assume)
+        said = "UDP in the Windows Filtering Platform"
+        width = text_width(said, 22, True) + text_width(about, 13) + 40
+        text = (
+            f'<FONT POINT-SIZE="22"><B>{said}</B></FONT>'
+            f'<FONT POINT-SIZE="13" COLOR="{self.colour("muted")}">    {html(about)}</FONT>'
+        )
+        dot.node(
+            "title",
+            _attributes={
+                "label": f"<{text}>",
+                "pos": f"{8 + width / 2:.1f},{-_HEAD / 2:.1f}",
+                "width": f"{width / 72:.3f}",
+                "height": "0.45",
+                "class": "title",
+                "id": "title",
+            },
+        )
 
     def _band(self, dot: graphviz.Digraph, name: str, fill: str, rect: Rect) -> None:
         with dot.subgraph(name="cluster_" + name.replace(" ", "_")) as band:
@@ -755,26 +839,36 @@ class _Writer:
         )
 
     def _body(self, box: _Box, width: float, columns: int) -> str:
-        parts: list[str] = []
-        for line in box.lines:
-            broken = line.broken(width - 12)
-            role = line.role if not box.ghost else "grey_ink"
-            said = "".join(f'{"<B>" if line.bold else ""}{html(part)}{"</B>" if line.bold else ""}<BR ALIGN="LEFT"/>' for part in broken)
-            height = len(broken) * _TEXT * _LINE
-            attributes = "".join(
-                f' {name}="{html(value)}"'
-                for name, value in (("ID", line.id), ("TOOLTIP", line.tooltip), ("HREF", line.url))
-                if value
-            )
-            parts.append(
-                f'<TR><TD ALIGN="LEFT" BALIGN="LEFT" COLSPAN="{columns}" HEIGHT="{height:.0f}"{attributes}>'
-                f'<FONT POINT-SIZE="{_TEXT:g}" COLOR="{self.colour(role)}">{said}</FONT></TD></TR>'
-            )
-        inner = "".join(part.replace(f' COLSPAN="{columns}"', "") for part in parts)
+        inner = "".join(self._line(line, width - 12, box.ghost) for line in box.lines)
         return (
-            f'<TR><TD COLSPAN="{columns}" CELLPADDING="3"><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" '
-            f'WIDTH="{width - 10:.0f}">{inner}</TABLE></TD></TR>'
+            f'<TR><TD COLSPAN="{columns}" CELLPADDING="3"><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" '
+            f'CELLPADDING="0" WIDTH="{width - 10:.0f}">{inner}</TABLE></TD></TR>'
         )
+
+    def _line(self, line: _Line, width: float, ghost: bool) -> str:
+        broken = line.broken(width)
+        role = "grey_ink" if ghost else line.role
+        bold = ("<B>", "</B>") if line.bold else ("", "")
+        said = "".join(f'{bold[0]}{html(part)}{bold[1]}<BR ALIGN="LEFT"/>' for part in broken)
+        named = (("ID", line.id), ("TOOLTIP", line.tooltip), ("HREF", line.url))
+        sample = ""
+        if line.sample:
+            style = f' STYLE="{line.sample.upper()}"' if line.sample != "solid" else ""
+            sample = (
+                f'<TD WIDTH="{_SAMPLE - 8:.0f}" BORDER="2" SIDES="B" COLOR="{self.colour("rule")}"{style}></TD>'
+            )
+        wide = width - text_width(line.right, line.size) - 4 if line.right else width - (_SAMPLE if line.sample else 0)
+        cell = sample + (
+            f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{wide:.0f}" COLSPAN="{1 if line.right or line.sample else 2}" '
+            f'HEIGHT="{len(broken) * line.size * _LINE:.0f}"{_attributes(named)}>'
+            f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self.colour(role)}">{said}</FONT></TD>'
+        )
+        if line.right:
+            cell += (
+                f'<TD ALIGN="RIGHT" WIDTH="{text_width(line.right, line.size) + 2:.0f}"{_attributes((("ID", line.right_id), ("TOOLTIP", line.tooltip)))}>'
+                f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self.colour("block")}">{html(line.right)}</FONT></TD>'
+            )
+        return f"<TR>{cell}</TR>"
 
     def _cells(self, cells: list[tuple[Row, str]], width: float, columns: int, box: _Box) -> str:
         each = columns // len(cells)
@@ -782,7 +876,7 @@ class _Writer:
         height = max(len(lines) for lines in broken) * _EXIT * _LINE + 5
         out: list[str] = []
         for number, lines in enumerate(broken):
-            said = "<BR/>".join(html(line) for line in lines)
+            said = "<BR/>".join(html(line) for line in lines) or " "
             sides = ("T" if cells is box.bottom else "B") + ("" if number == 0 else "L")
             out.append(
                 f'<TD COLSPAN="{each}" BORDER="1" SIDES="{sides}" COLOR="{self.colour("hair")}" HEIGHT="{height:.0f}" '
@@ -807,6 +901,10 @@ class _Writer:
         if url:
             attributes["URL"] = url
         dot.edge(safe_id("n", edge.start), safe_id("n", edge.end), _attributes=attributes)
+
+
+def _attributes(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f' {name}="{html(value)}"' for name, value in pairs if value)
 
 
 def _gcd(a: int, b: int) -> int:

@@ -174,22 +174,25 @@ def flow_direction(draft: Draft, code: str) -> str | None:
     return "inbound" if draft.accept is not None else None
 
 
-def place_of(draft: Draft, code: str) -> tuple[str, str]:
-    """The endpoint of the machine that the record is about, and its flow register before the step."""
+def place_of(draft: Draft, code: str) -> tuple[str, str, str]:
+    """The endpoint of the machine that the record is about, its flow register before the step, and the stimulus."""
     if code in ("late_reply", "no_listener", "icmp_twin") or draft.reading.stem == "OUTBOUND_ICMP_ERROR":
-        return "dropped_port", "NONE"
+        return "dropped_port", "NONE", "datagram"
     stem = draft.reading.stem
     way = _FLOW_DIRECTION.get(stem) or flow_direction(draft, code) or draft.reading.packet_direction
     outbound = way == "outbound"
     if stem in _BINDS:
         port = draft.ends.local.port if draft.ends.local else None
         # An ephemeral port is taken to send, a fixed one to be found.
-        return ("sender" if port is None or port >= DYNAMIC_PORTS_FROM else "receiver"), "NONE"
+        return ("sender" if port is None or port >= DYNAMIC_PORTS_FROM else "receiver"), "NONE", "bind"
+    stimulus = "datagram" if draft.reading.packet_direction == "inbound" else "sendto"
     endpoint = "sender" if outbound else "receiver"
     if stem in _CONNECTS or stem in _ACCEPTS:
         # Every group datagram is reauthorized on one flow (FACTS a.11.5), which starts anew for the model.
         stale = bool(draft.event.reauthorize_reason) and draft.event.reauthorize_reason != 0x100
-        return endpoint, ("OUT_STALE" if outbound else "IN_STALE") if stale else "NONE"
+        return endpoint, ("OUT_STALE" if outbound else "IN_STALE") if stale else "NONE", stimulus
     if stem == "INBOUND_ICMP_ERROR":
-        return "sender", "OUT"
-    return endpoint, "OUT" if outbound else "IN"
+        return "sender", "OUT", "icmp_error"
+    if stem == "ALE_FLOW_ESTABLISHED":
+        return endpoint, "NONE", stimulus
+    return endpoint, "OUT" if outbound else "IN", stimulus

@@ -76,10 +76,10 @@ def explain(draft: Draft, places: RememberedPlaces) -> Explained:
     """Explain one record, whose neighbours are known by now."""
     reading, decision = draft.reading, decide(draft)
     runtime_id = reading.layer.runtime_id if reading.layer else None
-    endpoint, flow = place_of(draft, decision.code)
-    place = places(runtime_id, reading.verdict, endpoint, flow)
+    asked = place_of(draft, decision.code)
+    place = places(runtime_id, reading.verdict, *asked)
     if place is None and reading.verdict == "veto":  # the model vetoes where arbitration can, a log may say it anywhere
-        place = places(runtime_id, "block", endpoint, flow)
+        place = places(runtime_id, "block", *asked)
     return Explained(draft, decision, place)
 
 

@@ -55,9 +55,12 @@ def orient(event: LogEvent, reading: Reading, known: HostHistory) -> Ends:
     return _either(source, dest, known)
 
 
-def learn_order(event: LogEvent, ends: Ends, known: HostHistory) -> None:
+def learn_order(event: LogEvent, reading: Reading, ends: Ends, known: HostHistory) -> None:
     """Remember how this host writes inbound 5156 and 5157, where something better than habit has told."""
-    if event.event_id in GENERATION_EVENTS and not ends.assumed:
+    local, remote = ends.local, ends.remote
+    if event.event_id not in GENERATION_EVENTS or reading.packet_direction != "inbound" or ends.assumed:
+        return
+    if local is not None and remote is not None and local.address != remote.address:
         known.orders[ends.turned] += 1
 
 

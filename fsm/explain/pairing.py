@@ -133,7 +133,7 @@ def _trust_packet(packet: Draft, connection: Draft, history: HostHistory) -> Non
     connection.ends = replace(packet.ends, turned=turned)
     connection.tags -= {"orientation_assumed", "orientation_unknown"}
     connection.tags |= set(packet.ends.tags)
-    learn_order(connection.event, connection.ends, history)
+    learn_order(connection.event, connection.reading, connection.ends, history)
     connection.look_up(history)
 
 

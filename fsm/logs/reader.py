@@ -30,6 +30,7 @@ LIMIT_MEMBERS = 10_000  # of one archive
 LIMIT_DIRECTORY_BYTES = 8 * 1024 * 1024  # of a zip's directory, which has to be held in memory
 LIMIT_TAR_HEADER_BYTES = 64 * 1024  # of a tar's long names
 LIMIT_SPOOLED_BYTES = 4 * 1024**3  # of a zip that comes through a pipe and has to be kept in a temporary file
+_TAR_PIECE_BYTES = 8 * 1024  # tarfile drops a piece that the end of a cut archive falls into
 _NESTED = "an archive inside an archive, which is not read"
 
 Progress = Callable[[str, int, int | None], None]  # source, bytes of it read so far, bytes of it in all if known
@@ -395,7 +396,7 @@ def _tar(stream: ByteStream, name: str) -> Iterator[LogItem]:
             if opened is None:
                 outcome.fail(LogError(member, "a link or device, not a file", recognise.READABLE), member, 0)
                 continue
-            yield from _member(ByteStream(opened, member), member, outcome)
+            yield from _member(ByteStream(opened, member, at_once=_TAR_PIECE_BYTES), member, outcome)
     except Broken as error:
         outcome.fail(error, name, outcome.read)
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:

@@ -54,8 +54,8 @@ class Budget:
 class ByteStream:
     """A forward-only stream of bytes with a look at what comes next."""
 
-    def __init__(self, raw: Any, where: str, budget: Budget | None = None) -> None:
-        self._raw, self.where, self._budget = raw, where, budget
+    def __init__(self, raw: Any, where: str, budget: Budget | None = None, at_once: int = CHUNK_BYTES) -> None:
+        self.where, self._budget, self._at_once = where, budget, at_once
         # read1 gives what is there: the bytes before a damaged spot are not lost with it
         self._some: Callable[[int], bytes | None] = getattr(raw, "read1", None) or raw.read
         self._ahead = b""
@@ -66,7 +66,7 @@ class ByteStream:
         if self._failure is not None:
             raise self._failure
         try:
-            data = self._some(size) or b""
+            data = self._some(min(size, self._at_once)) or b""
             self.taken += len(data)
             if self._budget is not None:
                 self._budget.spend(len(data), self.where)

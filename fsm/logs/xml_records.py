@@ -76,11 +76,19 @@ class Element(NamedTuple):
     broken: bool = False
 
 
-class _Refused(Exception):
+class _Stop(Exception):
+    """Raised in a handler. expat goes on to the end of what it was fed, without handlers: the place is kept here."""
+
+    def __init__(self, parser: _Parser, what: str) -> None:
+        super().__init__(what)
+        self.line, self.at = parser.line, parser.expat.CurrentByteIndex
+
+
+class _Refused(_Stop):
     """Hostile, or nothing we read: not worth going on."""
 
 
-class _Nested(Exception):
+class _Nested(_Stop):
     """An event begins inside another, whose end is missing."""
 
 
@@ -116,7 +124,7 @@ class _Parser:
         return self._line
 
     def _refuse_doctype(self, *_: object) -> None:
-        raise _Refused("declares a document type or entities, which no log does")
+        raise _Refused(self, "declares a document type or entities, which no log does")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2] if ":" in tag else tag
@@ -124,13 +132,13 @@ class _Parser:
         self._size = 0
         self.elements += 1
         if self._depth > LIMIT_DEPTH:
-            raise _Refused(f"nests elements deeper than {LIMIT_DEPTH}")
+            raise _Refused(self, f"nests elements deeper than {LIMIT_DEPTH}")
         if self._open:
             if name in _RECORDS and not any(node.name == "UserData" for node in self._open):
-                raise _Nested  # what other providers put into UserData may be called anything
+                raise _Nested(self, name)  # what other providers put into UserData may be called anything
             self._record_elements += 1
             if self._record_elements > LIMIT_RECORD_ELEMENTS:
-                raise _Refused(f"has a record of more than {LIMIT_RECORD_ELEMENTS} elements")
+                raise _Refused(self, f"has a record of more than {LIMIT_RECORD_ELEMENTS} elements")
             node = Node(name, attributes)
             self._open[-1].children.append(node)
             self._open.append(node)
@@ -144,7 +152,7 @@ class _Parser:
         if parent is None:
             self.root = name
             if name in _NAMED_ROOTS:
-                raise _Refused(_NAMED_ROOTS[name])
+                raise _Refused(self, _NAMED_ROOTS[name])
         self._path.append(name)
 
     def _end(self, _tag: str) -> None:
@@ -161,11 +169,11 @@ class _Parser:
     def _characters(self, data: str) -> None:
         self._size += len(data)
         if self._size > LIMIT_TEXT_BYTES:
-            raise _Refused(f"has a text of more than {LIMIT_TEXT_BYTES >> 20} MiB in one element")
+            raise _Refused(self, f"has a text of more than {LIMIT_TEXT_BYTES >> 20} MiB in one element")
         if self._open:
             self._record_size += len(data)
             if self._record_size > LIMIT_RECORD_TEXT:
-                raise _Refused(f"has a record of more than {LIMIT_RECORD_TEXT >> 20} MiB")
+                raise _Refused(self, f"has a record of more than {LIMIT_RECORD_TEXT >> 20} MiB")
             self._open[-1].pieces.append(data)
 
 
@@ -252,20 +260,25 @@ class _Reader:
                     parser.expat.Parse(given, self._ended)
             except _Refused as refusal:
                 yield from self._drain()
-                yield Element(f"line {parser.line}", None, str(refusal), broken=True)
+                yield Element(f"line {refusal.line}", None, str(refusal), broken=True)
                 return
-            except _Nested:
+            except _Nested as nested:
                 yield from self._drain()
                 yield self._damage("an event that ends in the middle: the next one begins inside it")
-                self._restart(parser.expat.CurrentByteIndex - self._base, parser.line)
+                self._restart(nested.at - self._base, nested.line)
                 self._resumed = True
             except expat.ExpatError as error:
                 yield from self._drain()
                 at = parser.expat.ErrorByteIndex - self._base
                 line = parser.base_line + error.lineno - 1
-                if parser.root_closed:  # the next root, or the closing tags around an event where we went on
-                    closing = _CLOSING.match(self._window, at) if self._resumed else None
-                    self._restart(closing.end() if closing else at, line)
+                # the closing tags of the elements around an event where we went on
+                if self._resumed and (parser.root_closed or not parser.root):
+                    closing = _CLOSING.match(self._window, max(self._window.rfind(b"<", 0, at + 1), 0))
+                    if closing:
+                        self._restart(closing.end(), line)
+                        continue
+                if parser.root_closed:  # the next root
+                    self._restart(at, line)
                     continue
                 cut = self._ended and error.code in _CUT
                 why = "cut off: the XML ends in the middle" if cut else f"broken XML ({_reason(error)})"
@@ -342,7 +355,8 @@ class _Reader:
 
     def _seek(self, at: int, line: int) -> bool:
         """Go on at the next event after damage at `at`; False when there is none."""
-        self._window, skip = self._window[max(at, 0) :], 1
+        # the place of an error can be the very beginning of the next event
+        self._window, skip = self._window[max(at, 0) :], int(at <= 0)
         while True:
             if match := _RESUME.search(self._window, skip):
                 self._restart(match.start(), line + self._window.count(b"\n", 0, match.start()))
