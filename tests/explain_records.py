@@ -18,8 +18,10 @@ ME, PEER, OTHER = "192.0.2.43", "198.51.100.1", "198.51.100.9"
 DNS = r"\device\harddiskvolume2\windows\system32\svchost.exe"
 
 
-def record(event_id: int | None, layer: int | None, source: str | None = None, dest: str | None = None, **more: Any) -> LogEvent:
-    """A record. `source` and `dest` are "address:port" (IPv6 as "[address]:port"); `at` is seconds, None for no time."""
+def record(
+    event_id: int | None, layer: int | None, source: str | None = None, dest: str | None = None, **more: Any
+) -> LogEvent:
+    """A record. `source` and `dest` are "address:port" (IPv6 as "[address]:port"); `at` is seconds or None."""
     at = more.pop("at", 0.0)
     ends: dict[str, Any] = {}
     for name, text in (("source", source), ("dest", dest)):

@@ -106,6 +106,7 @@ def _bomb(piece: bytes, times: int) -> bytes:
 _LAUGHS = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
 _PE = b"MZ\x90\x00" + struct.pack("<I", 3) + _noise(4000)
 _DEEP = 200_000
+_DULL = b'{"EventID":1,"a":"' + b" " * 1000 + b'"}\n'
 
 # name -> maker. The comment says what is expected where it is no refusal.
 CASES: dict[str, Callable[[Path], Path]] = {
@@ -128,8 +129,8 @@ CASES: dict[str, Callable[[Path], Path]] = {
     "password": _bytes("secret.zip", lambda: _password(zipped(("a.json", LINE.encode())))),
     "empty zip": _bytes("none.zip", lambda: zipped()),
     "gzip bomb of zeros": _bytes("zeros.gz", lambda: _bomb(bytes(MIB), 2000)),
-    "gzip bomb of records": _bytes("bomb.json.gz", lambda: _bomb(b'{"EventID":1}\n' * 80_000, 1000)),  # broken
-    "zip bomb": _bytes("bomb.zip", lambda: zipped(("a.json", b'{"EventID":1}\n' * 9_000_000))),  # broken
+    "gzip bomb of records": _bytes("bomb.json.gz", lambda: _bomb(_DULL * 1000, 1000)),  # broken
+    "zip bomb": _bytes("bomb.zip", lambda: zipped(("a.json", _DULL * 120_000), ("b.json", _DULL * 9))),  # broken
     "tar with a huge header": _bytes("header.tar.gz", _tar_with_huge_header),
     "tar with tricks": _bytes("tricks.tar.gz", _tar_with_tricks),  # 2 records
     "truncated gzip": _bytes("cut.json.gz", lambda: gzip.compress(_lines(5000))[:-2000]),  # records, then broken

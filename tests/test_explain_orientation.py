@@ -48,7 +48,10 @@ def test_a_decided_record_teaches_the_order_of_the_host() -> None:
 
 def test_a_5152_beside_a_5157_teaches_the_order_of_the_host() -> None:
     pair = (accept(event_id=5152), accept(event_id=5157, **OLD))
-    assert ends(last(*pair, accept(source="192.0.2.99:53", dest=f"{OTHER}:1", at=2.0))) == ("192.0.2.99:53", f"{OTHER}:1")
+    assert ends(last(*pair, accept(source="192.0.2.99:53", dest=f"{OTHER}:1", at=2.0))) == (
+        "192.0.2.99:53",
+        f"{OTHER}:1",
+    )
 
 
 @pytest.mark.parametrize("group", ["224.0.0.252", "255.255.255.255", "198.51.100.255"])

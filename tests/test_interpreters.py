@@ -337,7 +337,7 @@ def account(path: list[Step]) -> list[str]:
             "mark_stale": before in ("OUT", "IN") and after == f"{before}_STALE",
             "touch": "DATAGRAM_DATA" in step.layer and "DISCARD" not in step.layer and step.verdict == "permit",
             "emit": step.stimulus == "sendto"
-            and "OUTBOUND_IPPACKET_V4" == step.layer[11:]
+            and step.layer[11:] == "OUTBOUND_IPPACKET_V4"
             and step.verdict == "permit",
             "drop_all_flows": step.from_state.startswith("BOUND") and step.to_state.startswith("CLOSED"),
         }
@@ -351,7 +351,7 @@ def account(path: list[Step]) -> list[str]:
         wrong.append(f"the application sees {last_word(path, 'application_sees')!r}")
     if stimulus in ("sendto", "datagram", "icmp_error", "icmp_ttl") and not last_word(path, "remote_sees"):
         # A bind refused inside a send never gets near the remote.
-        wrong += ["nothing is said of the remote"] * ("blocked" != outcome or "bind" not in path[-1].position)
+        wrong += ["nothing is said of the remote"] * (outcome != "blocked" or "bind" not in path[-1].position)
     if not any(step.layer for step in path) and (ops and spoken and "drop_all_flows" not in ops):
         wrong.append("operations without a layer")
     return [f"{path[0].from_state}: {' '.join(s.event for s in path)}: {each}" for each in wrong]

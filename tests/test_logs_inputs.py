@@ -51,7 +51,7 @@ def test_hostile_input_gives_one_clear_line(case: str, tmp_path: Path) -> None:
         events, others, not_understood, status = READ_IN_PART[case]
         # how much of a damaged gzip can be unpacked differs a little between builds of zlib
         assert abs(summary.events - events) <= (50 if case == "truncated gzip" else 0)
-        assert summary.others > 100_000 if others is None else summary.others == others
+        assert summary.others > 10_000 if others is None else summary.others == others
         assert (summary.not_understood, summary.exit_status) == (not_understood, status)
         lines = [f"{i.where}: {i.why}" for i in bad]
     else:

@@ -66,3 +66,11 @@ def test_an_ellipsis_stands_for_lines_left_out_and_for_nothing_else(
     shown: list[str], real: list[str], same: bool
 ) -> None:
     assert examples.fits(shown, real) is same
+
+
+def test_the_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.S)
+    assert code is not None
+    exec(compile(code.group(1), "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("blocked FWPM_LAYER_ALE_AUTH_CONNECT_V4 sendto returned success")

@@ -35,9 +35,7 @@ class Place(Protocol):
 class Placer(Protocol):
     """The machine, asked for the place of a record: layer id, verdict, endpoint, flow register before, stimulus."""
 
-    def __call__(
-        self, runtime_id: int, verdict: str, *, endpoint: str, flow: str, stimulus: str
-    ) -> Place | None: ...
+    def __call__(self, runtime_id: int, verdict: str, *, endpoint: str, flow: str, stimulus: str) -> Place | None: ...
 
 
 class RememberedPlaces:

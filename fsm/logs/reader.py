@@ -272,13 +272,14 @@ class _Members:
 
     name: str
     read: int = 0
-    members: int = 0
+    damaged: bool = False  # the archive itself: what tarfile says next about the same spot is no news
     _held: list[tuple[LogError, NotUnderstood]] = field(default_factory=list)
 
     def fail(self, error: LogError, member: str, count: int) -> None:
         if len(self._held) < LIMIT_MEMBERS:
             # a member that is no log is no damage
             broken = isinstance(error, Broken)
+            self.damaged = self.damaged or broken
             self._held.append((error, _as_item(error, member, count, broken=broken)))
 
     def flush(self) -> Iterator[LogItem]:
@@ -329,6 +330,8 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
                 continue
             with opened:
                 yield from _member(ByteStream(opened, member, budget), member, outcome)
+            if budget.exceeded:
+                break
             done += info.compress_size
             if progress is not None:
                 progress(name, min(done, size), size)
@@ -397,9 +400,9 @@ def _tar(stream: ByteStream, name: str) -> Iterator[LogItem]:
                 outcome.fail(LogError(member, "a link or device, not a file", recognise.READABLE), member, 0)
                 continue
             yield from _member(ByteStream(opened, member, at_once=_TAR_PIECE_BYTES), member, outcome)
-    except Broken as error:
-        outcome.fail(error, name, outcome.read)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        broken = Broken(name, f"a damaged tar archive ({error})", fix="Copy or download it again")
-        outcome.fail(broken, name, outcome.read)
+    except (Broken, tarfile.TarError, EOFError, OSError, ValueError) as error:
+        if not outcome.damaged:
+            if not isinstance(error, Broken):
+                error = Broken(name, f"a damaged tar archive ({error})", fix="Copy or download it again")
+            outcome.fail(error, name, outcome.read)
     yield from outcome.finish()

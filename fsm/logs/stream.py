@@ -40,10 +40,12 @@ class Budget:
     def __init__(self, size: Callable[[], int]) -> None:
         self._size = size  # bytes of the archive itself, so far as known
         self._out = 0
+        self.exceeded = False
 
     def spend(self, count: int, where: str) -> None:
         self._out += count
         if self._out > FREE_EXPANSION_BYTES and self._out > MAX_EXPANSION_RATIO * max(self._size(), 1):
+            self.exceeded = True
             raise Broken(
                 where,
                 f"unpacks to more than {MAX_EXPANSION_RATIO} times its {self._size()} bytes, as no log does",
