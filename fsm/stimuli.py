@@ -10,7 +10,7 @@ from fsm.rows import Position, Stimulus
 STIMULI: dict[str, Stimulus] = {
     stimulus.name: stimulus
     for stimulus in (
-        Stimulus("bind", ("socket",), "the application binds the socket"),
+        Stimulus("bind", ("socket",), "the application binds the socket", with_peer=False),
         Stimulus(
             "sendto",
             ("socket",),
@@ -44,9 +44,10 @@ STIMULI: dict[str, Stimulus] = {
             ("flow",),
             "a filter is added or removed at the layer that authorized the flow",
             per_flow=True,
+            with_peer=False,
         ),
         Stimulus("idle_timeout", ("flow",), "no packet of the flow for its lifetime (60 s)"),
-        Stimulus("close", ("socket",), "the application closes the socket"),
+        Stimulus("close", ("socket",), "the application closes the socket", with_peer=False),
     )
 }
 

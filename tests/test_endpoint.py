@@ -227,7 +227,8 @@ def test_a_context_tells_everything_of_its_classify(make: Make) -> None:
 def test_contexts_of_ip_version_6_have_ip_version_6_addresses(make: Make) -> None:
     for context in contexts(make(ip=6), "sendto@B"):
         assert context.layer.ip_version == 6
-        assert ":" in context.tuple5.local_address and ":" in context.tuple5.remote_address
+        assert ":" in context.tuple5.local_address
+        assert context.tuple5.remote_address is None or ":" in context.tuple5.remote_address
 
 
 DIRECTIONS = [  # FACTS a.8.4, a.11.4: words | layer | packet direction | flow direction
@@ -372,7 +373,7 @@ def test_time_does_not_pass_while_a_stimulus_is_in_progress(make: Make) -> None:
     endpoint = make()
     endpoint.begin("sendto")
     before = now(endpoint)
-    with pytest.raises(NoTransition, match="sendto is in progress"):
+    with pytest.raises(NoTransition, match="time does not pass while sendto waits"):
         endpoint.wait(5)
     assert now(endpoint) == before
 
@@ -653,7 +654,10 @@ def test_the_live_machine_and_the_endpoint_stand_in_the_same_state_through_a_ran
     for view in VIEWS:
         for seed in range(12):
             dice = random.Random(f"{view} {seed}")
-            options: dict[str, Any] = {"windows": dice.choice(["vista", "11"]), "evidence": dice.choice(["base", "observed"])}
+            options: dict[str, Any] = {
+                "windows": dice.choice(["vista", "11"]),
+                "evidence": dice.choice(["base", "observed"]),
+            }
             pair = [make_endpoint(view, configure(**options), engine) for engine in ("table", "live")]
             for _ in range(150):
                 word = dice.choice([*VIEWS[view].stimuli, *VERDICTS, *VERDICTS, "permit", "permit", "wait"])

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (rows: columns beat the formatter)
 """Every code: the record that gets it, what it says, and what takes it away again."""
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ CASES: list[tuple[str, list[LogEvent], str, str, list[str]]] = [
     ("packet-out-ip", [record(5152, 4, f"{ME}:0", f"{PEER}:0", direction="outbound", protocol=None)], "blocked_packet", "certain", []),
     ("packet-data-in", [connect(), drop(layer=24)], "blocked_packet", "certain", ["belongs to the flow"]),
     ("packet-data-out-v6", [record(5152, 26, "[fe80::2]:1", "[fe80::1]:2", direction="outbound")], "blocked_packet", "certain", []),
-    ("forward-of-subnet", [connect(), drop(layer=36)], "blocked_bind", "certain", []),
+    ("5152-at-bind", [connect(), drop(layer=36)], "blocked_bind", "certain", []),
     ("forwarded", [record(5152, 8, f"{PEER}:1", f"{OTHER}:2", direction="forward")], "blocked_packet", "possible",
      ["through this host", "which of them is local is not known"]),
     ("group-out", [connect(dest="239.255.255.250:1900")], "group_traffic", "certain", ["sent UDP to the group 239.255.255.250:1900"]),

@@ -71,7 +71,7 @@ def test_an_address_ending_in_255_that_the_host_owns_is_no_broadcast() -> None:
     own = "198.51.100.255"
     got = last(connect(source=f"{own}:1"), accept(source=f"{PEER}:5000", dest=f"{own}:53"))
     assert ends(got) == (f"{own}:53", f"{PEER}:5000")
-    assert got["code"] == "group_traffic" or "likely_broadcast" not in got["tags"]
+    assert got["code"] == "permitted_accept" and not got["tags"]
 
 
 def test_own_group_datagram_heard_again_keeps_the_group_local() -> None:

@@ -33,7 +33,7 @@ PINNED = {
     ("receiver", "base"): (102, 98, 270, 1158),
     ("dropped_port", "base"): (10, 23, 23, 47),
 }
-ALL_ROWS = 147
+ALL_ROWS = 148
 
 
 def asked_for(view: str) -> list[str]:
@@ -325,7 +325,7 @@ def account(path: list[Step]) -> list[str]:
         # The datagram is lost in any case; its ICMP error, where one is made, is sent or lost.
         made = any("OUTBOUND_ICMP_ERROR" in step.layer for step in path)
         allowed = [["lose", "emit_icmp"]] if outcome == "icmp_error" else [["lose", "lose"]] if made else [["lose"]]
-        if fates not in allowed or (outcome == "icmp_error" and not made):
+        if not outcome or fates not in allowed or (outcome == "icmp_error" and not made):
             wrong.append(f"{outcome} with {fates}")
     elif stimulus in expected and fates != expected[stimulus].get(outcome, ["?"]):
         wrong.append(f"{outcome or 'no outcome'} with {fates}")

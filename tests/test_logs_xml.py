@@ -311,3 +311,9 @@ def test_xml_that_is_no_log_is_refused(text: str, named: str) -> None:
     with pytest.raises(LogError, match="Readable here: ") as caught:
         items(text)
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["u", "utf-16", "zlib", "rot13", "cp99999", "shift_jis"])
+def test_declared_encoding_cannot_play_tricks(encoding: str) -> None:
+    (got,) = items(f'<?xml version="1.0" encoding="{encoding}"?>{EVENT}')
+    assert isinstance(got, LogEvent)

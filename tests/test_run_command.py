@@ -156,8 +156,7 @@ def test_windows_is_found_in_any_plain_spelling(wfp: Any, word: str) -> None:
     assert told(wfp, "run", "sender", "bind", "--windows", word)["windows"] == "11"
 
 
-@pytest.mark.xfail(strict=True, reason="the JSON names no peer, so steps of two peers look alike")
-def test_known_gap_json_steps_do_not_tell_for_which_peer_they_are(wfp: Any) -> None:
+def test_json_steps_tell_for_which_peer_they_are(wfp: Any) -> None:
     sent = [
         step for step in told(wfp, "run", "sender", "bind", "sendto", "sendto@B")["steps"] if "send" in step["rule"]
     ]
@@ -267,7 +266,7 @@ USAGE = [
 @pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
 def test_an_option_that_the_command_line_does_not_know_is_a_usage_error(wfp: Any, arguments: tuple[str, ...]) -> None:
     status, out, err = wfp(*arguments)
-    assert status == 2 and out == "" and "Error: " in err and "Traceback" not in err
+    assert status == 2 and out == "" and err.startswith("error: wfp-udp") and err.count("\n") == 1
 
 
 def test_a_refused_run_prints_no_half_of_its_steps(wfp: Any) -> None:
@@ -276,7 +275,7 @@ def test_a_refused_run_prints_no_half_of_its_steps(wfp: Any) -> None:
         assert status == 2 and out == "" and err.startswith("error: sender, stimulus 3: ")
 
 
-@pytest.mark.parametrize("word", ["wait:0", "wait:61s", "wait:9999999999999999999999", "WAIT:5", "sendto@Z", "SENDTO"])
+@pytest.mark.parametrize("word", ["wait:0", "wait:61s", "wait:999999999", "WAIT:5", "sendto@Z", "SENDTO"])
 def test_odd_words_that_have_a_meaning_are_accepted(wfp: Any, word: str) -> None:
     assert told(wfp, "run", "sender", "bind", word)["stimuli"] == ["bind", word]
 

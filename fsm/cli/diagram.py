@@ -78,7 +78,11 @@ def command(
     from fsm.draw.render import NoRenderer
 
     config = config_of(ip, windows, evidence, assumptions)
-    form = _format(form, output)
+    form, path = _format(form, output), Path(output)
+    if output != "-" and not Path(output).parent.is_dir():
+        raise FsmError(
+            f"-o {output}", f"no folder {str(Path(output).parent)!r}", fix="Make it first, or give another file"
+        )
     overlay = _overlay(highlights, config) if highlights else None
     shown = picture(what, config, blocks=blocks, overlay=overlay, where=WHERE)
     if output == "-":
@@ -86,9 +90,6 @@ def command(
             raise FsmError(WHERE, f"{form} is not for a terminal", fix=f"Add -o {shown.name}.{form}, or --format text")
         click.echo(_drawn(shown, form, dark), nl=False)  # bytes: no CRLF, and UTF-8 whatever the pipe speaks
         return
-    path = Path(output)
-    if not path.parent.is_dir():
-        raise FsmError(f"-o {output}", f"no folder {str(path.parent)!r}", fix="Make it first, or give another file")
     try:
         data = _drawn(shown, form, dark)
     except NoRenderer as error:

@@ -116,12 +116,12 @@ class _Drawing:
         self.y += _GAP / 2
         before = ladder.state
         after = f"after {ladder.setup}: " if ladder.setup else ""
-        self._ribbon("state0", f"{after}state {before}" if before else after.rstrip(": "), before)
+        self._ribbon("state0", f"{after}state {before}{ladder.of_peer}" if before else after.rstrip(": "), before)
         for number, part in enumerate(ladder.parts, 1):
             self._part(part, f"part{number}")
             same = ", unchanged" if part.state == before else ""
             if part.state and ("/" in part.state or not same):  # a host without socket has one state only
-                self._ribbon(f"state{number}", f"state {part.state}{same}", part.state)
+                self._ribbon(f"state{number}", f"state {part.state}{part.of_peer}{same}", part.state)
             before = part.state or before
         lanes = [self._lane(lane, top) for lane in LANES]
         self._legend()
@@ -396,9 +396,10 @@ class _Drawing:
 
 
 def _html(text: str, size: float = _TEXT_SIZE, *, bold: bool = False, colour: str = "") -> str:
-    """One piece of an HTML-like label."""
+    """One piece of an HTML-like label. Graphviz reads `\\N` there too, so a backslash is doubled."""
     attributes = f' COLOR="{colour}"' if colour else ""
-    return f'<FONT POINT-SIZE="{size:g}"{attributes}>{"<B>" + html(text) + "</B>" if bold else html(text)}</FONT>'
+    shown = html(text).replace("\\", "\\\\")
+    return f'<FONT POINT-SIZE="{size:g}"{attributes}>{f"<B>{shown}</B>" if bold else shown}</FONT>'
 
 
 def _words(text: str, width: float, *, apart: bool = False) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def ladder_mermaid(run: FlowRun, overlay: Overlay | None = None) -> str:
     lines += [f"  participant {key} as {head}" for key, head in _HEADS.items()]
     after = f"after {ladder.setup}, " if ladder.setup else ""
     if ladder.state:
-        lines.append(_note(f"{after}state {ladder.state}"))
+        lines.append(_note(f"{after}state {ladder.state}{ladder.of_peer}"))
     for part in ladder.parts:
         lines += _part_lines(part, over)
     return "\n".join(lines) + "\n"
@@ -65,7 +65,7 @@ def _part_lines(part: Part, over: Overlay) -> Iterable[str]:
     if part.way_out in ("lost", "held") and here:
         yield f"  Note over {here}: {text_of(part.lost if part.way_out == 'lost' else 'a callout holds it')}"
     if part.state:
-        yield _note(f"state {part.state}")
+        yield _note(f"state {part.state}{part.of_peer}")
 
 
 def _rung(rung: Rung, over: Overlay) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import graphviz
 
@@ -21,13 +22,13 @@ from fsm.draw.overlay import Overlay
 from fsm.draw.route import Point, Port, Rect, Router, Wire, spline
 from fsm.draw.theme import (
     BASIS,
-    LIGHT,
     Palette,
     cite_url,
     edge_attributes,
     graph_attributes,
     html,
     node_attributes,
+    palette,
     row_tooltip,
     safe_id,
     text_width,
@@ -44,11 +45,11 @@ SHOWN_DISPUTES = ("close", "no_listener")
 # Sizes in points. At 1,600 pixels the picture is a little smaller than its own size.
 _WIDTH, _GAP, _HALF_GAP = 186.0, 38.0, 10.0
 _LEFT = 92.0  # for the names of the bands
-_TITLE, _TEXT, _EXIT, _SMALL = 13.0, 11.0, 10.0, 9.5
+_TITLE, _TEXT, _EXIT, _SMALL, _CHIP = 13.0, 11.0, 10.0, 9.5, 11.0
 _SAMPLE = 34.0  # width of the lines in the legend
 _LINE = 1.2  # height of a line, in font sizes
-_ROW_GAP = 32.0
-_BAND_GAP = 18.0  # above and below the rows of a band
+_ROW_GAP = 31.0
+_BAND_GAP = 17.0  # above and below the rows of a band
 _HEAD = 46.0  # for the title
 _LANE = 8.0
 
@@ -134,6 +135,7 @@ _FRAGMENTS = (
     "before fragmentation, none per fragment."
 )
 _FRAGMENTS_CITE = ("WLR", "CFL", "LID", "PIP")
+_PILLS = ("stimulus", "end", "flow")  # what is no layer has round corners
 _TONE_OF_PREFIX = {"bind": "local", "close": "local", "send": "out", "receive": "inn", "icmp": "icmp", "drop": "icmp"}
 
 
@@ -174,6 +176,7 @@ class _Box:
     tooltip: str = ""
     url: str = ""
     stem: str = ""
+    badges: tuple[Row, ...] = ()
     place: Place = (0.0, 0, 1.0)
     rect: Rect = Rect(0, 0, 0, 0)
 
@@ -197,11 +200,8 @@ class _Page:
     boxes: tuple[_Box, ...]
     edges: tuple[_Edge, ...]
     bands: tuple[tuple[str, str, Rect], ...]
-    frame: Rect
     width: float
     height: float
-    columns: int
-    top: float
 
 
 def packet_path_dot(
@@ -221,8 +221,6 @@ def packet_path_dot(
     dark, background : for a PNG, which has no style sheet; an SVG is written light and themed by `theme_svg`.
     rows : other rows than the package's own, for experiments.
     """
-    from fsm.draw.theme import palette
-
     page = _page(config, rows)
     return _Writer(page, config, overlay or Overlay(), palette(dark), background).source()
 
@@ -316,6 +314,7 @@ class _Layout:
             tooltip=f"{row.at}: {boxes.position_text(row.at)}",
             url=cite_url(row.cite),
             stem=stem,
+            badges=tuple(r for r in here if not boxes.is_way_on(r, self.twins)),
         )
 
     def _badge(self, badge: boxes.Consequence) -> Iterator[_Line]:
@@ -330,7 +329,14 @@ class _Layout:
             if said:
                 yield _Line(said, "ink", tooltip=tooltip)
         else:
-            yield _Line(": ".join((badge.head.replace("absorb", "absorb: no trace"), said)).removesuffix(": "), "block", name, tooltip, url, right_id=name)
+            yield _Line(
+                ": ".join((badge.head.replace("absorb", "absorb: no trace"), said)).removesuffix(": "),
+                "block",
+                name,
+                tooltip,
+                url,
+                right_id=name,
+            )
 
     def _target(self, row: Row) -> str:
         if row.next != DONE:
@@ -340,7 +346,12 @@ class _Layout:
         if row.scope == "flow":
             return ""
         if "emit" in row.ops or "emit_icmp" in row.ops:
-            key, title, text, tone = f"end {prefix} wire", row.outcome, row.remote_sees, _TONE_OF_PREFIX.get(prefix, "out")
+            key, title, text, tone = (
+                f"end {prefix} wire",
+                row.outcome,
+                row.remote_sees,
+                _TONE_OF_PREFIX.get(prefix, "out"),
+            )
         elif socket:
             key, title, text, tone = f"end {socket}", f"socket {socket}", row.application_sees, "local"
         else:
@@ -391,15 +402,25 @@ class _Layout:
 
     def _add_grey_and_notes(self) -> None:
         for key, group, direction in _GREY:
-            found = [la for la in catalogue.layers() if la.group == group and not la.is_discard and not la.stem.endswith("_FAST")]
+            found = [
+                la
+                for la in catalogue.layers()
+                if la.group == group and not la.is_discard and not la.stem.endswith("_FAST")
+            ]
             found = [la for la in found if direction in ("", la.direction) and la.exists_on(self.config.windows)]
             stems = dict.fromkeys(la.stem for la in found)
             if stems:
                 lines = [
-                    _Line(f"{boxes.layer_title(stem)} {boxes.layer_ids(stem, self.config.windows)}", "grey_ink", size=_SMALL)
+                    _Line(
+                        f"{boxes.layer_title(stem)} {boxes.layer_ids(stem, self.config.windows)}",
+                        "grey_ink",
+                        size=_SMALL,
+                    )
                     for stem in stems
                 ]
-                self.boxes[key] = _Box(key, "grey", "grey", "", lines=lines, tooltip="a layer of WFP that this model does not run")
+                self.boxes[key] = _Box(
+                    key, "grey", "grey", "", lines=lines, tooltip="a layer of WFP that this model does not run"
+                )
         self.boxes["note legend"] = _Box("note legend", "note", "grey", "How to read it", lines=self._legend())
         cite = [_Line(_FRAGMENTS, "ink", "note_fragments", "; ".join(_FRAGMENTS_CITE), cite_url(_FRAGMENTS_CITE))]
         self.boxes["note fragments"] = _Box("note fragments", "note", "grey", "Fragments", lines=cite)
@@ -432,7 +453,9 @@ class _Layout:
                 column, row, span = box.place
                 used |= {(int(column) + i, row) for i in range(max(1, int(span)))}
         column_of: dict[str, int] = {}
-        free = 1 + max((int(c) + max(1, int(s)) - 1 for c, _, s in (box.place for box in self.boxes.values())), default=0)
+        free = 1 + max(
+            (int(c) + max(1, int(s)) - 1 for c, _, s in (box.place for box in self.boxes.values())), default=0
+        )
         for box in self.boxes.values():
             if box.key in _PLACES:
                 continue
@@ -478,7 +501,9 @@ class _Layout:
             for (row, end, _), text in zip(ways, texts, strict=True):
                 (box.top if self._goes_up(box, self.boxes[end]) else box.bottom).append((row, text))
         for box in self.boxes.values():
-            order: dict[str, float] = {row.key: self._middle(self.boxes[end]) for row, end, _ in leaving.get(box.key, ())}
+            order: dict[str, float] = {
+                row.key: self._middle(self.boxes[end]) for row, end, _ in leaving.get(box.key, ())
+            }
             for up, cells in ((True, box.top), (False, box.bottom)):
                 arriving = [
                     self._middle(self.boxes[start])
@@ -529,7 +554,10 @@ class _Layout:
     def _measure(self) -> _Page:
         last_row = max(row for _, _, row in _BANDS)
         heights = [0.0] * (last_row + 1)
-        sizes = {key: (self._box_width(box.place[2]), box_height(box, self._box_width(box.place[2]))) for key, box in self.boxes.items()}
+        sizes = {
+            key: (self._box_width(box.place[2]), box_height(box, self._box_width(box.place[2])))
+            for key, box in self.boxes.items()
+        }
         for key, box in self.boxes.items():
             if box.kind != "note":
                 heights[box.place[1]] = max(heights[box.place[1]], sizes[key][1])
@@ -556,18 +584,17 @@ class _Layout:
             if box.kind == "note":
                 box.rect = Rect(left, tops[row] - height, left + width, tops[row])
         edges = tuple(self._route(columns, tops, heights, right, bottom))
-        flows = [box.rect for box in self.boxes.values() if box.kind == "flow"]
-        frame = Rect(
-            min(r.left for r in flows) - 16, min(r.bottom for r in flows) - 12,
-            max(r.right for r in flows) + 16, max(r.top for r in flows) + 26,
-        ) if flows else Rect(0, 0, 0, 0)  # fmt: skip
-        return _Page(tuple(self.boxes.values()), edges, tuple(bands), frame, right, -bottom, columns, -_HEAD)
+        return _Page(tuple(self.boxes.values()), edges, tuple(bands), right, -bottom)
 
-    def _route(self, columns: int, tops: list[float], heights: list[float], right: float, bottom: float) -> Iterator[_Edge]:
+    def _route(
+        self, columns: int, tops: list[float], heights: list[float], right: float, bottom: float
+    ) -> Iterator[_Edge]:
         xs = [self._left(column) - _GAP + _LANE * (lane + 0.6) for column in range(columns + 1) for lane in range(4)]
         ys: list[float] = []
         for top, height in zip(tops, heights, strict=True):
-            ys += [top + _LANE * (lane + 0.6) for lane in range(4)] + [top - height - _LANE * (lane + 0.6) for lane in range(2)]
+            ys += [top + _LANE * (lane + 0.6) for lane in range(4)] + [
+                top - height - _LANE * (lane + 0.6) for lane in range(2)
+            ]
         obstacles = [box.rect for box in self.boxes.values()]
         wires: list[tuple[Wire, str, Row, str, str, tuple[Row, ...]]] = []
         ports: list[Port] = []
@@ -678,7 +705,10 @@ def _broken(text: str, width: float, size: float, bold: bool = False) -> list[st
     lines: list[str] = []
     for line in wrap(text, width, size, bold):
         while text_width(line, size, bold) > width and "_" in line[1:-1]:
-            cut = max((i + 1 for i, c in enumerate(line[:-1]) if c == "_" and text_width(line[: i + 1], size, bold) <= width), default=0)
+            cut = max(
+                (i + 1 for i, c in enumerate(line[:-1]) if c == "_" and text_width(line[: i + 1], size, bold) <= width),
+                default=0,
+            )
             if not cut:
                 break
             lines.append(line[:cut])
@@ -727,7 +757,32 @@ class _Writer:
         self.page, self.config, self.overlay = page, config, overlay
         self.look = colours
         self.background = background
-        self.taken_rows = set(overlay.path) | {key for key, count in overlay.counts.items() if count}
+        self.touched: set[str] = set()
+        for edge in page.edges:
+            if self.takes(edge):
+                self.touched |= {edge.start, edge.end}
+        for box in page.boxes:
+            if any(overlay.takes(row.key) for row in box.badges):
+                self.touched.add(box.key)
+        self.here = _standing(page, overlay.current)
+        self.blocked = self._blocked()
+
+    def takes(self, edge: _Edge) -> bool:
+        """Whether the overlay takes this line: its row, or one of the rows behind a change of the flow."""
+        return any(self.overlay.takes(row.key) for row in (edge.derived or (edge.row,)))
+
+    def steps_back(self, box: _Box) -> bool:
+        """Whether a box is dimmed, because the overlay says what was taken and this was not."""
+        kept = box.key in self.touched or box.key in self.here or box.key in self.blocked
+        return self.overlay.dims and not kept and box.kind not in ("note", "grey")
+
+    def _blocked(self) -> set[str]:
+        layer = self.overlay.blocked_at
+        if not layer:
+            return set()
+        there = [box for box in self.page.boxes if box.stem and layer in boxes.layer_names(box.stem) and not box.ghost]
+        stopped = [b for b in there if any(self.overlay.takes(row.key) for row in b.badges)]
+        return {b.key for b in stopped or [b for b in there if b.key in self.touched] or there}
 
     def colour(self, role: str) -> str:
         value: str = getattr(self.look, role)
@@ -753,7 +808,61 @@ class _Writer:
             self._box(dot, box)
         for edge in self.page.edges:
             self._edge(dot, edge)
+        self._chips(dot)
         return str(dot.source)
+
+    # -- the overlay's marks --------------------------------------------------------------------------------------
+
+    def _chips(self, dot: graphviz.Digraph) -> None:
+        """Numbers and counts on lines, counts and words at boxes; each finds a place where no other one is."""
+        taken: list[Rect] = []
+        for edge in self.page.edges:
+            text = self.overlay.label(edge.row.key)
+            if text and not edge.derived:
+                self._chip(dot, f"at {edge.id}", text, _along(edge.corners), taken)
+        for box in self.page.boxes:
+            words = []
+            if box.key in self.blocked:
+                words.append("BLOCKED HERE")
+            if box.key in self.here:
+                words.append("STANDS HERE")
+            labels = [self.overlay.label(row.key) for row in box.badges if self.overlay.label(row.key)]
+            words += labels
+            count = sum(self.overlay.layer_counts.get(n, 0) for n in boxes.layer_numbers(box.stem)) if box.stem else 0
+            if count and not box.ghost:
+                words.append(f"records: {count}")
+            if words:
+                self._chip(dot, f"on {box.key}", " - ".join(words), _beside(box.rect), taken, box.key in self.blocked)
+
+    def _chip(
+        self,
+        dot: graphviz.Digraph,
+        name: str,
+        text: str,
+        points: Iterable[Point],
+        taken: list[Rect],
+        block: bool = False,
+    ) -> None:
+        width, height = text_width(text, _CHIP, True) + 8, _CHIP * _LINE + 3
+        places = [Rect(x - width / 2, y - height / 2, x + width / 2, y + height / 2) for x, y in points]
+        place = next((p for p in places if not any(_overlap(p, other) for other in taken)), places[0])
+        taken.append(place)
+        role = "block" if block else "taken"
+        label = (
+            f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self.colour(role)}" '
+            f'BGCOLOR="{self.colour(role + "_fill")}"><TR><TD WIDTH="{width:.0f}" HEIGHT="{height:.0f}">'
+            f'<FONT POINT-SIZE="{_CHIP:g}" COLOR="{self.colour(role)}"><B>{html(text)}</B></FONT></TD></TR></TABLE>'
+        )
+        x, y = place.middle
+        dot.node(
+            safe_id("chip", name),
+            _attributes={
+                "label": f"<{label}>",
+                "pos": f"{x:.1f},{y:.1f}",
+                "class": "chip",
+                "id": safe_id("chip", name),
+            },
+        )
 
     def _title(self, dot: graphviz.Digraph) -> None:
         config = self.config
@@ -818,28 +927,35 @@ class _Writer:
         if box.bottom:
             rows.append(self._cells(box.bottom, width, columns, box))
         fill = "grey" if box.kind in ("grey", "note") else "paper"
-        style = ' STYLE="DASHED"' if box.ghost else ' STYLE="ROUNDED"' if box.kind in ("stimulus", "end", "flow") else ""
-        border = self.colour("hair" if box.kind in ("grey", "note") else "rule")
+        if box.kind in _PILLS and not self.steps_back(box):
+            fill = f"{box.tone}_fill"
+        style = ' STYLE="DASHED"' if box.ghost else ' STYLE="ROUNDED"' if box.kind in _PILLS else ""
+        border = self.colour("hair" if box.kind in ("grey", "note") or self.steps_back(box) else "rule")
+        thick = 1
+        if box.key in self.blocked or box.key in self.touched or box.key in self.here:
+            border, thick = self.colour("block" if box.key in self.blocked else "taken"), 2
         return (
-            f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{border}" '
+            f'<TABLE BORDER="{thick}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{border}" '
             f'BGCOLOR="{self.colour(fill)}" WIDTH="{width:.0f}"{style}>{"".join(rows)}</TABLE>'
         )
 
     def _header(self, box: _Box, width: float, columns: int) -> str:
-        tone = "grey" if box.ghost or box.kind in ("grey", "note") else f"{box.tone}_fill"
-        ink = "grey_ink" if box.ghost else "ink"
+        back = box.ghost or self.steps_back(box)
+        tone = "grey" if back or box.kind in ("grey", "note") else f"{box.tone}_fill"
+        ink = "grey_ink" if back else "ink"
+        fill = f' BGCOLOR="{self.colour(tone)}"' if box.kind not in _PILLS else ""
         lines = _title_lines(box, width)
         text = "<BR/>".join(f"<B>{html(line)}</B>" for line in lines)
         if box.ids:
-            text += f'{"<BR/>" if _ids_below(box, width) else " "}{html(box.ids)}'
+            text += f"{'<BR/>' if _ids_below(box, width) else ' '}{html(box.ids)}"
         height = (len(lines) + (1 if _ids_below(box, width) else 0)) * _TITLE * _LINE + 6
         return (
-            f'<TR><TD COLSPAN="{columns}" BGCOLOR="{self.colour(tone)}" HEIGHT="{height:.0f}" WIDTH="{width:.0f}">'
+            f'<TR><TD COLSPAN="{columns}"{fill} HEIGHT="{height:.0f}" WIDTH="{width:.0f}">'
             f'<FONT POINT-SIZE="{_TITLE:g}" COLOR="{self.colour(ink)}">{text}</FONT></TD></TR>'
         )
 
     def _body(self, box: _Box, width: float, columns: int) -> str:
-        inner = "".join(self._line(line, width - 12, box.ghost) for line in box.lines)
+        inner = "".join(self._line(line, width - 12, box.ghost or self.steps_back(box)) for line in box.lines)
         return (
             f'<TR><TD COLSPAN="{columns}" CELLPADDING="3"><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" '
             f'CELLPADDING="0" WIDTH="{width - 10:.0f}">{inner}</TABLE></TD></TR>'
@@ -854,19 +970,18 @@ class _Writer:
         sample = ""
         if line.sample:
             style = f' STYLE="{line.sample.upper()}"' if line.sample != "solid" else ""
-            sample = (
-                f'<TD WIDTH="{_SAMPLE - 8:.0f}" BORDER="2" SIDES="B" COLOR="{self.colour("rule")}"{style}></TD>'
-            )
+            sample = f'<TD WIDTH="{_SAMPLE - 8:.0f}" BORDER="2" SIDES="B" COLOR="{self.colour("rule")}"{style}></TD>'
         wide = width - text_width(line.right, line.size) - 4 if line.right else width - (_SAMPLE if line.sample else 0)
+        low = ' VALIGN="BOTTOM"' if line.bold else ""  # Graphviz sets bold text two points higher
         cell = sample + (
-            f'<TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{wide:.0f}" COLSPAN="{1 if line.right or line.sample else 2}" '
+            f'<TD ALIGN="LEFT" BALIGN="LEFT"{low} WIDTH="{wide:.0f}" COLSPAN="{1 if line.right or line.sample else 2}" '
             f'HEIGHT="{len(broken) * line.size * _LINE:.0f}"{_attributes(named)}>'
             f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self.colour(role)}">{said}</FONT></TD>'
         )
         if line.right:
             cell += (
                 f'<TD ALIGN="RIGHT" WIDTH="{text_width(line.right, line.size) + 2:.0f}"{_attributes((("ID", line.right_id), ("TOOLTIP", line.tooltip)))}>'
-                f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self.colour("block")}">{html(line.right)}</FONT></TD>'
+                f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self.colour("grey_ink" if ghost else "block")}">{html(line.right)}</FONT></TD>'
             )
         return f"<TR>{cell}</TR>"
 
@@ -886,21 +1001,56 @@ class _Writer:
 
     def _edge(self, dot: graphviz.Digraph, edge: _Edge) -> None:
         look = BASIS[edge.row.basis]
+        taken, back = self.takes(edge), self.overlay.dims and not self.takes(edge)
+        role = "taken" if taken else "dim" if back else "grey_ink" if edge.ghost else edge.tone
+        words = (edge.tone, str(edge.row.basis), "ghost" if edge.ghost else "", "taken" if taken else "")
         attributes = {
             "pos": spline(edge.corners),
             "id": edge.id,
-            "class": " ".join(filter(None, (edge.tone, str(edge.row.basis), "ghost" if edge.ghost else ""))),
+            "class": " ".join(filter(None, words)),
             "style": look.style,
             "arrowhead": look.arrowhead,
-            "color": self.colour("grey_ink" if edge.ghost else edge.tone),
+            "color": self.colour(role),
+            # Dots are thin: the same width looks paler than a whole line.
+            "penwidth": "3" if taken else "0.8" if edge.ghost or back else "1.7" if look.style == "dotted" else "1.2",
             "tooltip": "\n".join(row_tooltip(row) for row in (edge.derived or (edge.row,))),
         }
-        if edge.ghost:
-            attributes["penwidth"] = "0.8"
         url = cite_url(edge.row.cite)
         if url:
             attributes["URL"] = url
         dot.edge(safe_id("n", edge.start), safe_id("n", edge.end), _attributes=attributes)
+
+
+def _standing(page: _Page, current: str | None) -> set[str]:
+    """The boxes of a state, from its name: `BOUND/OUT`, or `BOUND/NONE sendto@send.authorize` in mid-way."""
+    if not current:
+        return set()
+    registers, _, cursor = current.partition(" ")
+    known = {box.key for box in page.boxes}
+    if cursor:
+        return {f"position {cursor.partition('@')[2]}"} & known
+    values = registers.split("/")
+    return {f"{kind} {value}" for value in values for kind in ("flow", "end")} & known
+
+
+def _along(corners: tuple[Point, ...]) -> list[Point]:
+    """Places on a line for a mark, best first: the middle of its longest piece, then around it."""
+    pieces = sorted(pairwise(corners), key=lambda p: -abs(p[0][0] - p[1][0]) - abs(p[0][1] - p[1][1]))
+    return [
+        (a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part)
+        for a, b in pieces
+        for part in (0.5, 0.35, 0.65, 0.2, 0.8)
+    ]
+
+
+def _beside(rect: Rect) -> list[Point]:
+    """Places at a box for a mark: over its upper edge, beside the arrows that arrive in the middle."""
+    width = rect.right - rect.left
+    return [(rect.left + width * part, y) for y in (rect.top + 6, rect.bottom - 4) for part in (0.72, 0.28, 0.5)]
+
+
+def _overlap(a: Rect, b: Rect) -> bool:
+    return a.left < b.right + 1 and b.left < a.right + 1 and a.bottom < b.top + 1 and b.bottom < a.top + 1
 
 
 def _attributes(pairs: Iterable[tuple[str, str]]) -> str:

@@ -9,7 +9,6 @@ from typing import Literal
 from fsm.choices import Config
 from fsm.draw import ladder, mermaid, text
 from fsm.draw.overlay import Overlay
-from fsm.draw.packet_path import packet_path_dot
 from fsm.errors import FsmError, UnknownName
 from fsm.flows import FLOWS, FlowRun, find_flow, run_flow
 from fsm.names import ENDPOINTS
@@ -114,7 +113,15 @@ def run_picture(run: FlowRun, overlay: Overlay | None = None) -> Picture:
     )
 
 
+# The layout of these two takes longer to load than all the text: only who draws loads it.
+
+
 def _packet_path(config: Config, overlay: Overlay | None) -> Picture:
+    def dot(dark: bool, background: str) -> str:
+        from fsm.draw.packet_path import packet_path_dot
+
+        return packet_path_dot(config, overlay, dark=dark, background=background)
+
     title = f"Where a UDP datagram meets the Windows Filtering Platform (IPv{config.ip}, Windows {config.windows})"
     return Picture(
         PACKET_PATH,
@@ -122,14 +129,17 @@ def _packet_path(config: Config, overlay: Overlay | None) -> Picture:
         title,
         "The filtering layers between application and wire, in the order in which packets of each kind meet them.",
         "Every layer that a datagram, its reply, its ICMP error or a bind meets, from the application down to the wire",
-        lambda dark, background: packet_path_dot(config, overlay, dark=dark, background=background),
+        dot,
         lambda: mermaid.packet_path_mermaid(config, overlay),
         lambda: text.packet_path_text(config, overlay),
     )
 
 
 def _endpoint(name: str, config: Config, overlay: Overlay | None) -> Picture:
-    from fsm.draw.endpoint_picture import endpoint_dot
+    def dot(dark: bool, background: str) -> str:
+        from fsm.draw.endpoint_picture import endpoint_dot
+
+        return endpoint_dot(name, config, overlay, dark=dark, background=background)
 
     about = VIEWS[name].text
     return Picture(
@@ -138,7 +148,7 @@ def _endpoint(name: str, config: Config, overlay: Overlay | None) -> Picture:
         f"{name}: {about} (IPv{config.ip}, Windows {config.windows})",
         f"The states of {about}, and the layers between them.",
         f"The state machine of {about}",
-        lambda dark, background: endpoint_dot(name, config, overlay, dark=dark, background=background),
+        dot,
         lambda: mermaid.endpoint_mermaid(name, config, overlay),
         lambda: text.endpoint_text(name, config, overlay),
     )

@@ -11,6 +11,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -155,7 +156,11 @@ class Router:
             taken = self._across if turned == 0 else self._along
             if min(point, target) in taken or target in self._bends or (crossed_here and turned != way):
                 continue
-            length = abs(self.xs[target % width] - self.xs[xi]) if turned == 0 else abs(self.ys[target // width] - self.ys[yi])
+            length = (
+                abs(self.xs[target % width] - self.xs[xi])
+                if turned == 0
+                else abs(self.ys[target // width] - self.ys[yi])
+            )
             cost = length + (BEND if turned != way else 0.0)
             other, back = (self._along, width) if turned == 0 else (self._across, 1)
             if target in other or target - back in other:
@@ -173,7 +178,7 @@ class Router:
         )
 
     def _take(self, chain: list[int]) -> None:
-        for before, after in zip(chain, chain[1:], strict=False):
+        for before, after in pairwise(chain):
             (self._across if abs(after - before) == 1 else self._along).add(min(before, after))
         for before, here, after in zip(chain, chain[1:], chain[2:], strict=False):
             if (abs(here - before) == 1) != (abs(after - here) == 1):
@@ -219,7 +224,7 @@ def _nearest(values: list[float], value: float) -> int:
 def _corners(points: list[Point]) -> list[Point]:
     """Without the points that lie on a straight line between their neighbours."""
     kept = [points[0]]
-    for here, after in zip(points[1:], points[2:], strict=False):
+    for here, after in pairwise(points[1:]):
         before = kept[-1]
         straight = (abs(before[0] - here[0]) < 0.05 and abs(here[0] - after[0]) < 0.05) or (
             abs(before[1] - here[1]) < 0.05 and abs(here[1] - after[1]) < 0.05

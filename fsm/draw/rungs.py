@@ -108,6 +108,11 @@ class Part:
         """The stimulus, with its peer where that is not the first one."""
         return self.stimulus + (f"@{self.peer}" if self.peer != "A" else "")
 
+    @property
+    def of_peer(self) -> str:
+        """What to add to a state that is drawn for another peer than the first: ` for peer B`."""
+        return f" for peer {self.peer}" if self.peer != "A" else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
@@ -119,6 +124,11 @@ class Ladder:
     state: str  # before the first part
     parts: tuple[Part, ...]
     ip: int
+
+    @property
+    def of_peer(self) -> str:
+        """As `Part.of_peer`, for the state before the first part."""
+        return self.parts[0].of_peer if self.parts else ""
 
 
 def ladder_of(run: FlowRun) -> Ladder:

@@ -37,11 +37,11 @@ def ladder_text(run: FlowRun, overlay: Overlay | None = None) -> str:
     lines = [*_wrapped(ladder.title), *_wrapped(ladder.about), "", f"{'':<{_LEFT}}{''.join(heads)} layer"]
     after = f" (after {ladder.setup})" if ladder.setup else ""
     if ladder.state or after:
-        lines += _beside("state", "", f"{ladder.state}{after}".strip())
+        lines += _beside("state", "", f"{ladder.state}{ladder.of_peer}{after}".strip())
     for part in ladder.parts:
         lines += ["", *_part_lines(part, ladder, over)]
     lines += _legend(ladder, over)
-    return _ascii(lines)
+    return _joined(lines)
 
 
 def _part_lines(part: Part, ladder: Ladder, over: Overlay) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _part_lines(part: Part, ladder: Ladder, over: Overlay) -> Iterator[str]:
         yield from _beside("", "", part.lost if part.way_out == "lost" else "a callout holds it")
     if part.state:
         marked = "* " if part.state == over.current else ""
-        yield from _beside("state", "", f"{marked}{part.state}")
+        yield from _beside("state", "", f"{marked}{part.state}{part.of_peer}")
 
 
 def _rung_lines(rung: Rung, track: str, over: Overlay) -> Iterator[str]:
@@ -102,6 +102,7 @@ def _move(before: int | None, column: int, mark: str) -> str:
 def _beside(label: str, track: str, text: str) -> Iterator[str]:
     """Text in the column of the layers, wrapped."""
     left = _LEFT + _TRACK_WIDTH + 1
+    label, text = _plain(label), _plain(text)
     indent = text[: len(text) - len(text.lstrip())]
     rows = textwrap.wrap(text.strip(), WIDTH - left - len(indent), break_on_hyphens=False) or [""]
     for number, row in enumerate(rows):
@@ -135,7 +136,7 @@ def packet_path_text(config: Config, overlay: Overlay | None = None) -> str:
     for group, members in groupby(ways, key=lambda way: way[0]):
         span = cells * len(list(members))
         groups += f"{group:>{span}}" if span == cells else "  " + f" {group} ".center(span - 2, "-")
-    lines = [f"The way of a packet through the layers: {_about(config)}", ""]
+    lines = [*_wrapped(f"The way of a packet through the layers: {_about(config)}"), ""]
     lines += [f"{'':<29}{groups}", f"{'layer':<25}{'id':>4}{heads}"]
     for stem in _stack([way for _, _, way in ways]):
         layer = catalogue.layer_of(stem, config.ip)
@@ -164,7 +165,7 @@ def packet_path_text(config: Config, overlay: Overlay | None = None) -> str:
                     f"inferred: {name} in '{f'{group} {heading}'.strip()}'" + (f": {step.note}" if step.note else "")
                 )
     lines += _quiet_ways(ways)
-    return _ascii(lines)
+    return _joined(lines)
 
 
 def _quiet_ways(ways: list[tuple[str, str, Walk]]) -> Iterator[str]:
@@ -190,7 +191,7 @@ def endpoint_text(name: str, config: Config, overlay: Overlay | None = None) -> 
     table = compile_table(name, config)
     over = overlay or Overlay()
     lines = [
-        f"{table.view.name}: {table.view.text}. {_about(config)}",
+        *_wrapped(f"{table.view.name}: {table.view.text}. {_about(config)}"),
         f"It starts in {table.name_of(table.start)}.",
         "",
     ]
@@ -205,7 +206,7 @@ def endpoint_text(name: str, config: Config, overlay: Overlay | None = None) -> 
     marks = ", ".join(f"{look.mark} {look.text}" for look in BASIS.values() if look.mark)
     lines += ["", f"{marks}; all else {BASIS[Basis.DOCUMENTED].text}."]
     lines += ["", "Disputed between sources (--assume):", *(f"    {line}" for line in _listed(disputes, WIDTH - 4))]
-    return _ascii(lines)
+    return _joined(lines)
 
 
 def _walk_lines(ways: list[Walk], over: Overlay) -> Iterator[str]:
@@ -288,10 +289,14 @@ def _about(config: Config) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_on_hyphens=False)
+    return textwrap.wrap(_plain(text), WIDTH, break_on_hyphens=False)
 
 
-def _ascii(lines: Iterable[str]) -> str:
-    """The lines as text; anything beyond printable ASCII (a peer's name can hold it) is written as its escape."""
-    shown = (line.rstrip().encode("ascii", "backslashreplace").decode("ascii") for line in lines)
-    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in shown) + "\n"
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Printable ASCII; anything else (a peer's name can hold it) as its escape."""
+    shown = text.encode("ascii", "backslashreplace").decode("ascii")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)

@@ -55,7 +55,7 @@ def _code(draft: Draft) -> str:
         return "vetoed"
     if verdict == "block":
         return _blocked(draft, stem)
-    if draft.ends.group is not None and stem not in _BINDS:
+    if draft.group is not None and stem not in _BINDS:
         return "group_traffic"
     if stem in _BINDS:
         return "bind"
@@ -113,7 +113,7 @@ def _confidence(draft: Draft, code: str) -> tuple[str, str]:
             return "likely", "this discard layer has more causes than a missing socket, and the cause is not recorded"
         if draft.sender is not None or draft.bind is not None:
             return "likely", "the port was in use; a socket connected to another peer refuses datagrams the same way"
-    if code == "group_traffic" and draft.ends.group is not None and draft.ends.group.kind == "likely_broadcast":
+    if code == "group_traffic" and draft.group is not None and draft.group.kind == "likely_broadcast":
         return "likely", "that an address ending in .255 is a broadcast depends on the netmask, which is not logged"
     return "certain", ""
 
@@ -121,7 +121,7 @@ def _confidence(draft: Draft, code: str) -> tuple[str, str]:
 def _tags(draft: Draft, code: str) -> set[str]:
     event, reading = draft.event, draft.reading
     tags: set[str] = set()
-    group = draft.ends.group
+    group = draft.group
     if group is not None:
         tags.add("multicast" if group.kind == "group" else "likely_broadcast")
     if group is not None and reading.packet_direction == "inbound" and draft.peer_is_own:  # FACTS a.15.5
@@ -144,7 +144,8 @@ def _tags(draft: Draft, code: str) -> set[str]:
     if draft.is_suppressed_error and draft.partner is None:
         tags.add("icmp_error_suppressed")
     asked = draft.connect
-    if code in ("blocked_accept", "permitted_accept") and asked and draft.icmp is None and asked.local != asked.remote:
+    is_first = draft.icmp is None and not event.reauthorize_reason
+    if code in ("blocked_accept", "permitted_accept") and is_first and asked and asked.local != asked.remote:
         tags.add("after_own_query")
     if reading.stem == "ALE_AUTH_LISTEN":
         tags.add("listen")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from fsm.explain.ends import ICMP_PROTOCOLS, End
+from fsm.explain.ends import ICMP_PROTOCOLS, End, is_many
 from fsm.explain.history import HostHistory, Seen
 from fsm.explain.orientation import Ends, orient
 from fsm.explain.reading import Reading, icmp_type_and_code
@@ -28,6 +28,7 @@ class Draft:
     turn: int  # ordinal among the records of this host
     ends: Ends
     icmp: tuple[int, int] | None = None
+    group: End | None = None  # the end that stands for many receivers, if there is one
     connect: Seen | None = None
     accept: Seen | None = None
     bind: Seen | None = None
@@ -56,6 +57,9 @@ class Draft:
         """Find what the log showed earlier about these ends; again when they turned out to be the other way round."""
         event, local, remote = self.event, self.ends.local, self.ends.remote
         now_s, protocol = event.time_s, event.protocol
+        self.group = next(
+            (end for end in self._receiving_ends() if is_many(end) and not history.owns(end.address)), None
+        )
         if local is None:
             return
         if remote is not None:
@@ -63,6 +67,11 @@ class Draft:
             self.accept = history.accept(protocol, local, remote, now_s)
         self.bind = history.bind(protocol, local.port, now_s)
         self.sender = history.sender(protocol, local.port, now_s)
+
+    def _receiving_ends(self) -> tuple[End, ...]:
+        """The end that the packet goes to; both where that is not known."""
+        to = {"inbound": (self.ends.local,), "outbound": (self.ends.remote,)}.get(self.reading.packet_direction or "")
+        return tuple(end for end in to or (self.ends.local, self.ends.remote) if end is not None)
 
     def learn(self, history: HostHistory) -> None:
         """What later records may know from this one."""

@@ -28,11 +28,6 @@ class Ends:
     assumed: bool = False  # nothing but habit says which end is local
     turned: bool = False  # an inbound record that names the local end first
 
-    @property
-    def group(self) -> End | None:
-        """The end that stands for many receivers, if there is one."""
-        return next((end for end in (self.local, self.remote) if is_many(end)), None)
-
 
 def orient(event: LogEvent, reading: Reading, known: HostHistory) -> Ends:
     """Which end is local, with the tags that say how that was found."""
@@ -47,7 +42,7 @@ def orient(event: LogEvent, reading: Reading, known: HostHistory) -> Ends:
     if source is None:
         return Ends(dest, None) if reading.packet_direction == "inbound" else Ends(None, dest)
     if reading.packet_direction == "outbound":
-        if is_many(source) and not is_many(dest) and not known.owns(source.address):
+        if source.kind in ("group", "broadcast") and not is_many(dest):
             return Ends(dest, source, ("impossible_source",))
         return Ends(source, dest)
     if reading.packet_direction == "inbound":

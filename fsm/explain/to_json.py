@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable
 
@@ -14,9 +15,11 @@ def write_json(
     explainer: Explainer, items: Iterable[LogItem], summary: Summary, write: Callable[[str], object]
 ) -> None:
     """Write `{"events": [...], "groups": [...], "accounting": {...}}`; ASCII only, one event a line."""
+    explanations = explainer.run(items)
+    first = list(itertools.islice(explanations, 1))  # an input that cannot be read at all fails before any output
     write('{"events": [')
     before = "\n"
-    for explained in explainer.run(items):
+    for explained in itertools.chain(first, explanations):
         summary.add(explained)
         write(before + _line(explained.json))
         before = ",\n"

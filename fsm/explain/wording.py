@@ -71,7 +71,7 @@ def citation(key: str) -> str:
 def evidence(draft: Draft, decision: Decision) -> list[str]:
     """What the record and the log show besides the bare fact, as sentences."""
     notes = [*_origin_notes(draft), *_partner_notes(draft, decision), *_past_notes(draft, decision)]
-    group = draft.ends.group
+    group = draft.group
     if group is not None and decision.code.startswith("blocked"):
         kind = "a multicast group" if group.kind == "group" else "a broadcast address"
         guess = " (likely: the netmask is not logged)" if group.kind == "likely_broadcast" else ""
@@ -79,7 +79,8 @@ def evidence(draft: Draft, decision: Decision) -> list[str]:
     notes += [text for tag, text in _TAG_NOTES.items() if tag in decision.tags]
     if draft.event.reauthorize_reason:
         reasons = ", ".join(reauthorize_names(draft.event.reauthorize_reason))
-        notes.append(f"The flow was authorized again, for {reasons}.")
+        ended = "; the refusal ended it" if draft.reading.verdict != "permit" else ""
+        notes.append(f"The flow was authorized again, for {reasons}{ended}.")
     return notes
 
 
@@ -197,7 +198,7 @@ def _fields(draft: Draft) -> dict[str, str]:
     proto = protocol_name(event.protocol)
     if draft.icmp is not None:
         proto = f"{proto} type {draft.icmp[0]} code {draft.icmp[1]}"
-    connect, partner, group = draft.connect, draft.partner, draft.ends.group
+    connect, partner, group = draft.connect, draft.partner, draft.group
     inbound = draft.reading.packet_direction == "inbound"
     sender = remote if inbound else local
     return {

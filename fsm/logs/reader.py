@@ -317,7 +317,7 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
             raise Broken(name, f"a zip archive of {len(infos)} members", f"Allowed: {LIMIT_MEMBERS}")
         outcome, budget, done = _Members(name), Budget(lambda: size), 0
         for info in infos:
-            if info.is_dir():
+            if info.filename.endswith("/"):  # is_dir() fails on an empty name
                 continue
             member = f"{name}/{clean(info.filename)}"
             if info.flag_bits & 1:

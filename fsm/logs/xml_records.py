@@ -47,7 +47,11 @@ _FILTERS = "this holds WFP filters (`netsh wfp show filters`), not events, and i
 _OBJECTS = "this holds WFP objects (sublayers, callouts, providers), not events, and is not read yet"
 _RESUME = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Event|netEvent)[\s>]")
 _CLOSING = re.compile(rb"\s*</[^<>]{1,200}>")
-_OTHER_CODEPAGE = re.compile(r"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf|ucs)([\w.-]+)[\"']", re.IGNORECASE)
+# Code pages that a declaration may name. Python knows other "encodings", which unpack archives.
+_CODE_PAGE = re.compile(
+    r"""<\?xml[^>]{0,200}encoding\s*=\s*["']((?:windows-|cp|ibm|iso-?8859-|latin|us-ascii|koi8|gb|big5|shift|euc)[\w-]*)["']""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ class _Nested(_Stop):
 class _Parser:
     """One expat parser: one root element."""
 
-    def __init__(self, encoding: str | None, base_line: int) -> None:
+    def __init__(self, base_line: int) -> None:
         self.done: list[tuple[int, Node]] = []
         self.names: set[str] = set()  # of elements that are kept track of, to say what an input is
         self.elements = 0
@@ -105,7 +109,7 @@ class _Parser:
         self._depth = self._size = self._record_size = self._record_elements = self._line = 0
         self._path: list[str] = []  # outside records
         self._open: list[Node] = []  # inside a record
-        self.expat = parser = expat.ParserCreate(encoding)
+        self.expat = parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.CharacterDataHandler = self._characters
@@ -186,7 +190,7 @@ def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
     """
     found = False
     held: list[Element] = []  # what is no event, until there is an event: else the input is refused as what it is
-    reader = _Reader(stream, _OTHER_CODEPAGE.match(prefix.lstrip("\ufeff \t\r\n")) is not None)
+    reader = _Reader(stream, _code_page(prefix))
     for item in reader.run():
         found = found or item.node is not None
         if found:
@@ -200,6 +204,15 @@ def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
     if not found:
         what = f"{held[0].where}: {held[0].why}" if held else _no_log(reader.names, reader.root)
         raise LogError(where, what, READABLE, EXPORT)
+
+
+def _code_page(prefix: str) -> str:
+    """The encoding of the text: UTF-8, unless it declares a code page."""
+    declared = _CODE_PAGE.match(prefix.lstrip("\ufeff \t\r\n"))
+    try:
+        return codecs.lookup(declared[1]).name if declared else "utf-8"
+    except LookupError:
+        return "utf-8"
 
 
 def _no_log(names: set[str], root: str | None) -> str:
@@ -223,18 +236,17 @@ def _item_problem(node: Node) -> str:
 
 
 class _Reader:
-    def __init__(self, stream: Readable, own_encoding: bool) -> None:
+    def __init__(self, stream: Readable, encoding: str) -> None:
         self._stream = stream
-        # Redirected output of wevtutil is in the console's code page: bytes that are no UTF-8 become U+FFFD.
-        # A declared code page is expat's business.
-        self._decoder = None if own_encoding else codecs.getincrementaldecoder("utf-8")("replace")
-        self._encoding = None if own_encoding else "utf-8"
+        # Decoded here, and expat told that it is UTF-8, because declarations are often wrong: redirected output of
+        # wevtutil is in the console's code page or UTF-16. Bytes that make no sense become U+FFFD.
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self.names: set[str] = set()
         self.root: str | None = None
         self._chunk, self._next = b"", 0  # what was read, and where the part not given to a parser yet begins
         self._window = b""  # what the parser has been given and not used up
         self._base = 0  # the parser's offset of the window
-        self._parser = _Parser(self._encoding, 1)
+        self._parser = _Parser(1)
         self._fed = False  # whether this parser has got anything
         self._ended = False
         self._resumed = False  # closing tags of the elements around are expected
@@ -311,9 +323,8 @@ class _Reader:
         while self._next >= len(self._chunk) and not self._ended:
             data = self._stream.read(READ_BYTES)
             self._ended = not data
-            if self._decoder is not None:
-                data = self._decoder.decode(data, final=not data).encode("utf-8", "replace")
-            self._chunk, self._next = data, 0
+            self._chunk = self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+            self._next = 0
         piece = self._chunk[self._next : self._next + FEED_BYTES]
         self._next += len(piece)
         return piece
@@ -351,7 +362,7 @@ class _Reader:
         else:
             self._chunk, self._next = rest + self._chunk[self._next :], 0
         self._window, self._base, self._fed = b"", 0, False
-        self._parser = _Parser(self._encoding, line)
+        self._parser = _Parser(line)
 
     def _seek(self, at: int, line: int) -> bool:
         """Go on at the next event after damage at `at`; False when there is none."""
