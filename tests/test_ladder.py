@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from svg_geometry import problems, read
 
 from fsm.choices import Config
 from fsm.draw.ladder import ladder_dot
@@ -52,6 +53,33 @@ def test_every_flow_is_a_well_formed_svg_that_names_its_layers(config: Config) -
             )
             assert stem in shown, name
             assert f"id {labelled.step.runtime_id}" in shown.replace("\xa0", " "), name
+
+
+@renderer
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_no_text_is_cut_and_nothing_lies_on_anything(config: Config) -> None:
+    words = ["bind", "sendto", "policy_change", "datagram", "sendto@B", "icmp_error", "wait:61", "sendto", "close"]
+    drawn = [run_flow(name, config) for name in FLOWS]
+    drawn += [run_stimuli("sender", words, config), run_stimuli("receiver", words, config, blocks=["AUTH_CONNECT"])]
+    for run in drawn:
+        svg = draw(run_picture(run), "svg").decode()
+        assert problems(svg, not_solid=frozenset({"lane"})) == [], run.name
+        assert words_on_boxes(svg) == [], run.name
+
+
+def words_on_boxes(svg: str) -> list[str]:
+    """Text without a shape of its own (headings, labels) that touches a box or another text."""
+    nodes = [node for node in read(svg).nodes if "lane" not in node.classes]
+    texts = [text for node in nodes if not node.shapes for text in node.texts]
+    others = [(shape, node.id) for node in nodes for shape in node.shapes]
+    found = []
+    for text in texts:
+        for bounds, name in [*others, *((other.bounds, other.said) for other in texts if other is not text)]:
+            wide = min(text.bounds[2], bounds[2]) - max(text.bounds[0], bounds[0])
+            high = min(text.bounds[3], bounds[3]) - max(text.bounds[1], bounds[1])
+            if wide > 0.5 and high > 0.5:
+                found.append(f"{text.said!r} on {name!r}")
+    return found
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

@@ -88,7 +88,7 @@ class Selection:
 
 
 def select(rows: Iterable[Row], config: Config, disputes: Iterable[str] = ()) -> Selection:
-    """The rows that stand in a configuration, and those that one of the named disputes keeps out."""
+    """The rows that stand in a configuration and can be reached, and those that one of the named disputes keeps out."""
     chosen = {name: config.choice(name) for name in CHOICES}
     kept: list[Row] = []
     ghosts: dict[str, str] = {}
@@ -102,7 +102,23 @@ def select(rows: Iterable[Row], config: Config, disputes: Iterable[str] = ()) ->
         kept.append(row)
         if missing:
             ghosts[row.key] = "; ".join(f"{n}={'|'.join(options)}" for n, options in row.choices if n in missing)
-    return Selection(tuple(kept), ghosts)
+    reached = _reached(kept)
+    kept = [row for row in kept if row.at in reached]
+    return Selection(tuple(kept), {row.key: ghosts[row.key] for row in kept if row.key in ghosts})
+
+
+def _reached(rows: list[Row]) -> set[str]:
+    """The positions that some row leads to: a choice can leave others without a way."""
+    onward: dict[str, list[str]] = {}
+    for row in rows:
+        onward.setdefault(row.at, []).append(row.next)
+    reached, waiting = {IDLE}, [IDLE]
+    while waiting:
+        for position in onward.get(waiting.pop(), ()):
+            if position not in reached:
+                reached.add(position)
+                waiting.append(position)
+    return reached
 
 
 def is_way_on(row: Row, twins: frozenset[str]) -> bool:
@@ -136,7 +152,7 @@ def consequences(selection: Selection, position: str, windows: str) -> tuple[Con
     twins = selection.twins()
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in selection.at(position):
-        if not is_way_on(row, twins) and row.at not in twins:
+        if not is_way_on(row, twins) and row.at not in twins and row.key not in selection.ghosts:
             groups.setdefault((row.event, row.next), []).append(row)
     blocked = {_sees(row) for (event, _), rows in groups.items() if event == "block" for row in rows}
     found: list[Consequence] = []
@@ -146,7 +162,7 @@ def consequences(selection: Selection, position: str, windows: str) -> tuple[Con
         head = short = event + marks(rows)
         if stem:
             ids = layer_ids(stem, windows) + marks(rows)
-            head = f"{event} > {layer_title(stem)} {ids}"
+            head = f"{event} > {layer_title(stem)} {ids}" if twin_rows else f"{event}: on to {layer_title(stem)} {ids}"
             short = f"{event} > discard {ids}" if twin_rows else head
         sees = list(dict.fromkeys(_sees(row) for row in rows if _sees(row)))
         ends = sum("drop_flow" in row.ops for row in rows)

@@ -163,7 +163,9 @@ def _add_states(sketch: Sketch, shown: Pictured, table: Table) -> dict[str, Plac
             sketch.boxes[f"state {state}"].lines.append(Line(f"stays: {words}", "muted", name, tooltip))
         else:
             first = (own or rows)[0]
-            sketch.ways.append(Way(name, first, f"state {state}", f"state {target}", rows, words))
+            sketch.ways.append(
+                Way(name, first, f"state {state}", f"state {target}", tuple(rows for _, rows in runs), words)
+            )
     if not table.view.registers:
         return {f"state {name}": (_STATE_COLUMN, 0, 2) for name in names}
     return {

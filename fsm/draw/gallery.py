@@ -47,8 +47,8 @@ def readme(renderer: str) -> str:
         "# Pictures",
         "",
         f"Written by `{COMMAND}` from the rules; do not edit. `wfp-udp diagram NAME` draws any of them for other",
-        "machines (`--ip`, `--windows`, `--evidence`, `--assume`) and in other formats. The boxes of an SVG link to the",
-        "document behind them: open the picture by itself to follow the links.",
+        "machines (`--ip`, `--windows`, `--evidence`, `--assume`) and in other formats. The boxes of an SVG link to",
+        "the document behind them: open the picture by itself to follow the links.",
         "",
         f"{_RENDERER_LINE}{renderer}.",
     ]

@@ -140,7 +140,9 @@ def _add_flow(sketch: Sketch) -> None:
             sketch.boxes[f"state {value}"].lines.append(Line(f"{words}: stays", "muted", name, tooltip))
         else:
             first = own[0] if own else rows[0]
-            sketch.ways.append(Way(name, first, f"state {value}", f"state {target}", tuple(rows), words))
+            sketch.ways.append(
+                Way(name, first, f"state {value}", f"state {target}", tuple((row,) for row in rows), words)
+            )
 
 
 def _flow_moves(row: Row) -> list[tuple[str, str]]:

@@ -59,6 +59,7 @@ class Line:
     short: str = ""  # to say where `text` does not fit on one line
     right: str = ""  # stands at the right of the line, in the colour of blocks
     right_id: str = ""
+    right_tooltip: str = ""
     sample: str = ""  # the legend: a piece of a line in this style stands at the left
     size: float = TEXT
 
@@ -163,7 +164,7 @@ class Way:
     row: Row
     start: str
     end: str
-    behind: tuple[Row, ...] = ()  # the rows of a line that stands for several
+    behind: tuple[tuple[Row, ...], ...] = ()  # of a line that stands for several: the rows that make it, each way
     words: str = ""  # its condition
     ghost: bool = False
     tone: str = ""  # else that of the box where it starts
@@ -295,9 +296,12 @@ class Layout:
             if box.kind == "note":
                 column, row, _ = box.place
                 last = next(b for _, a, b, _ in BANDS if a <= row <= b)
-                below = [b.place[1] for b in self.boxes.values() if b.place[0] == column and row < b.place[1] <= last]
-                last = min([last + 1, *below]) - 1
+                below = [b for b in self.boxes.values() if b.place[0] == column and row < b.place[1] <= last]
+                last = min([last, *(b.place[1] for b in below)])
                 room = sum(heights[row : last + 1]) + _ROW_GAP * sum(h > 0 for h in heights[row + 1 : last + 1])
+                for other in below:  # it stands in the middle of its row
+                    if other.place[1] == last:
+                        room -= (heights[last] + other.height(widths[other.key])) / 2 + _PAD
                 heights[row] += max(0.0, box.height(widths[key]) - room)
         tops, bands, bottom = _stack(heights, right)
         for key, box in self.boxes.items():

@@ -14,7 +14,7 @@ import graphviz
 
 from fsm.draw.boxes import layer_names, layer_numbers
 from fsm.draw.overlay import Overlay
-from fsm.draw.page import CHIP, EXIT, HEAD, LINE, SAMPLE, TITLE, Box, Edge, Line, Page, cell_lines, cells_height
+from fsm.draw.page import CHIP, EXIT, HEAD, LINE, SAMPLE, TITLE, Box, Edge, Line, Page, Way, cell_lines, cells_height
 from fsm.draw.route import Point, Rect, spline
 from fsm.draw.theme import (
     BASIS,
@@ -79,15 +79,15 @@ class Pen:
         dot = graphviz.Digraph(self.name)
         dot.attr(
             "graph",
-            {
+            _attributes={
                 **graph_attributes(self.colours, self.background),
                 "layout": "nop2",
                 "outputorder": "edgesfirst",
                 "bb": f"0,{-self.page.height:.1f},{self.page.width + 8:.1f},0",
             },
         )
-        dot.attr("node", node_attributes(self.colours))
-        dot.attr("edge", edge_attributes(self.colours))
+        dot.attr("node", _attributes=node_attributes(self.colours))
+        dot.attr("edge", _attributes=edge_attributes(self.colours))
         for name, fill, rect in self.page.bands:
             self._area(dot, "band", name, fill, rect, (rect.left + 42, rect.middle[1]))
         if self.page.panel:
@@ -169,7 +169,7 @@ class Pen:
         if box.kind not in _PILLS:
             role = "grey" if back or box.kind in _ASIDE else f"{box.tone}_fill"
             fill = f' BGCOLOR="{self._colour(role)}"'
-        text = "<BR/>".join(f"<B>{html(line)}</B>" for line in box.title_lines(width))
+        text = "<BR/>".join(f"<B>{_said(line)}</B>" for line in box.title_lines(width))
         if box.ids:
             text += f"{'<BR/>' if box.ids_below(width) else ' '}{html(box.ids)}"
         ink = self._colour("grey_ink" if back else "ink")
@@ -190,7 +190,7 @@ class Pen:
         role = "grey_ink" if back else line.role
         bold = ("<B>", "</B>") if line.bold else ("", "")
         space = " " if line.sample else ""
-        said = "".join(f'{bold[0]}{space}{html(part)}{bold[1]}<BR ALIGN="LEFT"/>' for part in broken)
+        said = "".join(f'{bold[0]}{space}{_said(part)}{bold[1]}<BR ALIGN="LEFT"/>' for part in broken)
         named = (("ID", line.id), ("TOOLTIP", line.tooltip), ("HREF", line.url))
         sample = ""
         if line.sample:
@@ -202,9 +202,10 @@ class Pen:
             room = text_width(line.right, line.size) + 2
             inside -= room + 2
             ink = "grey_ink" if back else "block"
+            points = _pairs((("ID", line.right_id), ("TOOLTIP", line.right_tooltip)))
             right = (
-                f'<TD ALIGN="RIGHT" WIDTH="{room:.0f}"{_pairs((("ID", line.right_id), ("TOOLTIP", line.tooltip)))}>'
-                f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self._colour(ink)}">{html(line.right)}</FONT></TD>'
+                f'<TD ALIGN="RIGHT" WIDTH="{room:.0f}"{points}>'
+                f'<FONT POINT-SIZE="{line.size:g}" COLOR="{self._colour(ink)}">{_said(line.right)}</FONT></TD>'
             )
         low = ' VALIGN="BOTTOM"' if line.bold else ""  # Graphviz sets bold text two points higher
         return (
@@ -216,7 +217,7 @@ class Pen:
     def _cells(self, box: Box, cells: list[tuple[Row, str]], width: float, columns: int) -> str:
         out: list[str] = []
         for number, lines in enumerate(cell_lines(cells, width)):
-            said = "<BR/>".join(html(line) for line in lines) or " "
+            said = "<BR/>".join(_said(line) for line in lines) or " "
             sides = ("T" if cells is box.bottom else "B") + ("" if number == 0 else "L")
             out.append(
                 f'<TD COLSPAN="{columns // len(cells)}" BORDER="1" SIDES="{sides}" COLOR="{self._colour("hair")}" '
@@ -242,7 +243,7 @@ class Pen:
             "arrowhead": basis.arrowhead,
             "color": self._colour(role),
             "penwidth": width,
-            "tooltip": "\n".join(row_tooltip(row) for row in (way.behind or (way.row,))),
+            "tooltip": "\n".join(row_tooltip(row) for row in _rows(way)),
         }
         url = cite_url(way.row.cite)
         if url:
@@ -274,13 +275,15 @@ class Pen:
 
     def _chip(self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str) -> str:
         width, height = text_width(text, CHIP, True) + 8, CHIP * LINE + 3
-        places = [Rect(x - width / 2, y - height / 2, x + width / 2, y + height / 2) for x, y in points]
+        low, high = width / 2 + 8, self.page.width - width / 2
+        kept = [(min(max(x, low), high), y) for x, y in points]
+        places = [Rect(x - width / 2, y - height / 2, x + width / 2, y + height / 2) for x, y in kept]
         place = next((p for p in places if not any(_overlap(p, other) for other in taken)), places[0])
         taken.append(place)
         label = (
             f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self._colour(role)}" '
             f'BGCOLOR="{self._colour(role + "_fill")}"><TR><TD WIDTH="{width:.0f}" HEIGHT="{height:.0f}">'
-            f'<FONT POINT-SIZE="{CHIP:g}" COLOR="{self._colour(role)}"><B>{html(text)}</B></FONT></TD></TR></TABLE>'
+            f'<FONT POINT-SIZE="{CHIP:g}" COLOR="{self._colour(role)}"><B>{_said(text)}</B></FONT></TD></TR></TABLE>'
         )
         x, y = place.middle
         key = safe_id("chip", name)
@@ -297,7 +300,8 @@ class _Seen:
         self.touched: set[str] = set()
         if self.dims:
             for edge in page.edges:
-                if any(overlay.takes(row.key) for row in (edge.way.behind or (edge.way.row,))):
+                made_by = edge.way.behind or ((edge.way.row,),)
+                if any(all(overlay.takes(row.key) for row in rows) for rows in made_by):
                     self.taken.add(edge.way.id)
                     self.touched |= {edge.way.start, edge.way.end}
             self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in box.badges)}
@@ -326,6 +330,11 @@ class _Seen:
 
 
 _NOTHING = Overlay()
+
+
+def _rows(way: Way) -> tuple[Row, ...]:
+    """Every row behind a line, each once."""
+    return tuple(dict.fromkeys(row for rows in way.behind for row in rows)) or (way.row,)
 
 
 def _standing(page: Page, current: str | None) -> set[str]:
@@ -362,6 +371,11 @@ def _over(rect: Rect) -> list[Point]:
 
 def _overlap(a: Rect, b: Rect) -> bool:
     return a.left < b.right + 1 and b.left < a.right + 1 and a.bottom < b.top + 1 and b.bottom < a.top + 1
+
+
+def _said(text: str) -> str:
+    """Text in an HTML-like label, where Graphviz reads `\\N` as the name of the node."""
+    return html(text).replace("\\", "\\\\")
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> str:

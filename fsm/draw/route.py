@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 Point = tuple[float, float]
+_Ends = dict[int, tuple[float, str, Point]]  # grid point in front of a port: cost, side, point on the border
 
 BEND = 45.0
 CROSSING = 55.0
@@ -81,11 +82,15 @@ class Router:
             for yi in range(bisect_right(self.ys, box.bottom - CLEAR), bisect_left(self.ys, box.top + CLEAR)):
                 for xi in columns:
                     self._blocked[yi * self._width + xi] = 1
-        self._across: set[int] = set()  # grid points whose way right / up is taken by a line
-        self._along: set[int] = set()
-        self._bends: set[int] = set()
+        size = len(self._blocked)
+        # Which ways are taken by a line, as flags of grid points: to the right of the point, upwards from it.
+        self._across, self._along, self._bends = bytearray(size), bytearray(size), bytearray(size)
+        self._wanted = bytearray(size)
         self._loose = False
-        self._wanted = {point for p in ports if p.high - p.low < NARROW for point in self._ends((p,))}
+        for port in ports:
+            if port.high - port.low < NARROW:
+                for point in self._ends((port,)):
+                    self._wanted[point] = 1
 
     def route(self, wire: Wire, loose: bool = False) -> list[Point] | None:
         """The corners of the line from border to border, or None where there is no way.
@@ -93,111 +98,103 @@ class Router:
         A `loose` line may touch corners of others, which looks like a junction: better than no line.
         """
         self._loose = loose
-        begins = self._ends(wire.start)
-        ends = self._ends(wire.end)
-        if not begins or not ends:
+        begins, goals = self._ends(wire.start), self._ends(wire.end)
+        chain = self._search(begins, goals) if begins and goals else []
+        if not chain:
             return None
-        goals = {point: (cost, side, border) for point, (cost, side, border) in ends.items()}
-        targets = [divmod(point, self._width)[::-1] for point in goals]
-        low_x = min(self.xs[x] for x, _ in targets)
-        high_x = max(self.xs[x] for x, _ in targets)
-        low_y = min(self.ys[y] for _, y in targets)
-        high_y = max(self.ys[y] for _, y in targets)
-        best: dict[tuple[int, int], float] = {}
-        came: dict[tuple[int, int], tuple[int, int] | None] = {}
-        heap: list[tuple[float, float, int, int]] = []
-
-        def guess(point: int) -> float:
-            x, y = self.xs[point % self._width], self.ys[point // self._width]
-            return max(low_x - x, 0.0, x - high_x) + max(low_y - y, 0.0, y - high_y)
-
-        for point, (cost, side, _) in begins.items():
-            node = (point, 0 if side in ("left", "right") else 1)
-            if cost < best.get(node, float("inf")):
-                best[node], came[node] = cost, None
-                heapq.heappush(heap, (cost + guess(point), cost, *node))
-        found: tuple[int, int] | None = None
-        bound = float("inf")
-        while heap:
-            estimate, cost, point, way = heapq.heappop(heap)
-            if estimate >= bound:
-                break
-            if cost > best[point, way]:
-                continue
-            if point in goals:
-                extra, side, _ = goals[point]
-                total = cost + extra + (0.0 if (way == 0) == (side in ("left", "right")) else BEND)
-                if total < bound:
-                    bound, found = total, (point, way)
-            for target, turned, more in self._steps(point, way):
-                node = (target, turned)
-                if cost + more < best.get(node, float("inf")):
-                    best[node], came[node] = cost + more, (point, way)
-                    heapq.heappush(heap, (cost + more + guess(target), cost + more, *node))
-        if found is None:
-            return None
-        chain: list[int] = []
-        back: tuple[int, int] | None = found
-        while back is not None:
-            chain.append(back[0])
-            back = came[back]
-        chain.reverse()
         self._take(chain)
-        first, last = begins[chain[0]][2], goals[chain[-1]][2]
-        points = [first, *((self.xs[p % self._width], self.ys[p // self._width]) for p in chain), last]
+        points = [begins[chain[0]][2], *map(self._where, chain), goals[chain[-1]][2]]
         return _corners(points)
 
-    def _steps(self, point: int, way: int) -> Iterable[tuple[int, int, float]]:
-        width = self._width
-        xi, yi = point % width, point // width
-        crossed_here = point in self._bends
-        for turned, step, inside in (
-            (0, 1, xi + 1 < width),
-            (0, -1, xi > 0),
-            (1, width, (yi + 1) * width < len(self._blocked)),
-            (1, -width, yi > 0),
+    def _search(self, begins: _Ends, goals: _Ends) -> list[int]:
+        """The cheapest chain of grid points from one of `begins` to one of `goals` (A*)."""
+        width, xs, ys = self._width, self.xs, self.ys
+        places = list(map(self._where, goals))
+        low_x, high_x = min(x for x, _ in places), max(x for x, _ in places)
+        low_y, high_y = min(y for _, y in places), max(y for _, y in places)
+        guess_x = [max(low_x - x, 0.0, x - high_x) for x in xs]
+        guess_y = [max(low_y - y, 0.0, y - high_y) for y in ys]
+        best: dict[int, float] = {}  # by grid point and direction: 0 across, 1 along
+        came: dict[int, int] = {}
+        heap: list[tuple[float, float, int]] = []
+        for point, (cost, side, _) in begins.items():
+            node = point * 2 + (side in ("top", "bottom"))
+            best[node], came[node] = cost, -1
+            heapq.heappush(heap, (cost + guess_x[point % width] + guess_y[point // width], cost, node))
+        bound, found = float("inf"), -1
+        while heap:
+            estimate, cost, node = heapq.heappop(heap)
+            if estimate >= bound:
+                break
+            if cost > best[node]:
+                continue
+            point, way = node >> 1, node & 1
+            if point in goals:
+                extra, side, _ = goals[point]
+                total = cost + extra + (0.0 if way == (side in ("top", "bottom")) else BEND)
+                if total < bound:
+                    bound, found = total, node
+            for target, turned, more in self._steps(point, way):
+                reached = cost + more
+                following = target * 2 + turned
+                if reached < best.get(following, bound):
+                    best[following], came[following] = reached, node
+                    across, along = guess_x[target % width], guess_y[target // width]
+                    ahead = across + along + (BEND if across and along else 0.0)
+                    heapq.heappush(heap, (reached + ahead, reached, following))
+        chain: list[int] = []
+        while found >= 0:
+            chain.append(found >> 1)
+            found = came[found]
+        return chain[::-1]
+
+    def _where(self, point: int) -> Point:
+        return self.xs[point % self._width], self.ys[point // self._width]
+
+    def _steps(self, point: int, way: int) -> list[tuple[int, int, float]]:
+        """The neighbours of a grid point: which, in which direction, at what cost."""
+        width, loose, bends = self._width, self._loose, self._bends
+        row, column = divmod(point, width)
+        # A bend on another line would look like a junction.
+        may_turn = loose or not (bends[point] or self._used(point))
+        steps: list[tuple[int, int, float]] = []
+        for turned, taken, other, step, back, lanes, lane in (
+            (0, self._across, self._along, 1, width, self.xs, column),
+            (1, self._along, self._across, width, 1, self.ys, row),
         ):
-            target = point + step
-            if not inside or self._blocked[target]:
+            if turned != way and not may_turn:
                 continue
-            taken = self._across if turned == 0 else self._along
-            if min(point, target) in taken:
-                continue
-            if not self._loose and (target in self._bends or (crossed_here and turned != way)):
-                continue
-            length = (
-                abs(self.xs[target % width] - self.xs[xi])
-                if turned == 0
-                else abs(self.ys[target // width] - self.ys[yi])
-            )
-            cost = length + (BEND if turned != way else 0.0)
-            cost += RESERVED if target in self._wanted else 0.0
-            other, back = (self._along, width) if turned == 0 else (self._across, 1)
-            if target in other or target - back in other:
-                cost += CROSSING
-            if turned != way and not self._loose and self._used(point):
-                continue  # a bend on another line would look like a junction
-            yield target, turned, cost
+            for sign in (1, -1):
+                if not 0 <= lane + sign < len(lanes):
+                    continue
+                target = point + sign * step
+                if self._blocked[target] or taken[min(point, target)] or (bends[target] and not loose):
+                    continue
+                cost = abs(lanes[lane + sign] - lanes[lane])
+                if turned != way:
+                    cost += BEND
+                if self._wanted[target]:
+                    cost += RESERVED
+                if other[target] or other[target - back]:
+                    cost += CROSSING
+                steps.append((target, turned, cost))
+        return steps
 
     def _used(self, point: int) -> bool:
-        return (
-            point in self._across
-            or point - 1 in self._across
-            or point in self._along
-            or point - self._width in self._along
-        )
+        across, along = self._across, self._along
+        return bool(across[point] or across[point - 1] or along[point] or along[point - self._width])
 
     def _take(self, chain: list[int]) -> None:
         for before, after in pairwise(chain):
-            (self._across if abs(after - before) == 1 else self._along).add(min(before, after))
+            (self._across if abs(after - before) == 1 else self._along)[min(before, after)] = 1
         for before, here, after in zip(chain, chain[1:], chain[2:], strict=False):
             if (abs(here - before) == 1) != (abs(after - here) == 1):
-                self._bends.add(here)
-        self._bends.update((chain[0], chain[-1]))
+                self._bends[here] = 1
+        self._bends[chain[0]] = self._bends[chain[-1]] = 1
 
-    def _ends(self, ports: Iterable[Port]) -> dict[int, tuple[float, str, Point]]:
+    def _ends(self, ports: Iterable[Port]) -> _Ends:
         """Free grid points in front of ports: cost, side and the point on the border."""
-        found: dict[int, tuple[float, str, Point]] = {}
+        found: _Ends = {}
         for port in ports:
             dx, dy = _SIDES[port.side]
             border = port.box.edge(port.side)
@@ -205,7 +202,7 @@ class Router:
             index = _nearest(across, border + (dx or dy) * STUB)
             for lane in range(bisect_left(lanes, port.low), bisect_right(lanes, port.high)):
                 point = index * self._width + lane if dy else lane * self._width + index
-                if self._blocked[point] or (not self._loose and (self._used(point) or point in self._bends)):
+                if self._blocked[point] or (not self._loose and (self._used(point) or self._bends[point])):
                     continue
                 cost = port.cost + 0.5 * abs(lanes[lane] - port.at)
                 where = (lanes[lane], border) if dy else (border, lanes[lane])

@@ -164,7 +164,9 @@ class Sketch:
             tooltip=f"{name}: {boxes.position_text(name)}",
             url=cite_url(key for row in here for key in row.cite),
             stem=stem,
-            badges=tuple(row for row in here if not boxes.is_way_on(row, self.twins)),
+            badges=tuple(
+                row for row in here if not boxes.is_way_on(row, self.twins) and row.key not in self.selection.ghosts
+            ),
             inbound=position is not None and position.packet_direction == "inbound",
         )
         return key
@@ -177,7 +179,8 @@ class Sketch:
                 before = lines[-1] if lines else line
                 together = text_width(before.text, TEXT) + text_width(line.text, TEXT) + 26
                 if line.right_id and before.text.startswith("log ") and together < WIDTH:
-                    lines[-1] = replace(before, right=line.text, right_id=line.right_id)  # two short ones on one line
+                    # Two short ones on one line.
+                    lines[-1] = replace(before, right=line.text, right_id=line.right_id, right_tooltip=line.tooltip)
                 else:
                     lines.append(line)
         return lines if found else [*lines, Line("cannot be blocked", "muted")]

@@ -180,7 +180,13 @@ def _stack(ways: Iterable[Walk]) -> list[str]:
     order = ("ale", "datagram", "icmp", "transport", "ippacket")
     seen = dict.fromkeys(step.layer for way in ways for step in way.classified)
     found = [catalogue.by_name(name) for name in seen]
-    found.sort(key=lambda layer: (order.index(layer.group), layer.direction == "inbound", layer.is_discard))
+    found.sort(
+        key=lambda layer: (
+            order.index(layer.group) if layer.group in order else len(order),
+            layer.direction == "inbound",
+            layer.is_discard,
+        )
+    )
     return [layer.stem for layer in found]
 
 

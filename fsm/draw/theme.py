@@ -181,7 +181,10 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"} | 
 
 
 def html(text: str) -> str:
-    """Text for an HTML-like label of DOT: escaped, no control characters. For text from logs and files too."""
+    """Text for an HTML-like label of DOT: escaped, no control characters. For text from logs and files too.
+
+    Backslashes are left as they are; Graphviz reads `\\N` even here, so who prints foreign text doubles them.
+    """
     return text.translate(_HTML)
 
 
@@ -197,9 +200,12 @@ def cite_url(keys: Iterable[str]) -> str:
 
 @cache
 def row_tooltip(row: Row) -> str:
-    """What a reader gets who points at a row: its key, the note, basis and sources."""
+    """What a reader gets who points at a row: its key, the note, basis and sources.
+
+    Written for DOT, which takes a backslash in a tooltip for the start of an escape.
+    """
     note = f" - {row.note}" if row.note else ""
-    return f"{row.key}{note} ({row.basis}: {cited(row.cite)})"
+    return f"{row.key}{note} ({row.basis}: {cited(row.cite)})".replace("\\", "\\\\")
 
 
 # ---- measuring text, for pictures that are laid out here ------------------------------------------------------------
