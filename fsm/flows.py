@@ -23,7 +23,11 @@ ENGINES: tuple[str, ...] = ("table", "live")
 # How the base page words the step at a position. Positions that it does not show are worded alike.
 LABELS: dict[str, str] = {
     "bind": "bind",
+    "connect": "connect",
     "send.redirect": "sendto",
+    "send.group": "sendto",
+    "send.group_establish": "",
+    "send.complete": "",
     "send.authorize": "sendto",
     "send.reaccept": "sendto",
     "send.establish": "",
@@ -33,6 +37,9 @@ LABELS: dict[str, str] = {
     "receive.ippacket": "IP datagrams",
     "receive.transport": "UDP message",
     "receive.accept": "UDP message",
+    "receive.connected": "UDP message",
+    "receive.group": "UDP message",
+    "receive.complete": "",
     "receive.reconnect": "UDP message",
     "receive.establish": "",
     "receive.data": "data",

@@ -17,7 +17,7 @@ from fsm.choices import CHOICES, Config
 from fsm.errors import NoTransition, TableError, UnknownName
 from fsm.names import DONE, IDLE, REGISTERS, VERDICTS, WINDOWS, Verdict
 from fsm.rows import OPERATIONS, Discard, Row
-from fsm.rules import RULES, VERDICT_REFUSALS
+from fsm.rules import RULES, SETTING_FLAGS, VERDICT_REFUSALS
 from fsm.sources import SOURCES
 from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES, VIEWS, View
 
@@ -77,6 +77,7 @@ class Table:
         self._row: list[list[int]] = []
         self._steps: list[list[Step | None]] = []
         self._layers: list[catalogue.Layer | None] = []
+        self._flags: list[tuple[str, ...]] = []
         self._explore()
         self.names: tuple[str, ...] = tuple(self._name(state) for state in self.states)
 
@@ -113,7 +114,7 @@ class Table:
 
     def flags(self, state: int) -> tuple[str, ...]:
         """The classify flags that the layer of this state is called with."""
-        return next((self.rows[row].flags for row in self._row[state] if row != NO_ROW), ())
+        return self._flags[state]
 
     def moves(self, state: int) -> tuple[str, ...]:
         """What is possible: stimuli when idle, verdicts before a layer, in table order."""
@@ -134,16 +135,17 @@ class Table:
         """The value of one register in this state."""
         return self.states[state].registers[self.view.registers.index(name)]
 
-    def with_register(self, state: int, name: str, value: str) -> int:
-        """The number of the state that differs in one register.
+    def with_registers(self, state: int, **values: str) -> int:
+        """The number of the state that differs in these registers only.
 
         Raises
         ------
         KeyError : this combination cannot be reached.
         """
         here = self.states[state]
-        index = self.view.registers.index(name)
-        registers = (*here.registers[:index], value, *here.registers[index + 1 :])
+        registers = tuple(
+            values.get(name, value) for name, value in zip(self.view.registers, here.registers, strict=True)
+        )
         return self.state_ids[State(registers, here.stimulus, here.position)]
 
     def stimulus(self, given: str, where: str) -> str:
@@ -184,7 +186,7 @@ class Table:
         if event in VERDICTS:
             if layer is None:
                 return "no layer is being classified, so there is no verdict to give"
-            return self._why_no_verdict(layer, event)
+            return self._why_no_verdict(state, layer, event)
         if layer is not None:
             return f"{here.stimulus} is in progress and waits for the verdict of {layer.fwpm_name}"
         rows = [row for row in self.rows if row.at == IDLE and row.event == event]
@@ -199,10 +201,11 @@ class Table:
         """Each event that is not possible in this state, with its reason, in table order."""
         return tuple((event, why) for event in self.events if (why := self.why_not(state, event)))
 
-    def _why_no_verdict(self, layer: catalogue.Layer, verdict: str) -> str:
+    def _why_no_verdict(self, state: int, layer: catalogue.Layer, verdict: str) -> str:
         for refusal in VERDICT_REFUSALS:
             stems = refusal.layers
-            if refusal.verdict == verdict and (layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)):
+            here = layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)
+            if refusal.verdict == verdict and here and (not refusal.flag or refusal.flag in self._flags[state]):
                 return f"{layer.fwpm_name} does not take it: {refusal.why} ({', '.join(refusal.cite)})"
         if verdict == Verdict.PEND:
             return f"{layer.fwpm_name} has no rule for it; pending there: {layer.may_pend}"
@@ -242,6 +245,7 @@ class Table:
                     self._row[done][event_id] = fitting[0]
                     self._next[done][event_id] = self._add(self._target(at, self.rows[fitting[0]]))
             self._layers.append(self._layer_before(done))
+            self._flags.append(self._flags_of(done))
             done += 1
 
     def _add(self, state: State) -> int:
@@ -284,11 +288,26 @@ class Table:
         assert stem is not None
         return catalogue.layer_of(stem, ip)
 
+    def _flags_of(self, number: int) -> tuple[str, ...]:
+        layer = self._layers[number]
+        if layer is None:
+            return ()
+        own = {self.rows[index].flags for index in self._row[number] if index != NO_ROW}
+        if len(own) != 1:
+            raise TableError(f"rules, {self._name(self.states[number])}", f"its rows disagree on the flags: {sorted(own)}")
+        stem = layer.stem.removesuffix("_DISCARD")
+        by_setting = (
+            setting.flag
+            for setting in SETTING_FLAGS
+            if self.config.choice(setting.choice) == setting.option and stem in setting.layers
+        )
+        return tuple(dict.fromkeys((*own.pop(), *by_setting)))
+
     def _name(self, state: State) -> str:
         values = dict(zip(self.view.registers, state.registers, strict=True))
         parts = [values["socket"]] if "socket" in values else ["NO_SOCKET"]
-        if values.get("connected") == "yes":
-            parts.append("connected")
+        if values.get("connected", "no") != "no":
+            parts.append("connected" if values["connected"] == "this" else "connected elsewhere")
         if values.get("window") == "open":
             parts.append("window")
         if "flow" in values:
@@ -310,7 +329,7 @@ class Table:
             rule=row.key,
             basis=str(row.basis),
             cite=row.cite,
-            flags=row.flags,
+            flags=self._flags[state],
             discard=row.discard,
             ops=row.ops,
             outcome=row.outcome,
