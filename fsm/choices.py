@@ -114,8 +114,18 @@ CHOICES: dict[str, Choice] = {
             "dispute",
             "What does the completion of a pended AUTH_RECV_ACCEPT cause?",
             (
-                Option("reinject", ("microsoft",), "no reauthorization: the reinjected clone comes in afresh", ("ASY", "DDI-inject-receive", "SMP")),
-                Option("reauthorize", ("minor",), "a reauthorization at AUTH_RECV_ACCEPT", ("ALER", "DDI-pend", "DDI-complete")),
+                Option(
+                    "reinject",
+                    ("microsoft",),
+                    "no reauthorization: the reinjected clone comes in afresh",
+                    ("ASY", "DDI-inject-receive", "SMP"),
+                ),
+                Option(
+                    "reauthorize",
+                    ("minor",),
+                    "a reauthorization at AUTH_RECV_ACCEPT",
+                    ("ALER", "DDI-pend", "DDI-complete"),
+                ),
             ),
         ),
         Choice(
@@ -123,7 +133,12 @@ CHOICES: dict[str, Choice] = {
             "dispute",
             "Is each inbound group datagram authorized, or only the one global flow?",
             (
-                Option("each_packet", ("microsoft", "logs"), "each packet is authorized again, reason 0x100", ("CFL", "SECDS", "PCP")),
+                Option(
+                    "each_packet",
+                    ("microsoft", "logs"),
+                    "each packet is authorized again, reason 0x100",
+                    ("CFL", "SECDS", "PCP"),
+                ),
                 Option("once", ("minor",), "one global flow, no authorization per packet", ("ALEM", "ALEL")),
             ),
         ),
@@ -133,7 +148,12 @@ CHOICES: dict[str, Choice] = {
             "Is BIND_REDIRECT ever called with IS_REAUTHORIZE?",
             (
                 Option("never", ("microsoft",), "no: reauthorization is for the two AUTH layers", ("ALER", "CFL")),
-                Option("on_modification", ("minor",), "when a pended redirect was changed by another callout", ("DCF", "DDI-apply")),
+                Option(
+                    "on_modification",
+                    ("minor",),
+                    "when a pended redirect was changed by another callout",
+                    ("DCF", "DDI-apply"),
+                ),
             ),
         ),
         Choice(
@@ -141,8 +161,8 @@ CHOICES: dict[str, Choice] = {
             "dispute",
             "What does the flag IS_WILDCARD_BIND mean?",
             (
-                Option("port_zero", ("logs",), "port 0 was asked for", ("ALEL", "SECDS", "WST")),
-                Option("any_address", ("microsoft",), "the local address is the wildcard", ("CFL", "DCF")),
+                Option("port_zero", ("microsoft", "logs"), "port 0 was asked for", ("ALEL", "SECDS", "WST")),
+                Option("any_address", ("minor",), "the local address is the wildcard", ("CFL", "DCF")),
             ),
         ),
         Choice(
@@ -168,7 +188,12 @@ CHOICES: dict[str, Choice] = {
             "dispute",
             "Does redirecting UDP to a process on this host work?",
             (
-                Option("works", ("microsoft",), "yes, with redirect handle and target process id (Windows 8 and later)", ("RED", "DDI-connect-request")),
+                Option(
+                    "works",
+                    ("microsoft",),
+                    "yes, with redirect handle and target process id (Windows 8 and later)",
+                    ("RED", "DDI-connect-request"),
+                ),
                 Option("fails", ("logs",), "no: it fails on Windows 10 1703", ("WDS144",)),
             ),
         ),
@@ -193,7 +218,9 @@ CHOICES: dict[str, Choice] = {
             "Which protocol? All that are not TCP follow the UDP pattern; rows say where they differ.",
             (
                 Option("udp", (), "UDP (17)", ("UDPF",)),
-                Option("icmp_echo", (), "ICMP echo: type in the local, code in the remote port field", ("ALES", "SECDS")),
+                Option(
+                    "icmp_echo", (), "ICMP echo: type in the local, code in the remote port field", ("ALES", "SECDS")
+                ),
                 Option("igmp", (), "IGMP (2), ports 0", ("ALES", "SECDS")),
                 Option("raw", (), "a raw socket of another protocol", ("ALEL", "CFL")),
             ),
@@ -202,19 +229,28 @@ CHOICES: dict[str, Choice] = {
             "path",
             "setting",
             "Does the traffic stay on this host?",
-            (Option("wire", (), "no", ("UDPF",)), Option("loopback", (), "yes: both paths on one host", ("WDV", "SECDS"))),
+            (
+                Option("wire", (), "no", ("UDPF",)),
+                Option("loopback", (), "yes: both paths on one host", ("WDV", "SECDS")),
+            ),
         ),
         Choice(
             "redirect_target",
             "setting",
             "Where does a redirecting callout send the flow?",
-            (Option("remote", (), "to another remote address", ("RED",)), Option("local_process", (), "to a proxy on this host", ("RED", "DDI-redirect-state"))),
+            (
+                Option("remote", (), "to another remote address", ("RED",)),
+                Option("local_process", (), "to a proxy on this host", ("RED", "DDI-redirect-state")),
+            ),
         ),
         Choice(
             "multicast_state",
             "setting",
             "Classify option MULTICAST_STATE: may an outbound group datagram let answers in?",
-            (Option("allow", (), "yes (0: link-local groups, 2: all)", ("ALEM", "UCO")), Option("deny", (), "no (1)", ("UCO",))),
+            (
+                Option("allow", (), "yes (0: link-local groups, 2: all)", ("ALEM", "UCO")),
+                Option("deny", (), "no (1)", ("UCO",)),
+            ),
         ),
         Choice(
             "udp_connreset",

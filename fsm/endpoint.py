@@ -346,15 +346,21 @@ class Endpoint:
             record.application_sees = step.application_sees
         if step.remote_sees:
             record.remote_sees = step.remote_sees
-        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and record.blocked_at is None and step.outcome:
+        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and record.blocked_at is None:
             record.blocked_at = step.layer
         record.logged.extend((event_id, step) for event_id in step.logged)
 
 
-def block_at(verdicts: Mapping[str, str]) -> Callout:
-    """A callout that gives a fixed verdict at some layers: {full FWPM name: verdict}."""
+def verdict_at(verdicts: Mapping[str, str]) -> Callout:
+    """A callout that gives a fixed verdict at some layers: {full FWPM name: verdict}.
+
+    As drivers do, it pends the initial classify only, and permits what it has injected itself. Source: PMR, INJ.
+    """
 
     def callout(context: ClassifyContext) -> str | None:
-        return verdicts.get(context.layer.fwpm_name)
+        verdict = verdicts.get(context.layer.fwpm_name)
+        if verdict == Verdict.PEND and ("IS_REAUTHORIZE" in context.flags or context.injected_by_self):
+            return None
+        return verdict
 
     return callout

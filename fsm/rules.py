@@ -62,8 +62,9 @@ def _blocks(
     )  # fmt: skip
     yield base
     yield replace(
-        base, event="absorb", next=DONE, cite=("SDK-out", "TOC"), basis=DOC, outcome=absorb_outcome, logged=(),
-        note="no discard layer and no audit event",
+        base, event="absorb", next=DONE, cite=("SDK-out", "TOC"), basis=INF if "drop_flow" in ops else DOC,
+        outcome=absorb_outcome, logged=(),
+        note="no discard layer and no audit event" + ("; that the flow ends is inferred" if "drop_flow" in ops else ""),
     )  # fmt: skip
 
 
@@ -194,7 +195,7 @@ def _bind() -> Iterator[Row]:
             yield Row("socket", at, "permit", _AFTER_BIND_ON_VISTA[after], "ALE_RESOURCE_ASSIGNMENT", cite, basis, when=_g(stimulus=stimulus), ip=ip, choices=choices,
                       until="vista-sp1", sets=(*sets, *((("connected", "this"),) if stimulus == "connect" else ())),
                       flags=flags, application_sees=sees or ("connect returns success" if stimulus == "connect" else ""), logged=(5158,),
-                      note="IS_IMPLICIT_BIND existed on Vista and Server 2008 only, and is set there" if flags else "")
+                      note=note)
     for stimulus, _, _ in _BINDING:
         yield Row("socket", "bind.assign", "permit", "bind.assign_v6", "ALE_RESOURCE_ASSIGNMENT", ("SECDS",), OBS, when=_g(stimulus=stimulus), ip=4, choices=_g(dual_stack="yes"),
                   since="7" if stimulus == "complete" else "vista", flags=_implicit_flags(stimulus), logged=(5158,),
@@ -235,8 +236,8 @@ def _bind() -> Iterator[Row]:
 
 
 def _implicit_flags(stimulus: str) -> tuple[str, ...]:
-    """An implicit bind asks for port 0 on the wildcard address: the flag is set under either of its meanings."""
-    return () if stimulus in ("bind", "complete") else ("IS_WILDCARD_BIND",)
+    """An implicit bind asks for port 0 on the wildcard address: the wildcard flag is set under either meaning."""
+    return () if stimulus in ("bind", "complete") else ("IS_WILDCARD_BIND", "IS_IMPLICIT_BIND")
 
 
 def _unpended(stimulus: str) -> tuple[tuple[str, str], ...]:
@@ -425,7 +426,7 @@ def _receive() -> Iterator[Row]:
     yield from _discard("socket", "receive.ippacket_discard", "INBOUND_IPPACKET_DISCARD")
 
     layer = "INBOUND_TRANSPORT"
-    for guards, choices, to, cite, basis, ops, outcome, note in (
+    routes: tuple[tuple[Guards, Guards, str, tuple[str, ...], Basis, tuple[str, ...], str, str], ...] = (
         (_g(to="unicast", flow="NONE", window="closed"), (), "receive.accept", ("UDPF", "WLR", "TRC"), DOC, (), "", "the endpoint is known already; metadata ALE_CLASSIFY_REQUIRED since Vista SP1"),
         (_g(to="unicast", flow="NONE", window="open"), (), "receive.data", ("ALEM",), DOC, (), "", "the group state lets answers in from any address; that no ALE layer sees them is inferred"),
         (_g(to="unicast", flow="OUT|IN"), (), "receive.data", ("ALES", "UDPF", "PCP"), DOC, (), "", "an authorized flow is not authorized again, in either direction"),
@@ -434,8 +435,9 @@ def _receive() -> Iterator[Row]:
         (_g(to="unicast", flow="OUT_REDIRECT_PENDED|OUT_PENDED|IN_PENDED"), (), DONE, ("INFERRED",), INF, ("lose",), "pended", "what becomes of further datagrams of a peer whose flow is pended is not documented"),
         (_g(to="group"), _g(multicast_reauthorization="each_packet"), "receive.group_accept", ("CFL", "SECDS", "PCP"), OBS, (), "", "all inbound group traffic is one flow, each packet is authorized again"),
         (_g(to="group"), _g(multicast_reauthorization="once"), "receive.data", ("ALEM",), DOC, (), "", "all inbound group traffic is one flow"),
-    ):
-        yield Row("socket", "receive.transport", "permit", to, layer, cite, basis, when=guards, choices=choices, ops=ops, outcome=outcome, note=note,
+    )
+    for guards, choices, to, cites, basis, ops, outcome, note in routes:
+        yield Row("socket", "receive.transport", "permit", to, layer, cites, basis, when=guards, choices=choices, ops=ops, outcome=outcome, note=note,
                   application_sees=WAITS if outcome else "", remote_sees=REMOTE_SENT if outcome else "")
     yield from _blocks("socket", "receive.transport", layer, cite=("LID", "AUD"), basis=DOC, discard_at="receive.transport_discard",
                        application_sees=WAITS, remote_sees=REMOTE_SENT)
@@ -472,8 +474,9 @@ def _receive() -> Iterator[Row]:
 
     yield Row("socket", "receive.establish", "permit", "receive.data", "ALE_FLOW_ESTABLISHED", ("UDPF", "WLR"), DOC,
               sets=(("flow", "IN"),), ops=("create_flow",), note="carries the first packet")
-    for to, ops in ((_g(to="unicast"), ("touch", "deliver")), (_g(to="group"), ("deliver",))):
-        yield Row("socket", "receive.data", "permit", DONE, "DATAGRAM_DATA", ("UDPF", "ALES"), DOC, when=to, ops=ops, outcome="delivered",
+    taken: tuple[tuple[Guards, tuple[str, ...]], ...] = ((_g(to="unicast"), ("touch", "deliver")), (_g(to="group"), ("deliver",)))
+    for whom, does in taken:
+        yield Row("socket", "receive.data", "permit", DONE, "DATAGRAM_DATA", ("UDPF", "ALES"), DOC, when=whom, ops=does, outcome="delivered",
                   application_sees="recv returns the datagram", remote_sees="its send succeeded")
     yield from _blocks("socket", "receive.data", "DATAGRAM_DATA", cite=("LID", "AUD"), basis=DOC, discard_at="receive.data_discard", application_sees=WAITS, remote_sees=REMOTE_SENT)
     yield from _discard("socket", "receive.data_discard", "DATAGRAM_DATA_DISCARD")
@@ -588,17 +591,18 @@ def _no_listener() -> Iterator[Row]:
                   note="13 and then 1 fits everything known: 13 does not stop the ICMP error, 1 does, and both discard reasons exist")
 
     layer = "INBOUND_IPPACKET_DISCARD"
-    for here, discard, cite in (
+    unreachable: tuple[tuple[Guards, Discard, tuple[str, ...]], ...] = (
         ((*_g(no_listener="ippacket|both"), *ports), PORT_UNREACHABLE, ("UDPF",)),
         (plain, PROTOCOL_UNREACHABLE, ("UDPF", "NDR")),
-    ):
-        yield Row("host", "drop.ippacket_discard", "permit", "drop.icmp_error", layer, cite, DOC, when=unicast, choices=(*here, *_g(icmp_rate_limit="open")),
+    )
+    for here, discard, cites in unreachable:
+        yield Row("host", "drop.ippacket_discard", "permit", "drop.icmp_error", layer, cites, DOC, when=unicast, choices=(*here, *_g(icmp_rate_limit="open")),
                   discard=discard, ops=("lose",), outcome="icmp_error", application_sees=nobody)
         yield Row("host", "drop.ippacket_discard", "permit", DONE, layer, ("SECDS",), INF, when=unicast, choices=(*here, *_g(icmp_rate_limit="spent")),
                   discard=discard, ops=("lose",), outcome="silent", application_sees=nobody, remote_sees=timeout, note=rate_note)
         yield Row("host", "drop.ippacket_discard", "permit", DONE, layer, ("RFC1122", "SECDS"), INF, when=group, choices=here,
                   discard=discard, ops=("lose",), outcome="silent", application_sees=nobody, remote_sees=REMOTE_SENT, note=no_error)
-        yield Row("host", "drop.ippacket_discard", "block", DONE, layer, cite, DOC, choices=here,
+        yield Row("host", "drop.ippacket_discard", "block", DONE, layer, cites, DOC, choices=here,
                   discard=discard, ops=("lose",), outcome="silent", application_sees=nobody, remote_sees=timeout, logged=(5152,),
                   note="blocking here keeps the stack from sending the ICMP error; that the block is logged as 5152 is inferred")
 
@@ -705,3 +709,10 @@ SETTING_FLAGS: tuple[SettingFlag, ...] = (
     ),
     SettingFlag("protocol", "raw", "IS_RAW_ENDPOINT", ("ALE_RESOURCE_ASSIGNMENT",), ("ALEL", "CFL")),
 )
+
+# Flags that not every Windows has: first and last ("" for no end).
+FLAG_WINDOWS: dict[str, tuple[str, str]] = {
+    "IS_IMPLICIT_BIND": ("vista", "vista-sp1"),
+    "IS_RECLASSIFY": ("7", ""),
+    "IS_CONNECTION_REDIRECTED": ("7", ""),
+}

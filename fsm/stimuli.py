@@ -74,14 +74,20 @@ POSITIONS: dict[str, Position] = {
         Position("send.ippacket_discard", "outbound", "the IP datagram was discarded"),
         Position("receive.ippacket", "inbound", "the IP datagram has arrived, before IPsec and reassembly"),
         Position("receive.ippacket_discard", "inbound", "the IP datagram was discarded"),
-        Position("receive.connected_discard", "inbound", "the socket is connected to another peer: the transport layer discards"),
+        Position(
+            "receive.connected_discard",
+            "inbound",
+            "the socket is connected to another peer: the transport layer discards",
+        ),
         Position("receive.transport", "inbound", "the UDP message is on its way to the socket found for it"),
         Position("receive.transport_discard", "inbound", "the UDP message was discarded"),
         Position("receive.accept", "inbound", "the inbound flow is being authorized"),
         Position("receive.group_accept", "inbound", "a group datagram authorizes the one global inbound flow again"),
         Position("receive.group_accept_discard", "inbound", "the group datagram was refused"),
         Position("receive.complete", "inbound", "the pended inbound flow is authorized again on completion"),
-        Position("receive.complete_establish", "inbound", "the completed flow has been authorized; its datagram is gone"),
+        Position(
+            "receive.complete_establish", "inbound", "the completed flow has been authorized; its datagram is gone"
+        ),
         Position("receive.accept_discard", "inbound", "the inbound flow was refused"),
         Position("receive.reconnect", "inbound", "an outbound flow is authorized again by an inbound packet"),
         Position("receive.reconnect_discard", "inbound", "the outbound flow was refused at its reauthorization"),

@@ -17,7 +17,7 @@ from fsm.choices import CHOICES, Config
 from fsm.errors import NoTransition, TableError, UnknownName
 from fsm.names import DONE, IDLE, REGISTERS, VERDICTS, WINDOWS, Verdict
 from fsm.rows import OPERATIONS, Discard, Row
-from fsm.rules import RULES, SETTING_FLAGS, VERDICT_REFUSALS
+from fsm.rules import FLAG_WINDOWS, RULES, SETTING_FLAGS, VERDICT_REFUSALS
 from fsm.sources import SOURCES
 from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES, VIEWS, View
 
@@ -294,14 +294,20 @@ class Table:
             return ()
         own = {self.rows[index].flags for index in self._row[number] if index != NO_ROW}
         if len(own) != 1:
-            raise TableError(f"rules, {self._name(self.states[number])}", f"its rows disagree on the flags: {sorted(own)}")
+            raise TableError(
+                f"rules, {self._name(self.states[number])}", f"its rows disagree on the flags: {sorted(own)}"
+            )
         stem = layer.stem.removesuffix("_DISCARD")
         by_setting = (
             setting.flag
             for setting in SETTING_FLAGS
             if self.config.choice(setting.choice) == setting.option and stem in setting.layers
         )
-        return tuple(dict.fromkeys((*own.pop(), *by_setting)))
+        return tuple(flag for flag in dict.fromkeys((*own.pop(), *by_setting)) if self._has_flag(flag))
+
+    def _has_flag(self, flag: str) -> bool:
+        since, until = FLAG_WINDOWS.get(flag, ("vista", ""))
+        return WINDOWS.index(since) <= WINDOWS.index(self.config.windows) <= WINDOWS.index(until or WINDOWS[-1])
 
     def _name(self, state: State) -> str:
         values = dict(zip(self.view.registers, state.registers, strict=True))
