@@ -7,7 +7,7 @@ here as data and is changed only by the operations that rows name: one flow reco
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fsm.catalogue import Layer
 from fsm.choices import Config
@@ -26,13 +26,13 @@ FIRST_PEER = "A"
 
 @dataclass(frozen=True, slots=True)
 class Tuple5:
-    """A five-tuple as the endpoint sees it."""
+    """A five-tuple as a layer shows it. What the layer does not have is None; ICMP errors have ports 0."""
 
     local_address: str
-    local_port: int
-    remote_address: str
-    remote_port: int
-    protocol: int = 17
+    local_port: int | None
+    remote_address: str | None
+    remote_port: int | None
+    protocol: int | None = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ Callout = Callable[[ClassifyContext], str | None]
 class StimulusRecord:
     """One stimulus that was run: the steps it made, and what came of it.
 
-    `outcome` is one of `names.OUTCOMES` or None when no datagram took part and nothing was blocked.
+    `outcome` is one of `names.OUTCOMES` or None when no datagram took part and nothing was blocked; `blocked_at` is
+    the layer whose verdict brought it about.
     """
 
     stimulus: str
@@ -105,6 +106,7 @@ class Endpoint:
         self.now_s = 0
         self.history: list[StimulusRecord] = []
         self.trace: list[Step] = []
+        self._peer_numbers: dict[str, int] = {FIRST_PEER: 1}
         self._flows: dict[str, str] = {}  # flow register of the peers out of focus
         self._touched_s: dict[str, int] = {}
         self._window_touched_s = 0
@@ -137,18 +139,29 @@ class Endpoint:
         here = table.states[state]
         packet = POSITIONS[here.position].packet_direction
         return ClassifyContext(
-            self.name, layer, here.stimulus, self.peer, self.tuple5(self.peer), table.flags(state),
+            self.name, layer, here.stimulus, self.peer, self._tuple_at(layer, here.position), table.flags(state),
             packet, self._flow_direction(packet), table.name_of(state), self.now_s,
             self._reauthorize_reason(here.stimulus, table.flags(state)),
             ("injected", "self") in STIMULI[here.stimulus].attributes,
         )  # fmt: skip
 
     def tuple5(self, peer: str) -> Tuple5:
-        """Example addresses from the documentation ranges, one remote address for each peer."""
-        number = 1 + (ord(peer[0].upper()) - ord("A") if peer[:1].isalpha() else int(peer[0]) if peer.isdigit() else 0)
+        """Example addresses from the documentation ranges, one remote address for each peer in order of first use."""
+        number = self._peer_numbers.setdefault(peer, len(self._peer_numbers) + 1)
         if self.table.config.ip == 6:
             return Tuple5("2001:db8::1", 50000, f"2001:db8:ffff::{number:x}", 53)
-        return Tuple5("192.0.2.1", 50000, f"198.51.100.{number}", 53)
+        return Tuple5("192.0.2.1", 50000, f"198.51.{100 + number // 256}.{number % 256}", 53)
+
+    def _tuple_at(self, layer: Layer, position: str) -> Tuple5:
+        """The tuple as this layer has it. Source: CAL (conditions per layer), SECDS (ICMP errors)."""
+        whole = self.tuple5(self.peer)
+        if position.startswith(("bind.", "close.")):
+            return replace(whole, remote_address=None, remote_port=None)
+        if layer.group == "ippacket":
+            return replace(whole, local_port=None, remote_port=None, protocol=None)
+        if position.startswith("drop.icmp"):
+            return replace(whole, local_port=0, remote_port=0, protocol=1 if self.table.config.ip == 4 else 58)
+        return whole
 
     def _flow_direction(self, packet_direction: str) -> str:
         flow = self.flow(self.peer)
@@ -210,8 +223,9 @@ class Endpoint:
         event = self.table.event_ids.get(verdict)
         if event is None or verdict not in VERDICTS:
             raise UnknownName.of(self.name, "verdict", verdict, VERDICTS)
+        record = record or self._in_progress()
         step = self.advance(event)
-        self._note(record or self._in_progress(), step)
+        self._note(record, step)
         return step
 
     def wait(self, seconds: int) -> list[StimulusRecord]:
@@ -224,8 +238,13 @@ class Endpoint:
         where = f"{self.name}, stimulus {len(self.history) + 1}"
         if seconds < 0:
             raise NoTransition(where, f"time cannot run backwards ({seconds} s)")
-        if self.table.layer(self.state) is not None:
-            raise self.table.refused(self.state, "wait", where)
+        layer = self.table.layer(self.state)
+        if layer is not None:
+            raise NoTransition(
+                where,
+                f"time does not pass while {self.history[-1].stimulus} waits for the verdict of {layer.fwpm_name}",
+                f"Possible here: {', '.join(self.table.moves(self.state))}",
+            )
         self.now_s += seconds
         records = []
         for peer in [p for p in (self.peer, *self._flows) if self.flow(p) != "NONE"]:
@@ -346,7 +365,8 @@ class Endpoint:
             record.application_sees = step.application_sees
         if step.remote_sees:
             record.remote_sees = step.remote_sees
-        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and record.blocked_at is None:
+        # A block at a discard twin changes nothing any more: its row has no outcome.
+        if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and step.outcome:
             record.blocked_at = step.layer
         record.logged.extend((event_id, step) for event_id in step.logged)
 

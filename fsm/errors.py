@@ -24,10 +24,18 @@ class FsmError(Exception):
     exit_status = 2
 
     def __init__(self, where: str, what: str, nearest: str = "", fix: str = "") -> None:
+        where, what = _clipped(where), _clipped(what)
         self.where, self.what, self.nearest, self.fix = where, what, nearest, fix
         sentences = [f"{where}: {what}".rstrip(".") + "."]
         sentences += [part.rstrip(".") + ("" if part.endswith("?") else ".") for part in (nearest, fix) if part]
-        super().__init__(" ".join(" ".join(sentences).split()))
+        line = " ".join(" ".join(sentences).split())
+        # What was given is quoted here: an escape sequence in it must not reach the terminal.
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line))
+
+
+def _clipped(text: str, limit: int = 400) -> str:
+    """A long value of the input is quoted by its beginning and its end: one line stays one line."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}[...]{text[-limit // 2 :]}"
 
 
 class TableError(FsmError):

@@ -7,6 +7,7 @@ message" there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,7 @@ from fsm.choices import Config
 from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, verdict_at
 from fsm.errors import FsmError, UnknownName
 from fsm.names import VERDICTS, Verdict
-from fsm.stimuli import VIEWS
+from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS
 from fsm.table import Step, Table, compile_table
 
 ENGINES: tuple[str, ...] = ("table", "live")
@@ -176,6 +177,7 @@ class LabelledStep:
 
     label: str
     step: Step
+    peer: str = FIRST_PEER
 
 
 @dataclass(slots=True)
@@ -244,6 +246,7 @@ class FlowRun:
                 {
                     "label": labelled.label,
                     "stimulus": step.stimulus,
+                    "peer": labelled.peer,
                     "layer": step.layer,
                     "runtime_id": step.runtime_id,
                     "verdict": step.verdict,
@@ -387,18 +390,28 @@ def perform(endpoint: Endpoint, word: str) -> list[StimulusRecord]:
     ------
     UnknownName, NoTransition : it is unknown, or not possible now.
     """
-    name, _, argument = word.strip().partition(":")
+    name, colon, argument = word.strip().partition(":")
+    where = f"{endpoint.name}, '{word}'"
     if name.lower() == "wait":
-        digits = argument.strip().removesuffix("s")
-        if not digits.isdigit():
-            raise FsmError(f"{endpoint.name}, '{word}'", f"no number of seconds: '{argument}'", fix="Write wait:61")
-        return endpoint.wait(int(digits))
-    if argument:
+        return endpoint.wait(_seconds(argument, where))
+    if colon:
+        raise FsmError(where, f"'{name}' takes no argument '{argument}'", fix="Only wait:SECONDS does")
+    stimulus, at, peer = name.partition("@")
+    if at and not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", peer):
+        raise FsmError(where, f"'{peer}' is no name of a peer", "Letters, digits, _ and -", "Write sendto@B")
+    known = STIMULI.get(STIMULUS_ALIASES.get(stimulus.lower(), stimulus.lower()))
+    if at and known is not None and not known.with_peer:
         raise FsmError(
-            f"{endpoint.name}, '{word}'", f"'{name}' takes no argument '{argument}'", fix="Only wait:SECONDS does"
+            where, f"'{known.name}' happens to the socket as a whole", "It takes no peer", f"Write {known.name}"
         )
-    stimulus, _, peer = name.partition("@")
     return [endpoint.run(stimulus, peer or FIRST_PEER)]
+
+
+def _seconds(given: str, where: str) -> int:
+    digits = given.strip().removesuffix("s")
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 9:
+        raise FsmError(where, f"'{given}' is no number of seconds", "0 to 999999999", "Write wait:61")
+    return int(digits)
 
 
 def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: Mapping[str, str]) -> FlowRun:
@@ -410,7 +423,7 @@ def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: 
         run.records.extend(perform(endpoint, word))
     for record in run.own_records:
         for step in record.classified:
-            run.steps.append(LabelledStep(labels.get(step.position, label_of(step.position)), step))
+            run.steps.append(LabelledStep(labels.get(step.position, label_of(step.position)), step, record.peer))
     reached = {labelled.step.layer for labelled in run.steps}
     run.unused_blocks = tuple(layer for layer in verdicts if layer not in reached)
     return run

@@ -147,3 +147,4 @@ class Stimulus:
     aliases: tuple[str, ...] = ()
     packet_direction: str = ""  # of the datagram that it brings, if any
     per_flow: bool = False  # applies to the flow record of every peer, not to one
+    with_peer: bool = True  # False where it happens to the socket as a whole

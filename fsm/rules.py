@@ -28,6 +28,7 @@ LOST = "sendto returned success; the datagram is lost"
 WAITS = "recv waits: nothing arrives"
 REMOTE_NOTHING = "nothing arrives"
 REMOTE_SENT = "its send succeeded; no answer"
+ERROR_SENT = "its ICMP error was sent"
 
 
 def _g(**values: str) -> Guards:
@@ -488,16 +489,16 @@ def _icmp_to_sender() -> Iterator[Row]:
     yield Row("socket", IDLE, "icmp_ttl", "icmp.ippacket", None, ("ALES", "LID"), DOC, when=_g(socket="BOUND"))
     unseen = "nothing: the error of the earlier send is not reported"
     yield from _packet("socket", "icmp.ippacket", "INBOUND_IPPACKET", cite=("LID", "INFERRED"), basis=INF, to="icmp.error",
-                       blocked_application=unseen, blocked_remote=REMOTE_SENT)
+                       blocked_application=unseen, blocked_remote=ERROR_SENT)
     layer = "INBOUND_ICMP_ERROR"
     for icmp, error, control in (("port_unreachable", "WSAECONNRESET (10054)", "SIO_UDP_CONNRESET"), ("ttl_expired", "WSAENETRESET (10052)", "SIO_UDP_NETRESET")):
         yield Row("socket", "icmp.error", "permit", DONE, layer, ("LID", "WSK-recvfrom", "WSI"), DOC, when=_g(icmp=icmp), choices=_g(udp_connreset="on"),
                   ops=("socket_error",), outcome="icmp_error", application_sees=f"the next recvfrom or sendto fails with {error}",
-                  remote_sees="its ICMP error arrived")
+                  remote_sees=ERROR_SENT)
         yield Row("socket", "icmp.error", "permit", DONE, layer, ("WSI",), DOC, when=_g(icmp=icmp), choices=_g(udp_connreset="off"),
-                  outcome="silent", application_sees=f"nothing: {control} is off", remote_sees="its ICMP error arrived")
+                  outcome="silent", application_sees=f"nothing: {control} is off", remote_sees=ERROR_SENT)
     yield from _blocks("socket", "icmp.error", layer, cite=("LID", "SECDS", "WST"), basis=OBS, discard_at="icmp.error_discard",
-                       application_sees=unseen, remote_sees=REMOTE_SENT,
+                       application_sees=unseen, remote_sees=ERROR_SENT,
                        note="the default firewall blocks here unless the error came over loopback; the event shows the tuple of the earlier send; that the application sees nothing is inferred")
     yield from _discard("socket", "icmp.error_discard", "INBOUND_ICMP_ERROR_DISCARD")
 
@@ -558,7 +559,8 @@ def _no_listener() -> Iterator[Row]:
     layer = "INBOUND_IPPACKET"
     yield Row("host", "drop.ippacket", "permit", "drop.transport", layer, ("UDPF", "LID"), DOC, choices=(*heard, *ports))
     yield Row("host", "drop.ippacket", "permit", "drop.ippacket_discard", layer, ("UDPF",), DOC, choices=(*quiet, *ports, *_g(no_listener="ippacket")))
-    yield Row("host", "drop.ippacket", "permit", "drop.transport_discard", layer, ("SECDS", "PPS"), OBS, choices=(*quiet, *ports, *_g(no_listener="transport|both")),
+    yield Row("host", "drop.ippacket", "permit", "drop.transport_discard", layer, ("INFERRED",), INF, choices=(*quiet, *ports, *_g(no_listener="both")))
+    yield Row("host", "drop.ippacket", "permit", "drop.transport_discard", layer, ("SECDS", "PPS"), OBS, choices=(*quiet, *ports, *_g(no_listener="transport")),
               note="only a filter at a layer makes a log line, so the logs cannot show that IPPACKET_DISCARD is skipped")
     yield Row("host", "drop.ippacket", "permit", "drop.ippacket_discard", layer, ("NDR", "UDPF"), DOC, choices=plain, note="no handler for the protocol: the network layer discards")
     yield from _blocks("host", "drop.ippacket", layer, cite=("LID", "AUD"), basis=DOC, discard_at="drop.ippacket_blocked",
@@ -587,7 +589,7 @@ def _no_listener() -> Iterator[Row]:
         yield Row("host", "drop.transport_discard", verdict, DONE, layer, ("RFC1122", "SECDS"), INF, when=group, choices=(*at13, *ports),
                   discard=NO_ENDPOINT, ops=("lose",), outcome="silent", application_sees=nobody, remote_sees=REMOTE_SENT, logged=logged, note=no_error)
         yield Row("host", "drop.transport_discard", verdict, "drop.ippacket_discard", layer, ("INFERRED",), INF, choices=(*_g(no_listener="both"), *ports),
-                  discard=NO_ENDPOINT, application_sees=nobody, logged=logged,
+                  discard=NO_ENDPOINT, outcome="icmp_error", application_sees=nobody, logged=logged,
                   note="13 and then 1 fits everything known: 13 does not stop the ICMP error, 1 does, and both discard reasons exist")
 
     layer = "INBOUND_IPPACKET_DISCARD"

@@ -1,12 +1,12 @@
-"""Sessions: endpoints on two hosts, or all on one, with a network between them, and every state they can reach.
+"""Sessions: who takes part, over which network, and what a joint state and a move of it are.
 
-Pure and driven by the compiled tables alone; `fsm.graph` is the door to networkx.
+Values and words only; `fsm.space` explores them on the compiled tables, and `fsm.graph` is the door to networkx.
 
-What a joint state is. Each socket has its socket-wide registers, one flow register for each peer (several peers are
-several flow records, never a product inside a table: the table is asked again with another peer in focus), and at
-classify granularity a cursor. Each host has the cursor of what works off datagrams that no socket takes. The network
-is the datagrams and ICMP errors in flight, at most `cap` in all. An order that cannot matter is no part of a state:
-with `reorder` the network is a sorted multiset, without it one queue for each (from, to).
+A joint state. Each socket has its socket-wide registers, one flow register for each peer (several peers are several
+flow records, never a product inside a table), and at classify granularity a cursor. Each host has the cursor of what
+works off datagrams that no socket takes. The network is the datagrams and ICMP errors in flight, at most `cap` in
+all. An order that cannot matter is no part of a state: with `reorder` the network is a sorted multiset, without it
+one queue for each (from, to).
 
 What moves it. Applications and hosts do the chosen stimuli whenever a table has a row for them: time is not counted,
 so an idle timeout can come at any moment. The network delivers, and if it is allowed to, loses, duplicates (the copy
@@ -16,29 +16,22 @@ follows its original) and reorders. What is emitted into a full network is lost,
   closed have no port, and what arrives for a pended bind or closure is not documented.
 - An ICMP error for a socket that is not BOUND vanishes: nobody is left to be told.
 - An application that only receives learns addresses from datagrams: a `receiver` sends to peers that it has heard.
-  Without this its sends could come before anything was sent to it, and the shortest witnesses would be such cases.
+  Without this it could send before anything was sent to it, and shortest witnesses would be such cases.
 - Each endpoint works off one thing at a time, so a message for a busy socket stays in the network until it is idle.
 - Policy changes and the like are drawn for each endpoint by itself, and meet all its flows at once.
-
-How it is fast. The local states of an endpoint and the contents of the network are numbered as they are met and
-packed into one integer. A move of one endpoint depends on its own number, its host's and the network's only: those
-bits are the key of a memo, and its value is a list of (move, difference of packed states). A joint edge is an addition.
+- A group datagram goes to the sockets of the other host, and its copy to those of the own host, the sender's too.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from fsm.catalogue import Layer
 from fsm.choices import Config, configure
-from fsm.errors import FsmError, NoTransition, UnknownName
-from fsm.names import ENDPOINTS, IDLE, REGISTERS, VERDICTS, Verdict
-from fsm.rows import Row
-from fsm.stimuli import STIMULI, STIMULUS_ALIASES
-from fsm.table import NO_ROW, State, Step, Table, compile_rows, compile_table
+from fsm.errors import FsmError, UnknownName
+from fsm.names import ENDPOINTS, IDLE, REGISTERS, VERDICTS
+from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES
+from fsm.table import Step, compile_table
 
 DEFAULT_ENDPOINTS: tuple[str, ...] = ("sender@1", "receiver@2", "dropped_port@2")
 DEFAULT_STIMULI: tuple[str, ...] = ("bind", "sendto", "policy_change", "idle_timeout", "close")
@@ -53,7 +46,6 @@ ELSEWHERE = "elsewhere"  # connected to somebody who is not in the session
 
 # Message kind: the stimulus that it is where it arrives.
 MESSAGES: dict[str, str] = {"datagram": "datagram", "icmp_error": "icmp_error", "group": "datagram_group"}
-_KINDS = tuple(MESSAGES)
 
 # Whom a stimulus is about, where that is not one peer after the other.
 ABOUT_NOBODY: tuple[str, ...] = (
@@ -69,8 +61,6 @@ VERDICTS_NOT_OFFERED: dict[str, str] = {
     "redirect": "a redirected datagram leaves the session, to an address that is not in it",
     "veto": "it is the filter engine's, and no row of a session has it",
 }
-
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +296,9 @@ def _members(given: Sequence[str], loopback: bool) -> tuple[Member, ...]:
         if at and host not in ("1", "2"):
             raise FsmError("session", f"'{word}' names host '{host}'", "Hosts: 1, 2", f"Write {view}@1 or {view}@2")
         if loopback and host == "2" and given is not DEFAULT_ENDPOINTS:
-            raise FsmError("session", f"'{word}' is on host 2, but with --loopback there is one host", fix="Leave out @2")
+            raise FsmError(
+                "session", f"'{word}' is on host 2, but with --loopback there is one host", fix="Leave out @2"
+            )
         before = sum(member.view == view for member in members)
         number = 1 if loopback else int(host) if host else 1 if view == "sender" else 2
         members.append(Member(view if not before else f"{view}{before + 1}", view, number))
@@ -321,7 +313,9 @@ def _checked_stimuli(given: Sequence[str], members: Sequence[Member], config: Co
         # An alias of what only the network brings keeps its reason.
         name = name if name in STIMULI else STIMULUS_ALIASES.get(name, name)
         if name in NOT_OFFERED:
-            raise FsmError("--stimuli", f"'{word}' is nothing that an endpoint does: {NOT_OFFERED[name]}", fix="Leave it out")
+            raise FsmError(
+                "--stimuli", f"'{word}' is nothing that an endpoint does: {NOT_OFFERED[name]}", fix="Leave it out"
+            )
         if name not in offered:
             raise UnknownName.of("--stimuli", "stimulus", word, offered)
         names.append(name)
@@ -339,663 +333,122 @@ def _checked_verdicts(given: Sequence[str]) -> tuple[str, ...]:
         if name not in VERDICTS:
             raise UnknownName.of("--verdicts", "verdict", name, (v for v in VERDICTS if v not in VERDICTS_NOT_OFFERED))
         if name in VERDICTS_NOT_OFFERED:
-            raise FsmError("--verdicts", f"'{name}' is not for sessions: {VERDICTS_NOT_OFFERED[name]}", fix="Leave it out")
+            raise FsmError(
+                "--verdicts", f"'{name}' is not for sessions: {VERDICTS_NOT_OFFERED[name]}", fix="Leave it out"
+            )
     if not names:
         raise FsmError("--verdicts", "no verdict is given", fix="Give permit, or permit,block")
     return tuple(name for name in VERDICTS if name in names)
 
 
-# ---- one state space, explored
-
-
-class StateSpace:
-    """The states that a session reaches from its start, in the order of breadth-first search, and its edges.
-
-    States are numbered from 0, the start. `complete` is False when the limit was hit; `open_states` then lists the
-    states that have successors beyond it, all others have all their edges. Made by `explore`.
-    """
-
-    def __init__(self, composer: _Composer, limit_states: int) -> None:
-        self.session = composer.session
-        self._composer = composer
-        self._packed: list[int] = []
-        self._first = array("Q", [0])  # number of the first edge of a state, one more than states
-        self._moves = array("L")
-        self._targets = array("L")
-        self._depth = array("L", [0])
-        self.open_states: tuple[int, ...] = ()
-        self._run(limit_states)
-        self._numbers: dict[SessionState, int] | None = None
-
-    def _run(self, limit: int) -> None:
-        composer = self._composer
-        packed, depth = self._packed, self._depth
-        packed.append(composer.start())
-        index = {packed[0]: 0}
-        moves, targets, first = self._moves.append, self._targets.append, self._first.append
-        units = [(mask, {}, build) for mask, build in composer.units()]  # type: list[_Unit]
-        open_states = []
-        for number, state in enumerate(packed):  # the list grows while it is walked
-            cut = False
-            for mask, memo, build in units:
-                key = state & mask
-                found = memo.get(key)
-                if found is None:
-                    found = memo[key] = build(state)
-                for move, difference in found:
-                    successor = state + difference
-                    target = index.get(successor)
-                    if target is None:
-                        if len(packed) >= limit:
-                            cut = True
-                            continue
-                        target = index[successor] = len(packed)
-                        packed.append(successor)
-                        depth.append(depth[number] + 1)
-                    moves(move)
-                    targets(target)
-            first(len(self._moves))
-            if cut:
-                open_states.append(number)
-        self.open_states = tuple(open_states)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every state that can be reached is here."""
-        return not self.open_states
-
-    def __len__(self) -> int:
-        return len(self._packed)
-
-    @property
-    def edge_count(self) -> int:
-        return len(self._moves)
-
-    @property
-    def moves(self) -> list[Move]:
-        """Every kind of move that some edge is, in order of its first building."""
-        return self._composer.moves
-
-    def depth(self, number: int) -> int:
-        """How many edges a state is away from the start."""
-        return self._depth[number]
-
-    def state(self, number: int) -> SessionState:
-        """The joint state with this number.
-
-        Raises
-        ------
-        UnknownName : there is no such number.
-        """
-        if not 0 <= number < len(self._packed):
-            raise UnknownName(
-                "session", f"there is no state {number}", f"States are numbered from 0 to {len(self._packed) - 1}"
-            )
-        return self._composer.unpack(self._packed[number])
-
-    def number(self, state: SessionState) -> int:
-        """The number of a joint state.
-
-        Raises
-        ------
-        UnknownName : it was not reached.
-        """
-        if self._numbers is None:
-            self._numbers = {self.state(number): number for number in range(len(self))}
-        if state not in self._numbers:
-            raise UnknownName("session", f"this state was not reached: {state_label(self.session, state)}")
-        return self._numbers[state]
-
-    def label(self, number: int) -> str:
-        """A state as one line, as `--reach` takes it."""
-        return state_label(self.session, self.state(number))
-
-    def edges(self, number: int) -> Iterator[tuple[Move, int]]:
-        """The edges out of a state: the move, and the number of the next state; in a stable order."""
-        moves = self._composer.moves
-        for edge in range(self._first[number], self._first[number + 1]):
-            yield moves[self._moves[edge]], self._targets[edge]
-
-    def follow(self, labels: Iterable[str], start: int = 0) -> list[int]:
-        """Replay: the states that these moves, by label, lead through; the start included.
-
-        Raises
-        ------
-        NoTransition : a move that is not possible there, saying what is.
-        """
-        path = [start]
-        for count, label in enumerate(labels, start=1):
-            here = {move.label: target for move, target in self.edges(path[-1])}
-            if label not in here:
-                more = " (and others beyond the limit)" if path[-1] in self.open_states else ""
-                raise NoTransition(
-                    f"session, step {count}",
-                    f"'{label}' is not possible in state {path[-1]}, {self.label(path[-1])}",
-                    f"Possible here: {'; '.join(here) or 'nothing'}{more}",
-                )
-            path.append(here[label])
-        return path
-
-    def layer_universe(self) -> dict[str, tuple[Layer, ...]]:
-        """Each actor of the session with every layer that its table can come to, in table order."""
-        return self._composer.layer_universe()
-
-
-_Moves = list[tuple[int, int]]
-_Build = Callable[[int], _Moves]
-_Unit = tuple[int, dict[int, _Moves], _Build]
-
-
-def explore(session: Session, *, limit_states: int = LIMIT_STATES, rows: Iterable[Row] | None = None) -> StateSpace:
-    """Visit every state the session can reach, breadth first.
-
-    Parameters
-    ----------
-    session : from `make_session`.
-    limit_states : stop after this many distinct states. The edges among them are all kept; what is not found then is
-        unknown, not absent.
-    rows : other rows than the package's own, for experiments.
-
-    Raises
-    ------
-    FsmError : a limit below 1.
-    """
-    if limit_states < 1:
-        raise FsmError("--limit-states", f"{limit_states} states are too few", fix="Give 1 or more")
-    return StateSpace(_Composer(session, rows), limit_states)
-
-
 # ---- states as text
-
-
-def socket_terms(session: Session, member: Member, state: SocketState) -> list[str]:
-    """A socket's state in words, in the order of a label: `BOUND`, `receiver:OUT` (`OUT` where it has one peer) ..."""
-    peers = session.peers(member)
-    single = len(peers) == 1
-    terms = [state.socket]
-    if state.connected_to:
-        terms.append(f"connected:{state.connected_to}")
-    if state.window == "open":
-        terms.append("window")
-    for peer, flow in zip(peers, state.flows, strict=True):
-        if flow != "NONE":
-            terms.append(flow if single else f"{peer}:{flow}")
-    terms += [f"heard:{peer}" for peer in state.heard]
-    if state.stimulus:
-        terms.append(f"at:{state.position}({_aim(state.stimulus, state.peer)})")
-    return terms
 
 
 def state_label(session: Session, state: SessionState) -> str:
     """`sender=BOUND/receiver:OUT receiver=BOUND network=datagram:sender>receiver`; what is at rest is left out."""
-    words = [
-        f"{member.name}={'/'.join(socket_terms(session, member, socket))}"
-        for member, socket in zip(session.sockets, state.sockets, strict=True)
-    ]
+    words = []
+    for member, socket in zip(session.sockets, state.sockets, strict=True):
+        words.append(f"{member.name}={'/'.join(socket_terms(session, member, socket))}")
     for host, here in zip(session.hosts, state.hosts, strict=True):
-        if here.stimulus:
-            words.append(f"host{host}=at:{here.position}({here.stimulus},{here.port},{here.peer})")
-    words.append("network=" + ("+".join(str(message) for message in state.network) or "empty"))
-    return " ".join(words)
+        words += [f"host{host}={host_cursor(here)}"] if here.stimulus else []
+    return " ".join([*words, f"network={'+'.join(map(str, state.network)) or 'empty'}"])
 
 
-def _aim(stimulus: str, peer: str) -> str:
-    return f"{stimulus},{peer}" if peer else stimulus
+def socket_terms(session: Session, member: Member, state: SocketState) -> list[str]:
+    """A socket's state in words: `BOUND`, `receiver:OUT` (`OUT` where it has one peer) ..."""
+    peers = session.peers(member)
+    terms = [state.socket]
+    terms += [f"connected:{state.connected_to}"] if state.connected_to else []
+    terms += ["window"] if state.window == "open" else []
+    for peer, flow in zip(peers, state.flows, strict=True):
+        terms += [flow if len(peers) == 1 else f"{peer}:{flow}"] if flow != "NONE" else []
+    terms += [f"heard:{peer}" for peer in state.heard]
+    return [*terms, *([socket_cursor(state)] if state.stimulus else [])]
 
 
-# ---- composing
+def socket_cursor(state: SocketState) -> str:
+    """`at:send.data(sendto,receiver)`, or `idle`."""
+    return _cursor(state.position, state.stimulus, state.peer)
 
 
-class _Numbers(Generic[V]):
-    """Values numbered in the order in which they are met."""
-
-    def __init__(self) -> None:
-        self.values: list[V] = []
-        self._ids: dict[V, int] = {}
-
-    def of(self, value: V) -> int:
-        number = self._ids.get(value)
-        if number is None:
-            number = self._ids[value] = len(self.values)
-            self.values.append(value)
-            assert number < 1 << _BITS, "too many local states to be packed"
-        return number
+def host_cursor(state: NoSocketState) -> str:
+    """`at:drop.ippacket(datagram,sender,dropped_port)`: what came from whom for which port; or `idle`."""
+    return _cursor(state.position, state.stimulus, state.peer, state.port)
 
 
-_BITS = 24  # for each part of a packed state
-_PART = (1 << _BITS) - 1
-_Net = tuple[int, ...]
+def _cursor(position: str, *about: str) -> str:
+    return f"at:{position}({','.join(word for word in about if word)})" if about[0] else IDLE
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What one endpoint does on one event: the steps, its next local state, what it emits."""
+def parse_reach(session: Session, expression: str, where: str = "--reach") -> Callable[[SessionState], bool]:
+    """What an expression asks of a state: `receiver=BOUND/IN`, `sender=CLOSED network=datagram:receiver>sender` ...
 
-    steps: tuple[Step, ...]
-    after: SocketState | NoSocketState
-    sends: tuple[int, ...]
+    Words are separated by spaces; each is NAME=TERM/TERM, and all must hold. The name is an endpoint, `network`, or
+    `host1`, `host2`. A term is a socket state, a flow (`OUT` for some peer, `receiver:OUT` for that one),
+    `connected`, `connected:PEER`, `window`, `heard`, `heard:PEER`, `idle`, or `at:POSITION`; for the network `empty`,
+    a kind (`datagram`, `icmp_error`, `group`), or `KIND:FROM>TO`, with `+` between several. What is not named may be
+    anything. A label that this package prints is such an expression.
+
+    Raises
+    ------
+    UnknownName, FsmError : a word that is no NAME=TERM, a name or term that does not exist here.
+    """
+    asked: list[tuple[str, tuple[str, ...]]] = []
+    known_terms = _known_terms(session)
+    for word in expression.split():
+        name, equals, terms = word.partition("=")
+        if not equals or not terms:
+            raise FsmError(where, f"'{word}' is not NAME=TERM", fix="Write for example receiver=BOUND/IN")
+        if name not in known_terms:
+            raise UnknownName.of(where, "part of this session", name, known_terms)
+        given = tuple(terms.split("+" if name == NETWORK else "/"))
+        for term in given:
+            if term.partition("(")[0] not in known_terms[name]:
+                raise UnknownName.of(where, f"term for {name}", term, known_terms[name])
+        asked.append((name, given))
+    if not asked:
+        raise FsmError(where, "nothing is asked for", fix="Write for example receiver=BOUND/IN")
+
+    def holds(state: SessionState) -> bool:
+        here = _terms_of(session, state)
+        return all(here[name].count(term) >= given.count(term) for name, given in asked for term in given)
+
+    return holds
 
 
-class _Composer:
-    """The tables of a session put together: numbers local states and builds moves on demand."""
+def _terms_of(session: Session, state: SessionState) -> dict[str, list[str]]:
+    """All terms that hold in a state, long and short, by name."""
+    terms: dict[str, list[str]] = {}
+    for member, socket in zip(session.sockets, state.sockets, strict=True):
+        here = [socket.socket, socket_cursor(socket), socket_cursor(socket).partition("(")[0]]
+        if socket.connected_to:
+            here += ["connected", f"connected:{socket.connected_to}"]
+        here += ["window"] * (socket.window == "open")
+        for peer, flow in zip(session.peers(member), socket.flows, strict=True):
+            here += [f"{peer}:{flow}", *([] if flow in here else [flow])]
+        here += ["heard"] * bool(socket.heard) + [f"heard:{peer}" for peer in socket.heard]
+        terms[member.name] = list(dict.fromkeys(here))
+    for host, at in zip(session.hosts, state.hosts, strict=True):
+        terms[f"host{host}"] = list(dict.fromkeys((host_cursor(at), host_cursor(at).partition("(")[0])))
+    terms[NETWORK] = [m.kind for m in state.network] + [str(m) for m in state.network] or ["empty"]
+    return terms
 
-    def __init__(self, session: Session, rows: Iterable[Row] | None) -> None:
-        self.session = session
-        self.members = session.members
-        kept = None if rows is None else tuple(rows)
-        views = dict.fromkeys((*(member.view for member in session.members), "dropped_port"))
-        self.tables: dict[str, Table] = {
-            view: compile_table(view, session.config) if kept is None else compile_rows(view, session.config, kept)
-            for view in views
-        }
-        self.no_socket = self.tables["dropped_port"]
-        self.sockets = session.sockets
-        self.peers = {member.name: session.peers(member) for member in session.members}
-        self.index = {member.name: number for number, member in enumerate(session.members)}
-        self.by_classify = session.granularity == "classify"
-        self.in_order = "reorder" not in session.network
-        self.local: list[_Numbers[SocketState]] = [_Numbers() for _ in self.sockets]
-        self.idle_hosts: list[_Numbers[NoSocketState]] = [_Numbers() for _ in session.hosts]
-        self.nets: _Numbers[_Net] = _Numbers()
-        self.moves: list[Move] = []
-        self._move_ids: dict[tuple[object, ...], int] = {}
-        self._runs: dict[tuple[int, int, str, str], list[_Run]] = {}
-        parts = len(self.sockets) + len(session.hosts)
-        self._net_shift = _BITS * parts
 
-    # -- packing --------------------------------------------------------------------------------------------------
-
-    def start(self) -> int:
-        """The packed start state: numbers 0 everywhere."""
-        for numbers, member in zip(self.local, self.sockets, strict=True):
-            numbers.of(SocketState(flows=("NONE",) * len(self.peers[member.name])))
-        for hosts in self.idle_hosts:
-            hosts.of(NoSocketState())
-        self.nets.of(())
-        return 0
-
-    def unpack(self, packed: int) -> SessionState:
-        parts = [packed >> _BITS * n & _PART for n in range(len(self.sockets) + len(self.idle_hosts) + 1)]
-        count = len(self.sockets)
-        return SessionState(
-            tuple(numbers.values[n] for numbers, n in zip(self.local, parts, strict=False)),
-            tuple(numbers.values[n] for numbers, n in zip(self.idle_hosts, parts[count:], strict=False)),
-            tuple(self.message(m) for m in self.nets.values[parts[-1]]),
-        )
-
-    def message(self, number: int) -> Message:
-        """Messages are numbered by (from, to, kind), in the order of the members."""
-        channel, kind = divmod(number, len(_KINDS))
-        sender, to = divmod(channel, len(self.members))
-        return Message(_KINDS[kind], self.members[sender].name, self.members[to].name)
-
-    def message_number(self, kind: str, sender: str, to: str) -> int:
-        return (self.index[sender] * len(self.members) + self.index[to]) * len(_KINDS) + _KINDS.index(kind)
-
-    def units(self) -> list[tuple[int, _Build]]:
-        """What moves by itself, in the order of the session: the bits it depends on, and the builder of its moves."""
-        net = _PART << self._net_shift
-        units: list[tuple[int, _Build]] = []
-        for number, member in enumerate(self.sockets):
-            mask = _PART << _BITS * number | _PART << self._host_shift(member.host) | net
-            units.append((mask, lambda packed, number=number: self._socket_moves(number, packed)))  # type: ignore[misc]
-        for host in self.session.hosts:
-            mask = _PART << self._host_shift(host) | net
-            units.append((mask, lambda packed, host=host: self._host_moves(host, packed)))  # type: ignore[misc]
-        units.append((net, self._network_moves))
-        return units
-
-    def _host_shift(self, host: int) -> int:
-        return _BITS * (len(self.sockets) + self.session.hosts.index(host))
-
-    # -- the table seen with one peer in focus --------------------------------------------------------------------
-
-    def _project(self, number: int, state: SocketState, peer: str) -> int:
-        """The state of the table that is drawn for this peer; "" stands for somebody without a flow."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        peers = self.peers[member.name]
-        values = {
-            "socket": state.socket,
-            "connected": "no" if not state.connected_to else "this" if state.connected_to == peer else "other",
-            "window": state.window,
-            "flow": state.flows[peers.index(peer)] if peer in peers else "NONE",
-        }
-        registers = tuple(values[name] for name in table.view.registers)
-        return table.state_ids[State(registers, state.stimulus, state.position)]
-
-    def _absorb(self, number: int, before: SocketState, peer: str, target: int, step: Step) -> SocketState:
-        """The socket after a step that was taken with this peer in focus."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        after = table.states[target]
-        values = dict(zip(table.view.registers, after.registers, strict=True))
-        peers = self.peers[member.name]
-        if "drop_all_flows" in step.ops:
-            flows = tuple(values["flow"] for _ in peers)
-        else:
-            flows = tuple(values["flow"] if p == peer else flow for p, flow in zip(peers, before.flows, strict=True))
-        if values["connected"] == "no":
-            connected_to = ""
-        elif values["connected"] == "this":
-            connected_to = peer
-        else:
-            connected_to = ELSEWHERE if before.connected_to in ("", peer) else before.connected_to
-        heard = before.heard
-        if "deliver" in step.ops and self._answers_only(member) and peer in peers and peer not in heard:
-            heard = tuple(p for p in peers if p == peer or p in heard)
-        return SocketState(
-            values["socket"], connected_to, values["window"], flows,
-            () if values["socket"] == "CLOSED" else heard,
-            after.stimulus, after.position, peer if after.stimulus else "",
+def _known_terms(session: Session) -> dict[str, tuple[str, ...]]:
+    cursors = ("idle", *(f"at:{position}" for position in POSITIONS))
+    terms: dict[str, tuple[str, ...]] = {}
+    for member in session.sockets:
+        peers = session.peers(member)
+        terms[member.name] = (
+            *REGISTERS["socket"], *REGISTERS["flow"], *(f"{peer}:{flow}" for peer in peers for flow in REGISTERS["flow"]),
+            "connected", *(f"connected:{peer}" for peer in (*peers, ELSEWHERE)), "window",
+            "heard", *(f"heard:{peer}" for peer in peers), *cursors,
         )  # fmt: skip
-
-    def _answers_only(self, member: Member) -> bool:
-        # What was heard matters only where it can be answered.
-        return member.view == "receiver" and "sendto" in self.session.stimuli
-
-    def _sends(self, member: Member, peer: str, step: Step) -> tuple[int, ...]:
-        """The messages that a step of a socket emits."""
-        sends: list[int] = []
-        group = ("to", "group") in STIMULI[step.stimulus].attributes
-        for op in step.ops:
-            if op == "emit" and not group:
-                sends.append(self.message_number("datagram", member.name, peer))
-            elif (op == "emit" and group) or op == "loop_back":
-                # On the wire to every other host; `loop_back` is the copy for the receivers of this one.
-                here = op == "loop_back"
-                sends += [
-                    self.message_number("group", member.name, other.name)
-                    for other in self.sockets
-                    if (other.host == member.host) == here
-                ]
-        return tuple(sends)
-
-    def _allowed(self, table: Table, state: int) -> list[str]:
-        """The verdicts of the session that the layer of this state takes; permit where it takes none of them."""
-        taken = [v for v in self.session.verdicts if table.next_or_none(state, table.event_ids[v]) != NO_ROW]
-        return taken or [str(Verdict.PERMIT)]
-
-    # -- runs of one endpoint -------------------------------------------------------------------------------------
-
-    def _socket_runs(self, number: int, state: SocketState, event: str, peer: str) -> list[_Run]:
-        key = (number, self.local[number].of(state), event, peer)
-        if key not in self._runs:
-            self._runs[key] = list(self._walk_socket(number, state, (event,), peer))
-        return self._runs[key]
-
-    def _walk_socket(self, number: int, state: SocketState, events: Sequence[str], peer: str) -> Iterator[_Run]:
-        """One step for each of the events, and at stimulus granularity every way on from there to its end."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        here = self._project(number, state, peer)
-        for event in events:
-            target = table.next_or_none(here, table.event_ids[event])
-            if target == NO_ROW:
-                continue
-            step = table.recorded(here, table.event_ids[event])
-            after = self._absorb(number, state, peer, target, step)
-            sends = self._sends(member, peer, step)
-            if after.stimulus and not self.by_classify:
-                for rest in self._walk_socket(number, after, self._allowed(table, target), peer):
-                    yield _Run((step, *rest.steps), rest.after, (*sends, *rest.sends))
-            else:
-                yield _Run((step,), after, sends)
-
-    def _walk_host(self, state: NoSocketState, events: Sequence[str], port: str, peer: str) -> Iterator[_Run]:
-        """The same for a host that works off what no socket takes."""
-        table = self.no_socket
-        here = table.state_ids[State((), state.stimulus, state.position)]
-        for event in events:
-            target = table.next_or_none(here, table.event_ids[event])
-            if target == NO_ROW:
-                continue
-            step = table.recorded(here, table.event_ids[event])
-            reached = table.states[target]
-            after = NoSocketState(reached.stimulus, reached.position, port, peer) if reached.stimulus else NoSocketState()
-            icmp = "emit_icmp" in step.ops
-            sends = (self.message_number("icmp_error", port, peer),) if icmp else ()
-            if after.stimulus and not self.by_classify:
-                for rest in self._walk_host(after, self._allowed(table, target), port, peer):
-                    yield _Run((step, *rest.steps), rest.after, (*sends, *rest.sends))
-            else:
-                yield _Run((step,), after, sends)
-
-    def _own_runs(self, number: int, state: SocketState) -> Iterator[tuple[str, str, _Run]]:
-        """What a socket can do without the network: (stimulus, peer, run)."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        if state.stimulus:
-            verdicts = self._allowed(table, self._project(number, state, state.peer))
-            for run in self._walk_socket(number, state, verdicts, state.peer):
-                yield state.stimulus, state.peer, run
-            return
-        peers = self.peers[member.name]
-        for stimulus in self.session.stimuli:
-            if stimulus not in table.view.stimuli:
-                continue
-            if STIMULI[stimulus].per_flow:
-                for run in self._all_flows(number, state, stimulus):
-                    yield stimulus, "", run
-                continue
-            about: tuple[str, ...] = peers
-            if stimulus in ABOUT_NOBODY:
-                about = ("",)
-            elif stimulus in ABOUT_WHAT_IS_PENDED and self._socket_runs(number, state, stimulus, ""):
-                about = ("",)  # it is the bind or the closure that is pended, not a flow
-            elif stimulus == "sendto" and self._answers_only(member):
-                about = state.heard
-            for peer in about:
-                for run in self._socket_runs(number, state, stimulus, peer):
-                    yield stimulus, peer, run
-
-    def _all_flows(self, number: int, state: SocketState, stimulus: str) -> list[_Run]:
-        """One stimulus that meets every flow of the socket at once; no layer sees it."""
-        peers = self.peers[self.sockets[number].name]
-        about = [peer for peer, flow in zip(peers, state.flows, strict=True) if flow != "NONE"] or [""]
-        steps: list[Step] = []
-        for peer in about:
-            runs = self._socket_runs(number, state, stimulus, peer)
-            if not runs:
-                return []
-            assert len(runs) == 1 and isinstance(runs[0].after, SocketState)
-            steps += runs[0].steps
-            state = runs[0].after
-        return [_Run(tuple(steps), state, ())]
-
-    # -- moves of a session ---------------------------------------------------------------------------------------
-
-    def _socket_moves(self, number: int, packed: int) -> _Moves:
-        member = self.sockets[number]
-        shift = _BITS * number
-        here = packed >> shift & _PART
-        state = self.local[number].values[here]
-        net = self._net(packed)
-        moves = []
-        for stimulus, peer, run in self._own_runs(number, state):
-            assert isinstance(run.after, SocketState)
-            difference = (self.local[number].of(run.after) - here) << shift
-            moves.append(self._move(member, member.view, stimulus, peer, run, packed, net, None, difference))
-        for message, rest in self._deliverable(net, member.name):
-            kind, _, _ = _parts(message, len(self.members))
-            sender = self.message(message).sender
-            if state.socket == "BOUND":
-                if state.stimulus:
-                    continue  # busy: the message waits
-                stimulus = MESSAGES[_KINDS[kind]]
-                for run in self._socket_runs(number, state, stimulus, sender):
-                    assert isinstance(run.after, SocketState)
-                    difference = (self.local[number].of(run.after) - here) << shift
-                    moves.append(self._move(member, member.view, stimulus, sender, run, packed, rest, message, difference))
-            else:
-                moves += self._to_no_socket(member, message, packed, rest)
-        return moves
-
-    def _host_moves(self, host: int, packed: int) -> _Moves:
-        shift = self._host_shift(host)
-        numbers = self.idle_hosts[self.session.hosts.index(host)]
-        here = packed >> shift & _PART
-        state = numbers.values[here]
-        net = self._net(packed)
-        moves = []
-        if state.stimulus:
-            verdicts = self._allowed(self.no_socket, self.no_socket.state_ids[State((), state.stimulus, state.position)])
-            member = self.session.member(state.port)
-            for run in self._walk_host(state, verdicts, state.port, state.peer):
-                assert isinstance(run.after, NoSocketState)
-                difference = (numbers.of(run.after) - here) << shift
-                moves.append(
-                    self._move(member, "dropped_port", state.stimulus, state.peer, run, packed, net, None, difference)
-                )
-        for member in self.members:
-            if member.host == host and member.view == "dropped_port":
-                for message, rest in self._deliverable(net, member.name):
-                    moves += self._to_no_socket(member, message, packed, rest)
-        return moves
-
-    def _to_no_socket(self, member: Member, message: int, packed: int, rest: _Net) -> _Moves:
-        """A message for a port that no socket owns: the host works it off; an ICMP error vanishes."""
-        arrived = self.message(message)
-        if arrived.kind == "icmp_error":
-            run = _Run((), NoSocketState(), ())
-            note = "vanishes: no socket is left to be told"
-            return [self._move(member, "", "icmp_error", arrived.sender, run, packed, rest, message, 0, note)]
-        shift = self._host_shift(member.host)
-        numbers = self.idle_hosts[self.session.hosts.index(member.host)]
-        here = packed >> shift & _PART
-        if numbers.values[here].stimulus:
-            return []  # busy: the message waits
-        stimulus = MESSAGES[arrived.kind]
-        moves = []
-        for run in self._walk_host(NoSocketState(), (stimulus,), member.name, arrived.sender):
-            assert isinstance(run.after, NoSocketState)
-            difference = (numbers.of(run.after) - here) << shift
-            moves.append(
-                self._move(member, "dropped_port", stimulus, arrived.sender, run, packed, rest, message, difference)
-            )
-        return moves
-
-    def _network_moves(self, packed: int) -> _Moves:
-        """What the network does by itself: lose, duplicate."""
-        net = self._net(packed)
-        moves: _Moves = []
-        if "lose" in self.session.network:
-            moves += self._each_place(net, "lose", lambda at: net[:at] + net[at + 1 :])
-        if "duplicate" in self.session.network and len(net) < self.session.cap:
-            moves += self._each_place(net, "duplicate", lambda at: net[: at + 1] + net[at:])
-        return moves
-
-    def _each_place(self, net: _Net, name: str, change: Callable[[int], _Net]) -> _Moves:
-        """One move for each way in which the result differs; places of one channel are told apart by their number."""
-        seen: dict[tuple[int, _Net], None] = dict.fromkeys((net[at], change(at)) for at in range(len(net)))
-        places: dict[int, int] = {}
-        moves = []
-        for message, after in seen:
-            places[message] = places.get(message, 0) + 1
-            note = f"number {places[message]} of its kind" if places[message] > 1 else ""
-            difference = (self.nets.of(after) - self.nets.of(net)) << self._net_shift
-            moves.append((self._intern(NETWORK, "", name, "", (), message, (), (), note, NETWORK), difference))
-        return moves
-
-    # -- the network ----------------------------------------------------------------------------------------------
-
-    def _net(self, packed: int) -> _Net:
-        return self.nets.values[packed >> self._net_shift & _PART]
-
-    def _deliverable(self, net: _Net, to: str) -> list[tuple[int, _Net]]:
-        """What can arrive there now, and what stays in flight: any message with reorder, else the first of a channel."""
-        if "deliver" not in self.session.network:
-            return []
-        goal, count = self.index[to], len(self.members)
-        found: dict[int, _Net] = {}
-        channels: set[int] = set()
-        for at, message in enumerate(net):
-            _, _, addressee = _parts(message, count)
-            channel = message // len(_KINDS)
-            if addressee == goal and (not self.in_order or channel not in channels):
-                channels.add(channel)
-                found.setdefault(message, net[:at] + net[at + 1 :])
-        return list(found.items())
-
-    def _put(self, net: _Net, message: int) -> _Net:
-        """In order: behind what is in its channel. With reorder: anywhere, so sorted."""
-        after = (*net, message)
-        return tuple(sorted(after, key=lambda m: m // len(_KINDS) if self.in_order else m))
-
-    def _move(
-        self, member: Member, view: str, stimulus: str, peer: str, run: _Run, packed: int, net: _Net,
-        message: int | None, difference: int, note: str = "",
-    ) -> tuple[int, int]:  # fmt: skip
-        """A numbered move and its difference, what it emits put into the network `net`."""
-        emitted, lost = [], []
-        for sent in run.sends:
-            if len(net) < self.session.cap:
-                net = self._put(net, sent)
-                emitted.append(sent)
-            else:
-                lost.append(sent)
-        before = packed >> self._net_shift & _PART
-        difference += (self.nets.of(net) - before) << self._net_shift
-        actor = member.name if view in (member.view, "") else f"{member.name} without socket"
-        if not view:
-            actor = f"{member.name} without socket"
-        move = self._intern(
-            member.name, view, stimulus, peer, run.steps, message, tuple(emitted), tuple(lost), note, actor
-        )
-        return move, difference
-
-    def _intern(
-        self, endpoint: str, view: str, stimulus: str, peer: str, steps: tuple[Step, ...], message: int | None,
-        emitted: tuple[int, ...], lost: tuple[int, ...], note: str, actor: str,
-    ) -> int:  # fmt: skip
-        # Steps are shared by their table: what they are is who they are, and hashing them by value would be slow.
-        key = (endpoint, view, stimulus, peer, tuple(map(id, steps)), message, emitted, lost, note)
-        number = self._move_ids.get(key)
-        if number is None:
-            number = self._move_ids[key] = len(self.moves)
-            move = Move(
-                endpoint, view, stimulus, peer, steps,
-                None if message is None else self.message(message),
-                tuple(map(self.message, emitted)), tuple(map(self.message, lost)), note, actor,
-            )  # fmt: skip
-            self.moves.append(replace(move, label=_label(move, self.by_classify)))
-        return number
-
-    # -- layers ---------------------------------------------------------------------------------------------------
-
-    def layer_universe(self) -> dict[str, tuple[Layer, ...]]:
-        """Each actor with every layer that its table can come to."""
-        universe: dict[str, tuple[Layer, ...]] = {}
-        for member in self.members:
-            universe[member.name] = _layers_of(self.tables[member.view])
-        for member in self.sockets:
-            universe[f"{member.name} without socket"] = _layers_of(self.no_socket)
-        return universe
-
-
-def _parts(message: int, members: int) -> tuple[int, int, int]:
-    channel, kind = divmod(message, len(_KINDS))
-    return kind, *divmod(channel, members)
-
-
-def _layers_of(table: Table) -> tuple[Layer, ...]:
-    found = (table.layer(state) for state in range(len(table.states)))
-    return tuple(dict.fromkeys(layer for layer in found if layer is not None))
-
-
-def _label(move: Move, by_classify: bool) -> str:
-    """`sender: sendto@receiver`, with the verdicts that are not permit; one step where an edge is one step."""
-    if move.endpoint == NETWORK:
-        return f"network: {move.stimulus} {move.arrives}" + (f" ({move.note})" if move.note else "")
-    words = [f"{move.actor}: {move.stimulus}" + (f"@{move.peer}" if move.peer else "")]
-    if by_classify:
-        words += [f"{short(step.layer)} {step.verdict}" for step in move.classified]
-    else:
-        refused = [f"{step.verdict} at {short(step.layer)}" for step in move.classified if step.verdict != "permit"]
-        words += [f"({', '.join(refused)})"] if refused else []
-    return " ".join(words)
-
-
-def short(layer: str) -> str:
-    """A layer without FWPM_LAYER_."""
-    return layer.removeprefix("FWPM_LAYER_")
+    terms |= {f"host{host}": cursors for host in session.hosts}
+    names = [member.name for member in session.members]
+    terms[NETWORK] = (
+        "empty",
+        *MESSAGES,
+        *(str(Message(kind, a, b)) for kind in MESSAGES for a in names for b in names),
+    )
+    return terms

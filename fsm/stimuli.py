@@ -14,11 +14,11 @@ _INJECTED = ("injected", "self")
 STIMULI: dict[str, Stimulus] = {
     stimulus.name: stimulus
     for stimulus in (
-        Stimulus("bind", ("socket",), "the application binds the socket"),
+        Stimulus("bind", ("socket",), "the application binds the socket", with_peer=False),
         Stimulus("connect", ("socket",), "the application connects the socket to this peer"),
         Stimulus("connect_other", ("socket",), "the application connects the socket to another peer"),
         Stimulus("sendto", ("socket",), "the application sends a datagram to this peer", (_UNICAST,), ("send",), "outbound"),
-        Stimulus("sendto_group", ("socket",), "the application sends a datagram to a multicast group or broadcast address", (_GROUP,), ("multicast", "broadcast", "send_group"), "outbound"),
+        Stimulus("sendto_group", ("socket",), "the application sends a datagram to a multicast group or broadcast address", (_GROUP,), ("multicast", "broadcast", "send_group"), "outbound", with_peer=False),
         Stimulus("datagram", ("socket", "host"), "a datagram of this peer arrives", (_UNICAST,), ("receive", "recv", "recvfrom", "arrive", "arrives"), "inbound"),
         Stimulus("datagram_group", ("socket", "host"), "a datagram to a multicast group or broadcast address arrives", (_GROUP,), ("receive_group",), "inbound"),
         Stimulus("inject_send", ("socket",), "a callout injects a datagram to this peer into the send path", (_UNICAST, _INJECTED), (), "outbound"),
@@ -28,14 +28,14 @@ STIMULI: dict[str, Stimulus] = {
         Stimulus("icmp_error", ("socket",), "an ICMP port-unreachable about an earlier send arrives", (("icmp", "port_unreachable"),), (), "inbound"),
         Stimulus("icmp_ttl", ("socket",), "an ICMP time-exceeded about an earlier send arrives", (("icmp", "ttl_expired"),), (), "inbound"),
         *(
-            Stimulus(reason.stimulus, ("flow",), reason.text, (("stale", "yes"),), per_flow=True)
+            Stimulus(reason.stimulus, ("flow",), reason.text, (("stale", "yes"),), per_flow=True, with_peer=False)
             for reason in STALE_REASONS.values()
         ),
-        Stimulus("protection_level", ("socket",), "the application sets IPV6_PROTECTION_LEVEL on the bound socket"),
+        Stimulus("protection_level", ("socket",), "the application sets IPV6_PROTECTION_LEVEL on the bound socket", with_peer=False),
         Stimulus("flow_abort", ("flow",), "a callout ends the flow with FwpsFlowAbort0"),
         Stimulus("idle_timeout", ("flow",), "no packet of the flow for its lifetime (60 s)"),
-        Stimulus("window_timeout", ("socket",), "no group datagram was sent for 4 s"),
-        Stimulus("close", ("socket",), "the application closes the socket"),
+        Stimulus("window_timeout", ("socket",), "no group datagram was sent for 4 s", with_peer=False),
+        Stimulus("close", ("socket",), "the application closes the socket", with_peer=False),
     )
 }  # fmt: skip
 

@@ -192,7 +192,15 @@ class Table:
         rows = [row for row in self.rows if row.at == IDLE and row.event == event]
         if not rows:
             return f"no rule knows it on Windows {self.config.windows}"
-        failed = min((self._failed_guards(row, here) for row in rows), key=len)
+        # The row that is nearest to fitting; of several the one that fails at the foremost register.
+        order = (*self.view.registers, "stimulus")
+        failed = min(
+            (self._failed_guards(row, here) for row in rows),
+            key=lambda guards: (
+                len(guards),
+                [order.index(name) if name in order else len(order) for name, _ in guards],
+            ),
+        )
         needs = " and ".join(f"{name} {' or '.join(values)}" for name, values in failed)
         have = ", ".join(f"{name} {self._value(name, here)}" for name, _ in failed)
         return f"it needs {needs}; here: {have}"

@@ -21,13 +21,15 @@ JOBS = [
     ("Draw the sending socket", ["diagram", "sender", "-o", OUTPUT + "/sender.svg"]),
     ("Draw the receiving socket", ["diagram", "receiver", "-o", OUTPUT + "/receiver.svg"]),
     ("Draw a port nobody owns", ["diagram", "dropped_port", "-o", OUTPUT + "/dropped_port.svg"]),
-    ("Draw one flow", ["diagram", "outbound-unicast", "-o", OUTPUT + "/outbound-unicast.svg"]),
+    ("Draw one flow", ["diagram", "sender.active_open", "-o", OUTPUT + "/sender.active_open.svg"]),
 ]
 
 # What to type next: arguments of wfp-udp | what for.
 NEXT = [
     ("explain YOUR-LOG", "the same for a log of yours"),
-    ("flow", "the documented flows, to run with or without a block"),
+    ("flow sender.active_open --block AUTH_CONNECT", "a documented flow with a block"),
+    ("run sender bind sendto policy_change datagram wait:61 sendto", "any sequence of stimuli"),
+    ("layers receive/accept", "a filtering layer, by any of its names"),
     ("--help", "everything else"),
 ]
 

@@ -70,10 +70,20 @@ def main() -> None:
             # A cp1252 pipe must not turn a character of a log into a traceback.
             stream.reconfigure(errors="backslashreplace")
     try:
-        cli(prog_name="wfp-udp")
+        sys.exit(cli(prog_name="wfp-udp", standalone_mode=False) or 0)
     except FsmError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_status)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "wfp-udp"
+        click.echo(f"error: {command}: {' '.join(error.format_message().split())} See {command} --help.", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"error: wfp-udp: {error.format_message()}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
     except BrokenPipeError:
         # The reader of the pipe has gone (`| head`): stop quietly, and keep the interpreter from saying so again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

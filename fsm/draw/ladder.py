@@ -7,135 +7,431 @@ rungs step down and aside, and every arrow is a straight line or an elbow. Text 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from fsm.draw.rungs import LANES, Ladder, Part, Rung, address, citation, ladder_of
+from fsm.draw.overlay import Overlay
+from fsm.draw.rungs import LANES, Ladder, Part, Rung, citation, ladder_of, rung_kind
+from fsm.draw.theme import BASIS, FONT, Palette, cite_url, graph_attributes, html, palette, text_width, wrap
 from fsm.flows import FlowRun
 from fsm.names import Basis
 from fsm.table import Step
 
-# Width of a lane, and of the boxes in it, in points.
-_LANE_WIDTH = {"gutter": 112, "application": 150, "ale": 184, "transport": 156, "network": 156, "wire": 40, "remote": 150}
-_BOX_INSET = 12
-_LINE = 12  # height of a line of text
-_PADDING = 10  # in a box, above and below together
-_GAP = 16  # between rows
-_HEADER = 44
+# Width of a lane in points; its boxes are narrower by the inset.
+_LANE_WIDTH = {
+    "gutter": 100,
+    "application": 150,
+    "ale": 184,
+    "transport": 158,
+    "network": 158,
+    "wire": 40,
+    "remote": 150,
+}
+_INSET = 14
+_LINE = 11.5  # height of a line of text
+_PADDING = 11  # in a box, above and below together
+_GAP = 15  # between rows
+_HOST_SPANS = (("this host", "application", "network"), ("remote host", "remote", "remote"))
+_INSIDE = ("ale", "network")  # the lanes of layers, from and to
 
 _NAME_SIZE, _TEXT_SIZE = 10.0, 8.5
 
-# Widths of Arial in 1/1000 of the size, for the characters from the blank to the tilde.
-_WIDTHS = (
-    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,
-    556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,
-    1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,
-    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,
-    333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,
-    556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
-)  # fmt: skip
 
-# What a shape means: class for the style sheet, fill, line, text.
-_LOOKS = {
-    "permit": ("#e6f4ea", "#1e7b34", "#10241a"),
-    "block": ("#fde4e1", "#b3261e", "#40100c"),
-    "discard": ("#fbeee0", "#9a5b00", "#3a2400"),
-    "start": ("#e7effc", "#2f5fa8", "#12233f"),
-    "result": ("#ffffff", "#5f6b7a", "#1b1f24"),
-    "lost": ("#ffffff", "#b3261e", "#b3261e"),
-    "lane": ("#f4f6f8", "#f4f6f8", "#1b1f24"),
-}
-_BASIS_LINE = {Basis.DOCUMENTED: "solid", Basis.OBSERVED: "dashed", Basis.INFERRED: "dotted"}
+def ladder_dot(
+    run: FlowRun, overlay: Overlay | None = None, *, dark: bool = False, background: str = "transparent"
+) -> str:
+    """The DOT text of a run as a ladder.
 
-
-def ladder_dot(run: FlowRun) -> str:
-    """The DOT text of a run as a ladder."""
-    return _Drawing(ladder_of(run)).dot()
-
-
-def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """The width of `text` in Arial, in points; characters that it may not have count as full squares."""
-    units = sum(_WIDTHS[ord(c) - 32] if " " <= c <= "~" else 1000 for c in text)
-    return units * size / 1000 * (1.07 if bold else 1.0)
-
-
-def wrapped(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:
-    """`text` in lines of at most `width` points; a word that is too long is cut."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split():
-        while text_width(word, size, bold=bold) > width:
-            fits = next(n for n in range(len(word), 0, -1) if n == 1 or text_width(word[:n], size, bold=bold) <= width)
-            lines += [line] if line else []
-            lines.append(word[:fits])
-            line, word = "", word[fits:]
-        longer = f"{line} {word}".strip()
-        if line and text_width(longer, size, bold=bold) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = longer
-    return [*lines, line] if line else lines
+    Parameters
+    ----------
+    run : a flow of the catalogue, or any list of stimuli (`run_flow`, `run_stimuli`).
+    overlay : what to mark: rows, layers, the state it stands in.
+    dark, background : for pictures without style sheet (PNG); an SVG is written light and themed.
+    """
+    return _Drawing(ladder_of(run), overlay or Overlay(), palette(dark), background).dot()
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of text in a box: pieces of (text, bold)."""
+class _Look:
+    """How a box is drawn: colours, line style, width of the line."""
 
-    pieces: tuple[tuple[str, bool], ...]
-    size: float = _TEXT_SIZE
-
-    def html(self) -> str:
-        return "".join(
-            f'<FONT POINT-SIZE="{self.size:g}">{"<B>" if bold else ""}{escape(text)}{"</B>" if bold else ""}</FONT>'
-            for text, bold in self.pieces
-        )
+    fill: str
+    line: str
+    text: str
+    style: str = "solid"
+    wide: float = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """A box to draw, with its size known."""
+    """A box to draw. `lines` are HTML-like labels of one line each."""
 
     name: str
-    lane: str
-    look: str
-    lines: tuple[_Line, ...]
-    line_style: str = "solid"
+    lanes: tuple[str, str]  # from and to
+    look: _Look
+    lines: tuple[str, ...]
     tooltip: str = ""
     url: str = ""
 
     @property
-    def height(self) -> int:
+    def height(self) -> float:
         return _LINE * len(self.lines) + _PADDING
 
 
-@dataclass(slots=True)
-class _Row:
-    """Boxes side by side, at most one in a lane."""
-
-    boxes: list[_Box] = field(default_factory=list)
-    gutter: tuple[str, ...] = ()
-    note: str = ""
-
-    @property
-    def height(self) -> int:
-        return max([box.height for box in self.boxes] + [_LINE * len(self.gutter), _LINE + _PADDING])
-
-    def free(self, lane: str) -> bool:
-        return all(box.lane != lane for box in self.boxes)
-
-
 class _Drawing:
-    """One ladder: rows are collected, then placed from the top down, then written."""
+    """One ladder: rows from the top down, each placed and written as it comes."""
 
-    def __init__(self, ladder: Ladder) -> None:
-        self.ladder = ladder
-        self.lines: list[str] = []
+    def __init__(self, ladder: Ladder, overlay: Overlay, colours: Palette, background: str) -> None:
+        self.ladder, self.overlay, self.colours, self.background = ladder, overlay, colours, background
         self.left: dict[str, int] = {}
-        x = 0
+        self.width = 0
         for lane, width in _LANE_WIDTH.items():
-            self.left[lane] = x
-            x += width
-        self.width = x
-        self.elbows = 0
+            self.left[lane] = self.width
+            self.width += width
+        self.place: dict[str, tuple[float, float]] = {}  # centre of a box, y downwards
+        self.nodes: list[str] = []
+        self.arrows: list[str] = []
+        self.y = 0.0
+        c = colours
+        self.bands = {
+            "application": c.band_app, "ale": c.band_ale, "transport": c.band_transport,
+            "network": c.band_network, "wire": c.band_wire, "remote": c.band_below,
+        }  # fmt: skip
+        self.kinds = {
+            "local": _Look(c.local_fill, c.local, c.ink),
+            "outbound": _Look(c.out_fill, c.out, c.ink),
+            "inbound": _Look(c.inn_fill, c.inn, c.ink),
+            "icmp": _Look(c.icmp_fill, c.icmp, c.ink),
+            "block": _Look(c.block_fill, c.block, c.ink, wide=2.2),
+            "discard": _Look(c.paper, c.block, c.ink),
+        }
+        self.plain = _Look(c.paper, c.rule, c.ink)
+        self.state = _Look(c.state_fill, c.hair, c.state)
+
+    def dot(self) -> str:
+        ladder = self.ladder
+        self._heading()
+        top = self.y
+        self.y += _GAP / 2
+        before = ladder.state
+        after = f"after {ladder.setup}: " if ladder.setup else ""
+        self._ribbon("state0", f"{after}state {before}{ladder.of_peer}" if before else after.rstrip(": "), before)
+        for number, part in enumerate(ladder.parts, 1):
+            self._part(part, f"part{number}")
+            same = ", unchanged" if part.state == before else ""
+            if part.state and ("/" in part.state or not same):  # a host without socket has one state only
+                self._ribbon(f"state{number}", f"state {part.state}{part.of_peer}{same}", part.state)
+            before = part.state or before
+        lanes = [self._lane(lane, top) for lane in LANES]
+        self._legend()
+        graph = graph_attributes(self.colours, self.background) | {
+            "layout": "neato",
+            "inputscale": "72",
+            "splines": "line",
+            "tooltip": " ",
+        }
+        node = {"fontname": FONT, "fontsize": f"{_TEXT_SIZE:g}", "fontcolor": self.colours.ink}
+        node |= {"shape": "box", "margin": "0.05,0.03", "tooltip": " "}
+        edge = {"color": self.colours.rule, "penwidth": "1.2", "arrowsize": "0.7", "tooltip": " "}
+        defaults = [
+            f"  {name} [{_attributes(values)}];" for name, values in (("graph", graph), ("node", node), ("edge", edge))
+        ]
+        return "\n".join(["digraph ladder {", *defaults, *lanes, *self.nodes, *self.arrows, "}", ""])
+
+    # -- the frame ------------------------------------------------------------------------------------------------
+
+    def _heading(self) -> None:
+        for name, text, size, line in (("title", self.ladder.title, 12, 16), ("about", self.ladder.about, 9, 13)):
+            lines = _fitted(text, self.width, size, bold=name == "title")
+            self._text(name, 0, self.width, line * len(lines), lines, size, bold=name == "title")
+            self.y += line * len(lines) + 3
+        self.y += 4
+        for name, first, last in _HOST_SPANS:
+            left, right = self._span((first, last))
+            look = _Look(self.colours.grey, self.colours.hair, self.colours.muted)
+            self._node(
+                _Box(name, (first, last), look, (_html(name),)), (left + right) / 2, self.y + 8, right - left, 16
+            )
+        self.y += 20
+        for lane, name in LANES.items():
+            left, right = self._span((lane, lane), inset=0)
+            shown = "peer" if lane == "remote" else name
+            values = {**self._at((left + right) / 2, self.y + 9, right - left, 18), "shape": "plain"}
+            label = _html(shown, _NAME_SIZE, bold=True)
+            self.nodes.append(f"  {_name(f'lane {lane} name')} [{_attributes(values)}, label=<{label}>];")
+        self.y += 18
+
+    def _lane(self, lane: str, top: float) -> str:
+        left, right = self._span((lane, lane), inset=2)
+        values = {
+            **self._at((left + right) / 2, (top + self.y) / 2, right - left, self.y - top),
+            "label": "", "style": "filled", "fillcolor": self.bands[lane], "color": self.bands[lane], "class": "lane",
+        }  # fmt: skip
+        return f"  {_name(f'lane {lane}')} [{_attributes(values)}];"
+
+    def _legend(self) -> None:
+        """Two rows of samples: the borders say who says so, the colours what comes by."""
+        present = {rung_kind(rung) for part in self.ladder.parts for rung in part.rungs}
+        stops = any(rung.stops for part in self.ladder.parts for rung in part.rungs)
+        discards = any(rung.is_discard for part in self.ladder.parts for rung in part.rungs)
+        words = {"local": "no packet", "icmp": "ICMP error", "discard": "discard layer"}
+        shown = [
+            kind
+            for kind in self.kinds
+            if kind in present or (kind == "block" and stops) or (kind == "discard" and discards)
+        ]
+        samples = [
+            (f"{look.mark} {look.text}".strip(), replace(self.plain, style=look.style)) for look in BASIS.values()
+        ]
+        samples += [(words.get(kind, kind), self.kinds[kind]) for kind in shown]
+        x, self.y = float(self.left["application"] + _INSET / 2), self.y + 8
+        for number, (word, look) in enumerate(samples):
+            width = text_width(word, _TEXT_SIZE) + 16
+            if x + width > self.width:
+                x, self.y = float(self.left["application"] + _INSET / 2), self.y + 22
+            self._node(
+                _Box(f"legend{number}", ("ale", "ale"), look, (_html(word),)), x + width / 2, self.y + 8, width, 16
+            )
+            x += width + 7
+        self.y += 20
+        text = "id: run-time id of the layer.  log: Security event, where auditing is on."
+        self._text(
+            "legend",
+            self.left["application"] + _INSET / 2,
+            self.width - self.left["application"],
+            12,
+            (text,),
+            _TEXT_SIZE,
+        )
+
+    def _ribbon(self, name: str, text: str, state: str) -> None:
+        """The state between two parts, across the lanes of the layers."""
+        if text:
+            left, right = self._span(_INSIDE)
+            lines = _words(text, right - left - 20)
+            look = self.state
+            if state and state == self.overlay.current:
+                look = _Look(self.colours.taken_fill, self.colours.taken, self.colours.ink, wide=2)
+            self._row([_Box(name, _INSIDE, look, lines)], height=_LINE * len(lines) + 4)
+
+    # -- a part ---------------------------------------------------------------------------------------------------
+
+    def _part(self, part: Part, name: str) -> None:
+        start = self._start(part, name)
+        results = self._results(part, name)
+        rungs = [self._rung(rung, f"{name} rung{rung.number}") for rung in part.rungs]
+        path = [box.name for box in ([start] if part.start else []) + rungs]
+        if not rungs and part.start:
+            quiet = _Box(
+                f"{name} quiet", _INSIDE, replace(self.plain, line=self.colours.hair), (_html("no layer sees this"),)
+            )
+            self._row([start, quiet])
+        elif not part.start:
+            self._row([start])
+        # The results stand beside the last rung, unless something else stands there, or it was not the end.
+        beside = part.way_out not in ("lost", "held") and (len(rungs) > 1 or not part.start)
+        for box, rung in zip(rungs, part.rungs, strict=True):
+            boxes = [box]
+            if box is rungs[0] and part.start:
+                boxes.append(start)
+            if box is rungs[-1] and beside:
+                boxes += results
+                results = []
+            self._row(boxes, _fitted(f"{rung.number}  {rung.label}", _LANE_WIDTH["gutter"] - 6, 9))
+        if results:
+            self._row(results)
+        for before, after in pairwise(path):
+            self._arrow(before, after)
+        out = f"{name} {part.way_out}"
+        if path and out in self.place:
+            self._arrow(path[-1], out, down_first=True)
+
+    def _start(self, part: Part, name: str) -> _Box:
+        lanes = (part.start, part.start) if part.start else _INSIDE
+        text = part.text if part.start or part.rungs else f"{part.text}; no layer sees this"
+        left, right = self._span(lanes)
+        names = _fitted(part.name, right - left - 12, _NAME_SIZE, bold=True)
+        lines = (*(_html(name, _NAME_SIZE, bold=True) for name in names), *_words(text, right - left - 12, apart=True))
+        return self._cited(_Box(f"{name} start", lanes, self.plain, lines), part.begin)
+
+    def _results(self, part: Part, name: str) -> list[_Box]:
+        boxes = []
+        steps = [*([part.begin] if part.begin else []), *(rung.step for rung in part.rungs)]
+        for lane, text in (("application", part.application_sees), ("remote", part.remote_sees)):
+            if text:
+                left, right = self._span((lane, lane))
+                lines = _words(text, right - left - 12)
+                said = [step for step in steps if text in (step.application_sees, step.remote_sees)]
+                boxes.append(
+                    self._cited(_Box(f"{name} {lane}", (lane, lane), self.plain, lines), said[-1] if said else None)
+                )
+        if part.way_out in ("lost", "held") and part.rungs:
+            lane = part.rungs[-1].lane
+            text = part.lost if part.way_out == "lost" else "a callout holds it"
+            look = _Look(self.colours.paper, self.colours.block, self.colours.block)
+            boxes.append(_Box(f"{name} {part.way_out}", (lane, lane), look, (_html(text, bold=True),)))
+        return boxes
+
+    def _rung(self, rung: Rung, name: str) -> _Box:
+        left, right = self._span((rung.lane, rung.lane))
+        step = rung.step
+        verdict = step.verdict if step.verdict == "permit" else step.verdict.upper()
+        facts = [f"id {step.runtime_id}", verdict, *rung.remarks, BASIS[Basis(step.basis)].mark]
+        size = _NAME_SIZE if rung.is_discard else _TEXT_SIZE
+        rows = [["_DISCARD" if rung.is_discard else f"V{self.ladder.ip}"]]
+        for fact in filter(None, facts):
+            if text_width("  ".join([*rows[-1], fact]), size) > right - left - 12:
+                rows.append([])
+                size = _TEXT_SIZE
+            rows[-1].append(fact)
+        lines = [_html(rung.stem, _NAME_SIZE, bold=True)]
+        for row in rows:
+            # Blanks of a larger size set the lines apart: an HTML-like label has no line spacing.
+            lines.append(
+                _html("  ", 10.5).join(
+                    _html(
+                        fact,
+                        _NAME_SIZE if fact == "_DISCARD" else _TEXT_SIZE,
+                        bold=fact == "_DISCARD" or (fact.isupper() and fact == verdict),
+                    )
+                    for fact in row
+                )
+            )
+        kind = "block" if rung.stops else "discard" if rung.is_discard else rung_kind(rung)
+        box = self._cited(_Box(name, (rung.lane, rung.lane), self.kinds[kind], tuple(lines)), step)
+        return self._overlaid(box, step.rule)
+
+    def _cited(self, box: _Box, step: Step | None) -> _Box:
+        """The box with the basis and the sources of its step."""
+        if step is None:
+            return box
+        look = replace(box.look, style=BASIS[Basis(step.basis)].style)
+        return _Box(box.name, box.lanes, look, box.lines, citation(step), cite_url(step.cite))
+
+    def _overlaid(self, box: _Box, rule: str) -> _Box:
+        """The box of a rung, marked where the overlay has its rule, stepping back where it has others only."""
+        over, colours = self.overlay, self.colours
+        if over.takes(rule):
+            label = over.label(rule)
+            more = (_html(label, bold=True, colour=colours.taken),) if label else ()
+            return replace(box, look=replace(box.look, line=colours.taken, wide=2.6), lines=(*box.lines, *more))
+        if over.dims:
+            return replace(
+                box, look=replace(box.look, fill=colours.grey, line=colours.dim, text=colours.grey_ink, wide=1.1)
+            )
+        return box
+
+    # -- places ---------------------------------------------------------------------------------------------------
+
+    def _span(self, lanes: tuple[str, str], inset: int = _INSET) -> tuple[float, float]:
+        first, last = lanes
+        return self.left[first] + inset / 2, self.left[last] + _LANE_WIDTH[last] - inset / 2
+
+    def _row(self, boxes: Sequence[_Box], gutter: Sequence[str] = (), height: float = 0) -> None:
+        height = height or max(*(box.height for box in boxes), _LINE * len(gutter), _LINE + _PADDING)
+        middle = self.y + height / 2
+        for box in boxes:
+            left, right = self._span(box.lanes)
+            self.place[box.name] = ((left + right) / 2, middle)
+            self._node(box, (left + right) / 2, middle, right - left, min(height, box.height))
+        if gutter:
+            tall = _LINE * len(gutter)
+            top, self.y = self.y, middle - tall / 2
+            self._text(f"{boxes[0].name} label", 0, _LANE_WIDTH["gutter"], tall, gutter, 9)
+            self.y = top
+        self.y += height + _GAP
+
+    def _arrow(self, before: str, after: str, *, down_first: bool = False) -> None:
+        (x1, y1), (x2, y2) = self.place[before], self.place[after]
+        tail, head = _name(before), _name(after)
+        side, other = ("e", "w") if x2 > x1 else ("w", "e")
+        if x1 == x2:
+            self.arrows.append(f"  {tail}:s -> {head}:n;")
+        elif y1 == y2:
+            self.arrows.append(f"  {tail}:{side} -> {head}:{other};")
+        else:
+            x, y = (x1, y2) if down_first else (x2, y1)
+            corner = _name(f"corner {after}")
+            values = {**self._at(x, y, 1.2, 1.2), "shape": "point", "color": self.colours.rule}
+            self.nodes.append(f"  {corner} [{_attributes(values)}];")
+            first, second = (":s", f":{other}") if down_first else (f":{side}", ":n")
+            self.arrows.append(f"  {tail}{first} -> {corner} [arrowhead=none];")
+            self.arrows.append(f"  {corner} -> {head}{second};")
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def _at(self, x: float, y: float, width: float, height: float) -> dict[str, str]:
+        return {"pos": f"{x:g},{-y:g}!", "width": f"{width / 72:.3f}", "height": f"{height / 72:.3f}"}
+
+    def _text(
+        self, name: str, x: float, width: float, height: float, lines: Sequence[str], size: float,
+        *, bold: bool = False,
+    ) -> None:  # fmt: skip
+        """Lines of text without a shape, from the present height on; a table, because it alone aligns to a side."""
+        cells = "".join(f'<TR><TD ALIGN="LEFT">{_html(line, size, bold=bold)}</TD></TR>' for line in lines)
+        bare = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE"'
+        table = f'<TABLE {bare} WIDTH="{width:g}" HEIGHT="{height:g}">{cells}</TABLE>'
+        values = {
+            **self._at(x + width / 2, self.y + height / 2, width, height),
+            "shape": "plain",
+        }
+        self.nodes.append(f"  {_name(name)} [{_attributes(values)}, label=<{table}>];")
+
+    def _node(self, box: _Box, x: float, y: float, width: float, height: float) -> None:
+        look = box.look
+        values = {
+            "id": _name(box.name),
+            **self._at(x, y, width, height),
+            "style": f"filled,rounded,{look.style}",
+            "fillcolor": look.fill,
+            "color": look.line,
+            "fontcolor": look.text,
+            "penwidth": f"{look.wide:g}",
+            "tooltip": box.tooltip or " ",
+        }
+        if box.url:
+            values |= {"URL": box.url, "target": "_blank"}
+        self.nodes.append(f"  {_name(box.name)} [{_attributes(values)}, label=<{'<BR/>'.join(box.lines)}>];")
+
+
+def _html(text: str, size: float = _TEXT_SIZE, *, bold: bool = False, colour: str = "") -> str:
+    """One piece of an HTML-like label. Graphviz reads `\\N` there too, so a backslash is doubled."""
+    attributes = f' COLOR="{colour}"' if colour else ""
+    shown = html(text).replace("\\", "\\\\")
+    return f'<FONT POINT-SIZE="{size:g}"{attributes}>{f"<B>{shown}</B>" if bold else shown}</FONT>'
+
+
+def _words(text: str, width: float, *, apart: bool = False) -> tuple[str, ...]:
+    """Running text as lines of an HTML-like label; on demand the first one is set apart from what stands above it."""
+    if not apart:
+        return tuple(map(_html, _fitted(text, width, _TEXT_SIZE)))
+    first, *others = _fitted(text, width, _TEXT_SIZE)
+    head, blank, rest = first.partition(" ")
+    return (_html(head) + (_html(blank, 11) + _html(rest) if rest else ""), *map(_html, others))
+
+
+def _fitted(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:
+    """Text in lines that fit, words that are too long (somebody's peer name) cut."""
+    lines: list[str] = []
+    for line in wrap(text, width, size, bold):
+        while text_width(line, size, bold) > width and len(line) > 1:
+            fits = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or text_width(line[:n], size, bold) <= width)
+            lines.append(line[:fits])
+            line = line[fits:]
+        lines.append(line)
+    return lines
+
+
+def _name(text: str) -> str:
+    """A node name that DOT, SVG and CSS take as it is."""
+    return text.replace(" ", "_")
+
+
+def _attributes(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={_quoted(value)}" for name, value in values.items())
+
+
+def _quoted(text: str) -> str:
+    """A DOT string, in which nothing is an escape."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'

@@ -25,7 +25,13 @@ LANES: dict[str, str] = {
     "wire": "wire",
     "remote": "remote host",
 }
-_LANE_OF_GROUP = {"ale": "ale", "datagram": "transport", "transport": "transport", "icmp": "transport", "ippacket": "network"}
+_LANE_OF_GROUP = {
+    "ale": "ale",
+    "datagram": "transport",
+    "transport": "transport",
+    "icmp": "transport",
+    "ippacket": "network",
+}
 
 # Operations after which the item of a stimulus has gone somewhere; the last one in a part says where.
 _WAYS_OUT = {
@@ -102,6 +108,11 @@ class Part:
         """The stimulus, with its peer where that is not the first one."""
         return self.stimulus + (f"@{self.peer}" if self.peer != "A" else "")
 
+    @property
+    def of_peer(self) -> str:
+        """What to add to a state that is drawn for another peer than the first: ` for peer B`."""
+        return f" for peer {self.peer}" if self.peer != "A" else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
@@ -114,6 +125,11 @@ class Ladder:
     parts: tuple[Part, ...]
     ip: int
 
+    @property
+    def of_peer(self) -> str:
+        """As `Part.of_peer`, for the state before the first part."""
+        return self.parts[0].of_peer if self.parts else ""
+
 
 def ladder_of(run: FlowRun) -> Ladder:
     """The parts of a flow of the catalogue, or of any list of stimuli."""
@@ -124,11 +140,9 @@ def ladder_of(run: FlowRun) -> Ladder:
     parts: list[Part] = []
     for record in run.own_records:
         parts.append(_part(record, labels, 1 + sum(len(part.rungs) for part in parts)))
-    own = len(run.own_records)
-    before = run.records[: len(run.records) - own]
-    state = before[-1].steps[-1].to_state if before and before[-1].steps else ""
+    first = next((step for record in run.own_records for step in record.steps), None)
     title = f"{run.name}: {run.title}" if run.name else f"{run.endpoint}: {run.title}"
-    return Ladder(title, about, ", ".join(run.setup), state, tuple(parts), config.ip)
+    return Ladder(title, about, ", ".join(run.setup), first.from_state if first else "", tuple(parts), config.ip)
 
 
 def citation(step: Step) -> str:
@@ -136,11 +150,6 @@ def citation(step: Step) -> str:
     titles = "; ".join(SOURCES[key].title for key in step.cite)
     name = f"{step.layer} (id {step.runtime_id}), {step.verdict}. " if step.layer else ""
     return f"{name}Rule {step.rule}, {step.basis}: {titles}." + (f" {step.note}." if step.note else "")
-
-
-def address(step: Step) -> str:
-    """The first document of a step that has an address; never anything that came from input."""
-    return next((SOURCES[key].url for key in step.cite if SOURCES[key].url), "")
 
 
 def _part(record: StimulusRecord, labels: dict[str, str], first: int) -> Part:
@@ -152,7 +161,9 @@ def _part(record: StimulusRecord, labels: dict[str, str], first: int) -> Part:
     start = ""
     if known is not None and "flow" not in known.scopes:
         start = "remote" if known.packet_direction == "inbound" else "application"
-    way_out = next((_WAYS_OUT[op] for step in reversed(record.steps) for op in reversed(step.ops) if op in _WAYS_OUT), "")
+    way_out = next(
+        (_WAYS_OUT[op] for step in reversed(record.steps) for op in reversed(step.ops) if op in _WAYS_OUT), ""
+    )
     if not way_out and start == "application" and record.application_sees:
         way_out = "application"
     icmp = any(step.position.startswith(("icmp.", "drop.icmp")) for step in record.steps)
@@ -174,6 +185,8 @@ def _part(record: StimulusRecord, labels: dict[str, str], first: int) -> Part:
     )
 
 
-def packet_direction(rung: Rung) -> str:
-    """"outbound", "inbound", or "" where no packet is attached."""
-    return POSITIONS[rung.step.position].packet_direction
+def rung_kind(rung: Rung) -> str:
+    """What comes by: "icmp" for an ICMP error, "outbound" or "inbound" for a datagram, "local" for no packet."""
+    if rung.step.position.startswith(("icmp.", "drop.icmp")):
+        return "icmp"
+    return POSITIONS[rung.step.position].packet_direction or "local"

@@ -58,8 +58,8 @@ CODES: dict[str, Code] = {
     ),
     "late_reply": Code(
         "Answer to a socket that is gone",
-        "{remote} answered {local} by {proto}, but the socket that asked is gone: {asker} sent from this port to "
-        "{remote} {delay} before (record {asked_record}). The datagram was {done} {at}.",
+        "{remote} answered {local} by {proto}, but the socket that asked is gone: {asker} had asked from this port "
+        "{delay} before (record {asked_record}). The answer was {done} {at}.",
         "No rule blocks it and an allow rule would not help: no socket is left that could take it.",
         "Usually nothing. If the program misses answers, compare its timeout with the {delay} this answer took; "
         "programs that ask several servers close the socket after the first answer.",
@@ -109,8 +109,8 @@ CODES: dict[str, Code] = {
     "blocked_accept": Code(
         "Inbound flow refused",
         "{proto} from {remote} to {local} was not let in to {program}; it was {done} {at}.",
-        "A socket owns the port, and no rule lets this sender in. No flow is made, so every further datagram is "
-        "asked about again.",
+        "A socket owns the port, but the filters do not let this sender in. No flow is made, so every further datagram "
+        "is asked about again.",
         "{origin_check}",
         "recv waits: nothing arrives",
         "its send succeeded; no answer and no ICMP error",
@@ -129,7 +129,7 @@ CODES: dict[str, Code] = {
     ),
     "group_traffic": Code(
         "Multicast or broadcast, allowed",
-        "{program} {group_verb} {proto} {group_words} {group}, {group_other}; allowed {at}.",
+        "{program} {group_verb} {proto} {group_words} {group} from {group_sender}; allowed {at}.",
         "Sending is recorded once per flow, receiving once per datagram and per socket, the host's own copies "
         "included: many records are no flood.",
         "Nothing. To see who joined the group: `netsh interface ip show joins`.",
@@ -168,6 +168,10 @@ CODES: dict[str, Code] = {
 }
 
 
+# Said instead of `means` for ICMP: each echo request is recorded, whatever flow it belongs to (FACTS a.16.4).
+MEANS_OF_ICMP = "Each ICMP request is recorded; replies (and neighbour advertisements) are not."
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A filter origin of Windows 11 / Server 2022 and later: what the filter is, and what to check."""
@@ -181,13 +185,14 @@ class Origin:
 ORIGINS: dict[str, Origin] = {
     "stealth": Origin(
         "a filter of stealth mode, which answers nothing where nobody listens",
-        "Stealth drops are made against port scans; a rule does not change them. Check whether the port should have a listener.",
+        "Stealth drops are made against port scans; a rule does not change them. Check whether the port should have "
+        "a listener.",
         ("FOR", "PPS"),
     ),
     "queryuserdefault": Origin(
-        "the default block of Windows Firewall: no rule allows it",
-        "Add an inbound allow rule for the program and port. If a user pressed Cancel at the firewall's question, delete the "
-        "block rules that made: `Get-NetFirewallRule | Where Name -like '*Query User*'`.",
+        "the default block of Windows Firewall, in force where no rule allows",
+        "Add an inbound allow rule for the program and port. If a user pressed Cancel at the firewall's question, "
+        "delete the block rules that made: `Get-NetFirewallRule | Where Name -like '*Query User*'`.",
     ),
     "quarantinedefault": Origin(
         "the quarantine of an interface, which holds while Windows works out which network it is on",
@@ -197,12 +202,13 @@ ORIGINS: dict[str, Origin] = {
     ),
     "boottimedefault": Origin(
         "a boot-time filter: the firewall service was not running yet",
-        "Compare the time with the start of the host and of the services BFE and mpssvc. Firewall rules cannot make exceptions at boot.",
+        "Compare the time with the start of the host and of the services BFE and mpssvc. Firewall rules cannot make "
+        "exceptions at boot.",
     ),
     "appcontainerloopback": Origin(
         "the loopback rule for packaged (store) apps",
-        "A packaged app may talk to its own host only with an exemption: `CheckNetIsolation LoopbackExempt -s` lists them. "
-        "A port rule does not help.",
+        "A packaged app may talk to its own host only with an exemption: `CheckNetIsolation LoopbackExempt -s` lists "
+        "them. A port rule does not help.",
     ),
     "uwpdefault": Origin(
         "the default block for packaged (store) apps",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
-from fsm.explain.ends import ICMP_PROTOCOLS, End
+from fsm.explain.ends import ICMP_PROTOCOLS, End, is_many
 from fsm.explain.history import HostHistory, Seen
 from fsm.explain.orientation import Ends, orient
 from fsm.explain.reading import Reading, icmp_type_and_code
@@ -27,6 +28,7 @@ class Draft:
     turn: int  # ordinal among the records of this host
     ends: Ends
     icmp: tuple[int, int] | None = None
+    group: End | None = None  # the end that stands for many receivers, if there is one
     connect: Seen | None = None
     accept: Seen | None = None
     bind: Seen | None = None
@@ -34,6 +36,7 @@ class Draft:
     partner: Draft | None = None
     peer_is_own: bool = False  # the other end is an address of this host too
     is_repeat: bool = False
+    copy_of: Draft | None = None  # the same datagram, of which this record has the ports exchanged
     is_second: bool = False  # of a 5152/5157 pair: the incident is counted at the first
     tags: set[str] = field(default_factory=set)
 
@@ -42,9 +45,8 @@ class Draft:
         ends = orient(event, reading, history)
         local, remote = _port(ends.local), _port(ends.remote)
         icmp = icmp_type_and_code(event, reading, local, remote)
-        if event.protocol is not None and event.protocol not in PROTOCOLS_WITH_PORTS:
-            ends = replace(ends, local=_bare(ends.local), remote=_bare(ends.remote))
-        elif event.protocol is None and not local and not remote:
+        has_ports = bool(local or remote) if event.protocol is None else event.protocol in PROTOCOLS_WITH_PORTS
+        if not has_ports:
             ends = replace(ends, local=_bare(ends.local), remote=_bare(ends.remote))
         draft = cls(event, reading, host, turn, ends, icmp, tags=set(ends.tags))
         draft.peer_is_own = ends.remote is not None and history.owns(ends.remote.address)
@@ -52,9 +54,12 @@ class Draft:
         return draft
 
     def look_up(self, history: HostHistory) -> None:
-        """Find what the log showed earlier about these ends; again when the ends turned out to be the other way round."""
+        """Find what the log showed earlier about these ends; again when they turned out to be the other way round."""
         event, local, remote = self.event, self.ends.local, self.ends.remote
         now_s, protocol = event.time_s, event.protocol
+        self.group = next(
+            (end for end in self._receiving_ends() if is_many(end) and not history.owns(end.address)), None
+        )
         if local is None:
             return
         if remote is not None:
@@ -62,6 +67,11 @@ class Draft:
             self.accept = history.accept(protocol, local, remote, now_s)
         self.bind = history.bind(protocol, local.port, now_s)
         self.sender = history.sender(protocol, local.port, now_s)
+
+    def _receiving_ends(self) -> tuple[End, ...]:
+        """The end that the packet goes to; both where that is not known."""
+        to = {"inbound": (self.ends.local,), "outbound": (self.ends.remote,)}.get(self.reading.packet_direction or "")
+        return tuple(end for end in to or (self.ends.local, self.ends.remote) if end is not None)
 
     def learn(self, history: HostHistory) -> None:
         """What later records may know from this one."""
@@ -81,7 +91,7 @@ class Draft:
     def seen(self) -> Seen:
         event = self.event
         return Seen(
-            event.source, event.record, event.event_id, event.time, event.time_s, event.process_id,
+            event.source, event.record, event.event_id, event.time_s, event.process_id,
             program_name(event.application), self.ends.local or End(None), self.ends.remote,
         )  # fmt: skip
 
@@ -99,6 +109,7 @@ class Draft:
         return self.is_drop and self.connect is not None and self.event.protocol not in ICMP_PROTOCOLS
 
 
+@lru_cache(maxsize=4096)
 def program_name(application: str | None) -> str | None:
     """The file name of a program path; None for "-" and nothing. Net events write text with a dot after each letter."""
     if application is None or application.strip() in ("", "-"):

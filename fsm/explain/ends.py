@@ -10,7 +10,9 @@ from typing import Literal
 Kind = Literal["none", "unspecified", "loopback", "group", "broadcast", "likely_broadcast", "unicast"]
 
 ICMP_PROTOCOLS = (1, 58)
-PROTOCOL_NAMES = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6-in-IPv4", 47: "GRE", 50: "ESP", 51: "AH", 58: "ICMPv6"}
+PROTOCOL_NAMES = {
+    1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6-in-IPv4", 47: "GRE", 50: "ESP", 51: "AH", 58: "ICMPv6",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class End:
 
 @lru_cache(maxsize=65536)
 def normal(address: str | None) -> str | None:
-    """One spelling for one address: no zone, mapped IPv4 as IPv4; None for none ("", "-") and for what is no address."""
+    """One spelling for one address: no zone, mapped IPv4 as IPv4; None for "", "-" and what is no address."""
     if address is None:
         return None
     try:

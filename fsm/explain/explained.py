@@ -5,38 +5,89 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fsm.explain.classify import decide, flow_direction, place_of
+from fsm.explain.classify import Decision, decide, flow_direction, place_of
 from fsm.explain.codes import CODES
 from fsm.explain.draft import Draft, program_name
-from fsm.explain.place import RememberedPlaces
+from fsm.explain.place import Place, RememberedPlaces
 from fsm.explain.reading import net_event_type
-from fsm.explain.wording import absent_of, citation, cite_of, layer_words, next_check_of, reauthorize_words, text_of
+from fsm.explain.wording import Words, absent_of, citation, layer_words, reauthorize_names
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One record explained. `json` holds every field that is printed; the rest steers lists and pictures."""
+    """One record explained. Words are made when `json` is asked for: a summary needs them for its examples only.
 
-    code: str
-    counts: bool  # as an incident: not the second record of a pair, not a record given twice
-    rule: str  # row key of the machine, "" where it has no place
-    runtime_id: int | None
-    event_id: int | None
-    verdict: str
-    confidence: str
-    json: dict[str, Any]
+    Parameters
+    ----------
+    place : on the machine; None where it has none, or no machine was given.
+    """
+
+    draft: Draft
+    decision: Decision
+    place: Place | None
+
+    @property
+    def code(self) -> str:
+        return self.decision.code
+
+    @property
+    def confidence(self) -> str:
+        return self.decision.confidence
+
+    @property
+    def verdict(self) -> str:
+        return self.draft.reading.verdict
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an incident: not the second record of a pair, not a record given twice."""
+        return not (self.draft.is_second or self.draft.is_repeat)
+
+    @property
+    def rule(self) -> str:
+        """The row key of the machine, "" where it has no place."""
+        return self.place.rule if self.place else ""
+
+    @property
+    def runtime_id(self) -> int | None:
+        layer = self.draft.reading.layer
+        return layer.runtime_id if layer else self.draft.event.runtime_id
+
+    @property
+    def peer(self) -> str | None:
+        remote = self.draft.ends.remote
+        return remote.address if remote else None
+
+    @property
+    def program(self) -> str | None:
+        return program_name(self.draft.event.application)
+
+    @property
+    def absent(self) -> list[str]:
+        return absent_of(self.draft, self.decision)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Every field that is printed, in the order in which it is."""
+        return _as_json(self)
 
 
 def explain(draft: Draft, places: RememberedPlaces) -> Explained:
-    """Put one record, whose neighbours are known by now, into words."""
+    """Explain one record, whose neighbours are known by now."""
+    reading, decision = draft.reading, decide(draft)
+    runtime_id = reading.layer.runtime_id if reading.layer else None
+    asked = place_of(draft, decision.code)
+    place = places(runtime_id, reading.verdict, *asked)
+    if place is None and reading.verdict == "veto":  # the model vetoes where arbitration can, a log may say it anywhere
+        place = places(runtime_id, "block", *asked)
+    return Explained(draft, decision, place)
+
+
+def _as_json(explained: Explained) -> dict[str, Any]:
+    draft, decision, place = explained.draft, explained.decision, explained.place
     event, reading, ends = draft.event, draft.reading, draft.ends
-    decision = decide(draft)
     code = CODES[decision.code]
-    runtime_id = reading.layer.runtime_id if reading.layer else event.runtime_id
-    endpoint, flow = place_of(draft, decision.code)
-    place = places(runtime_id if reading.layer else None, "block" if reading.verdict == "veto" else reading.verdict, endpoint, flow)
-    match = draft.connect if decision.code in ("late_reply", "icmp_error_for_own_flow") else None
-    delay_s = match.before_s(event.time_s) if match else None
+    words = Words(draft, decision)
     out: dict[str, Any] = {
         "source": event.source,
         "record": event.record,
@@ -47,7 +98,7 @@ def explain(draft: Draft, places: RememberedPlaces) -> Explained:
         "event_type": net_event_type(event) or None,
         "layer": reading.layer.name if reading.layer else None,
         "layer_words": layer_words(reading),
-        "runtime_id": runtime_id,
+        "runtime_id": explained.runtime_id,
         "protocol": event.protocol,
         "local": ends.local.json() if ends.local else None,
         "remote": ends.remote.json() if ends.remote else None,
@@ -58,31 +109,56 @@ def explain(draft: Draft, places: RememberedPlaces) -> Explained:
         "filter_id": event.filter_id,
         "filter_origin": event.filter_origin,
         "process_id": event.process_id,
-        "program": program_name(event.application),
-        "endpoint": place.endpoint if place else endpoint,
+        "program": explained.program,
+        "endpoint": place.endpoint if place else place_of(draft, decision.code)[0],
         "state": place.state if place else None,
-        "rule": place.rule if place else None,
+        "rule": explained.rule or None,
         "code": decision.code,
         "title": code.title,
         "tags": list(decision.tags),
         "confidence": decision.confidence,
         "paired_with": draft.partner.event.record if draft.partner else None,
-        "answers": None if match is None else {"source": match.source, "record": match.record, "delay_s": _rounded(delay_s)},
-        "text": text_of(draft, decision),
+        "copy_of": draft.copy_of.event.record if draft.copy_of else None,
+        "answers": _answered(draft, decision.code),
+        "text": words.text(),
         "before": list(place.before) if place else [],
-        "after": list(place.after) if place else [],
+        "after": _after(draft, place),
         "application_sees": (place.application_sees if place else "") or code.application_sees,
-        "remote_sees": (place.remote_sees if place else "") or code.remote_sees,
-        "next_check": next_check_of(draft, decision),
-        "absent": absent_of(draft, decision),
-        "cite": [citation(key) for key in cite_of(draft, decision, place)],
+        "remote_sees": _remote_sees(draft, place) or code.remote_sees,
+        "next_check": words.next_check(),
+        "absent": explained.absent,
+        "cite": [citation(key) for key in words.cite(place)],
     }
     if event.reauthorize_reason:
-        out["reauthorize_reason"] = {"value": event.reauthorize_reason, "bits": reauthorize_words(event.reauthorize_reason).split(", ")}
-    counts = not (draft.is_second or draft.is_repeat)
-    rule = place.rule if place else ""
-    return Explained(decision.code, counts, rule, runtime_id, event.event_id, reading.verdict, decision.confidence, out)
+        out["reauthorize_reason"] = {
+            "value": event.reauthorize_reason,
+            "bits": reauthorize_names(event.reauthorize_reason),
+        }
+    return out
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)
+def _after(draft: Draft, place: Place | None) -> list[str]:
+    """The layers that follow, as far as the log does not show that the way ended earlier."""
+    after = list(place.after) if place else []
+    if draft.is_drop and draft.partner is not None and draft.partner.reading.layer is not None:
+        stopped_at = draft.partner.reading.layer.name
+        return after[: after.index(stopped_at) + 1] if stopped_at in after else after
+    return after
+
+
+def _remote_sees(draft: Draft, place: Place | None) -> str:
+    """For a drop the machine says what an unhindered ICMP error does; the log shows whether it was hindered."""
+    if draft.is_drop and draft.partner is not None:
+        return "a timeout: the ICMP error that Windows wanted to send was suppressed"
+    if draft.is_drop:
+        return "a timeout, or an ICMP port unreachable (WSAECONNRESET 10054) where stealth mode is off"
+    return place.remote_sees if place else ""
+
+
+def _answered(draft: Draft, code: str) -> dict[str, Any] | None:
+    """The allowed connect that this record answers, and how long before it was."""
+    if draft.connect is None or code not in ("late_reply", "icmp_error_for_own_flow"):
+        return None
+    delay_s = draft.connect.before_s(draft.event.time_s)
+    rounded = None if delay_s is None else round(delay_s, 6)
+    return {"source": draft.connect.source, "record": draft.connect.record, "delay_s": rounded}

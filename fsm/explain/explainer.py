@@ -142,7 +142,7 @@ class Explainer:
         draft = Draft.of(event, reading, name, host.turn, host.history)
         draft.is_repeat = host.history.is_repeat(event.event_id, event.record_number, event.time)
         host.neighbours.meet(draft, host.history)
-        learn_order(event, draft.ends, host.history)
+        learn_order(event, reading, draft.ends, host.history)
         draft.learn(host.history)
         self._waiting.append(draft)
 

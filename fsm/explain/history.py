@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from fsm.explain.ends import End, kind_of
 
-DEFAULT_LIMIT = 100_000  # tuples of each kind per host, about 60 MB for a host that fills it
+DEFAULT_LIMIT = 100_000  # tuples of each kind per host: about 200 MB for a host that fills it
 KEPT_PER_TUPLE = 3  # sightings of one tuple: enough for a log read twice or slightly out of order
 
 FlowKey = tuple[int | None, str | None, int | None, str | None, int | None]
@@ -28,7 +28,6 @@ class Seen:
     source: str
     record: int
     event_id: int | None
-    time: str | None
     time_s: float | None
     process_id: int | None
     program: str | None

@@ -28,11 +28,6 @@ class Ends:
     assumed: bool = False  # nothing but habit says which end is local
     turned: bool = False  # an inbound record that names the local end first
 
-    @property
-    def group(self) -> End | None:
-        """The end that stands for many receivers, if there is one."""
-        return next((end for end in (self.local, self.remote) if is_many(end)), None)
-
 
 def orient(event: LogEvent, reading: Reading, known: HostHistory) -> Ends:
     """Which end is local, with the tags that say how that was found."""
@@ -47,7 +42,7 @@ def orient(event: LogEvent, reading: Reading, known: HostHistory) -> Ends:
     if source is None:
         return Ends(dest, None) if reading.packet_direction == "inbound" else Ends(None, dest)
     if reading.packet_direction == "outbound":
-        if is_many(source) and not is_many(dest) and not known.owns(source.address):
+        if source.kind in ("group", "broadcast") and not is_many(dest):
             return Ends(dest, source, ("impossible_source",))
         return Ends(source, dest)
     if reading.packet_direction == "inbound":
@@ -55,9 +50,12 @@ def orient(event: LogEvent, reading: Reading, known: HostHistory) -> Ends:
     return _either(source, dest, known)
 
 
-def learn_order(event: LogEvent, ends: Ends, known: HostHistory) -> None:
+def learn_order(event: LogEvent, reading: Reading, ends: Ends, known: HostHistory) -> None:
     """Remember how this host writes inbound 5156 and 5157, where something better than habit has told."""
-    if event.event_id in GENERATION_EVENTS and not ends.assumed:
+    local, remote = ends.local, ends.remote
+    if event.event_id not in GENERATION_EVENTS or reading.packet_direction != "inbound" or ends.assumed:
+        return
+    if local is not None and remote is not None and local.address != remote.address:
         known.orders[ends.turned] += 1
 
 

@@ -102,12 +102,12 @@ class Neighbours:
             if there is None or far is None or not same_moment or not is_near(other, drop):
                 continue
             if (there.port, far.port) == (remote.port, local.port) and (drop.is_late_reply != other.is_late_reply):
-                (other if drop.is_late_reply else drop).tags.add("ports_swapped_duplicate")
+                _mark_copy(other if drop.is_late_reply else drop, drop if drop.is_late_reply else other)
                 return
             if (there.port, far.port) == (remote.port, local.port) and not drop.is_late_reply:
                 # Neither has a query in the log: the port that the host was seen to use is the right one.
                 wrong = other if (drop.bind or drop.sender) and not (other.bind or other.sender) else drop
-                wrong.tags.add("ports_swapped_duplicate")
+                _mark_copy(wrong, other if wrong is drop else drop)
                 return
 
     def _join_other_report(self, draft: Draft, history: HostHistory) -> None:
@@ -120,6 +120,11 @@ class Neighbours:
             return
 
 
+def _mark_copy(wrong: Draft, right: Draft) -> None:
+    wrong.tags.add("ports_swapped_duplicate")
+    wrong.copy_of = right
+
+
 def _trust_packet(packet: Draft, connection: Draft, history: HostHistory) -> None:
     """5152 has the packet's order on every Windows, so it tells how the host writes 5157 (FACTS e.1)."""
     if connection.ends.local == packet.ends.local or packet.ends.assumed:
@@ -128,7 +133,7 @@ def _trust_packet(packet: Draft, connection: Draft, history: HostHistory) -> Non
     connection.ends = replace(packet.ends, turned=turned)
     connection.tags -= {"orientation_assumed", "orientation_unknown"}
     connection.tags |= set(packet.ends.tags)
-    learn_order(connection.event, connection.ends, history)
+    learn_order(connection.event, connection.reading, connection.ends, history)
     connection.look_up(history)
 
 
@@ -150,4 +155,5 @@ def _report_key(draft: Draft, event_id: int | None) -> Key:
     """Equal for two reports of one packet, whichever end is written first."""
     event, ends = draft.event, draft.ends
     both = frozenset(end for end in (ends.local, ends.remote) if end is not None)
-    return ("report", event_id, event.filter_id, event.protocol, draft.reading.stem, both, draft.icmp and frozenset(draft.icmp))
+    icmp = draft.icmp and frozenset(draft.icmp)
+    return ("report", event_id, event.filter_id, event.protocol, draft.reading.stem, both, icmp)

@@ -33,9 +33,9 @@ class Place(Protocol):
 
 
 class Placer(Protocol):
-    """The machine, asked for the place of a record: layer id, verdict, endpoint and flow register beforehand."""
+    """The machine, asked for the place of a record: layer id, verdict, endpoint, flow register before, stimulus."""
 
-    def __call__(self, runtime_id: int, verdict: str, *, endpoint: str, flow: str) -> Place | None: ...
+    def __call__(self, runtime_id: int, verdict: str, *, endpoint: str, flow: str, stimulus: str) -> Place | None: ...
 
 
 class RememberedPlaces:
@@ -43,15 +43,21 @@ class RememberedPlaces:
 
     def __init__(self, placer: Placer | None) -> None:
         self._placer = placer
-        self._known: dict[tuple[int, str, str, str], Place | None] = {}
+        self._known: dict[tuple[int, str, str, str, str], Place | None] = {}
 
-    def __call__(self, runtime_id: int | None, verdict: str, endpoint: str, flow: str) -> Place | None:
-        if self._placer is None or runtime_id is None:
+    def __call__(self, runtime_id: int | None, verdict: str, endpoint: str, flow: str, stimulus: str) -> Place | None:
+        """The place with this stimulus, or else with any; None where there is none."""
+        if runtime_id is None:
             return None
-        key = (runtime_id, verdict, endpoint, flow)
+        key = (runtime_id, verdict, endpoint, flow, stimulus)
         if key not in self._known:
-            try:
-                self._known[key] = self._placer(runtime_id, verdict, endpoint=endpoint, flow=flow)
-            except FsmError:  # no such place: the model does not run this layer, or not with this verdict
-                self._known[key] = None
+            self._known[key] = self._ask(*key) or self._ask(runtime_id, verdict, endpoint, flow, "")
         return self._known[key]
+
+    def _ask(self, runtime_id: int, verdict: str, endpoint: str, flow: str, stimulus: str) -> Place | None:
+        if self._placer is None:
+            return None
+        try:
+            return self._placer(runtime_id, verdict, endpoint=endpoint, flow=flow, stimulus=stimulus)
+        except FsmError:  # the model does not run this layer, or not with this verdict
+            return None

@@ -149,7 +149,9 @@ def _stems_of_words(text: str) -> tuple[str, ...]:
     return next((stems for words, stems in LAYER_CODES.values() if words.casefold() == text.strip().casefold()), ())
 
 
-def icmp_type_and_code(event: LogEvent, reading: Reading, local: int | None, remote: int | None) -> tuple[int, int] | None:
+def icmp_type_and_code(
+    event: LogEvent, reading: Reading, local: int | None, remote: int | None
+) -> tuple[int, int] | None:
     """Type and code that stand in the port fields: type on the local side, code on the remote side (FACTS a.16.3).
 
     At the ICMP error layers the fields are those of the embedded datagram, or 0 and 0 whatever the type (trap 5).

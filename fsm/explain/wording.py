@@ -5,8 +5,10 @@ The words of the codes are data in `codes.py`. Here they get the names of the re
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fsm.explain.classify import Decision
-from fsm.explain.codes import CODES, DISCARD_WORDS, LAYER_WORDS, ORIGINS, REAUTHORIZE_REASONS, Origin
+from fsm.explain.codes import CODES, DISCARD_WORDS, LAYER_WORDS, MEANS_OF_ICMP, ORIGINS, REAUTHORIZE_REASONS, Origin
 from fsm.explain.draft import Draft, program_name
 from fsm.explain.ends import End, protocol_name, span
 from fsm.explain.history import Seen
@@ -22,28 +24,42 @@ CONNECTION = "Connection {0CCE9226-69AE-11D9-BED3-505054503030}"
 _DONE = {"permit": "let through", "block": "dropped", "veto": "vetoed"}
 
 
-def text_of(draft: Draft, decision: Decision) -> str:
-    """What happened and what it means, in whole sentences with the names of the record."""
-    code = CODES[decision.code]
-    sentences = [code.sentence.format_map(_fields(draft))]
-    sentences += evidence(draft, decision)
-    sentences.append(code.means.format_map(_fields(draft)))
-    if decision.doubt:
-        sentences.append(f"{decision.confidence.capitalize()}: {decision.doubt}.")
-    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+class Words:
+    """The words for one record."""
+
+    def __init__(self, draft: Draft, decision: Decision) -> None:
+        self._draft, self._decision = draft, decision
+        self._code = CODES[decision.code]
+        self._fields = _fields(draft)
+
+    def text(self) -> str:
+        """What happened and what it means, in whole sentences with the names of the record."""
+        draft, decision = self._draft, self._decision
+        sentences = [self._code.sentence.format_map(self._fields), *evidence(draft, decision)]
+        of_icmp = draft.icmp is not None and decision.code in ("permitted_connect", "permitted_accept")
+        sentences.append(MEANS_OF_ICMP if of_icmp else self._code.means.format_map(self._fields))
+        if decision.doubt:
+            sentences.append(f"{decision.confidence.capitalize()}: {decision.doubt}.")
+        return " ".join(_capital(sentence) for sentence in sentences)
+
+    def next_check(self) -> str:
+        if self._draft.copy_of is not None:
+            return f"Ignore it; look at record {self._draft.copy_of.event.record}."
+        return self._code.next_check.format_map(self._fields)
+
+    def cite(self, place: Place | None) -> tuple[str, ...]:
+        """Keys of the sources: of the code, of the filter's origin, of the machine's row; each once."""
+        origin = origin_of(self._draft)
+        keys = (*self._code.cite, *(origin.cite if origin else ()), *(place.cite if place else ()))
+        return tuple(dict.fromkeys(keys))
 
 
-def next_check_of(draft: Draft, decision: Decision) -> str:
-    return CODES[decision.code].next_check.format_map(_fields(draft))
+def _capital(sentence: str) -> str:
+    """The sentence with a capital letter, unless it begins with the name of a program."""
+    return sentence[0].upper() + sentence[1:] if sentence.startswith(("a ", "process ")) else sentence
 
 
-def cite_of(draft: Draft, decision: Decision, place: Place | None) -> tuple[str, ...]:
-    """Keys of the sources: of the code, of the filter's origin, of the machine's row; each once."""
-    origin = origin_of(draft)
-    keys = (*CODES[decision.code].cite, *(origin.cite if origin else ()), *(place.cite if place else ()))
-    return tuple(dict.fromkeys(keys))
-
-
+@lru_cache(maxsize=256)
 def citation(key: str) -> str:
     """A source as a reader can look it up: title and address."""
     source = SOURCES.get(key)
@@ -55,21 +71,28 @@ def citation(key: str) -> str:
 def evidence(draft: Draft, decision: Decision) -> list[str]:
     """What the record and the log show besides the bare fact, as sentences."""
     notes = [*_origin_notes(draft), *_partner_notes(draft, decision), *_past_notes(draft, decision)]
+    group = draft.group
+    if group is not None and decision.code.startswith("blocked"):
+        kind = "a multicast group" if group.kind == "group" else "a broadcast address"
+        guess = " (likely: the netmask is not logged)" if group.kind == "likely_broadcast" else ""
+        notes.append(f"{group.address} is {kind}{guess}.")
     notes += [text for tag, text in _TAG_NOTES.items() if tag in decision.tags]
     if draft.event.reauthorize_reason:
-        notes.append(f"the flow was authorized again, for {reauthorize_words(draft.event.reauthorize_reason)}.")
+        reasons = ", ".join(reauthorize_names(draft.event.reauthorize_reason))
+        ended = "; the refusal ended it" if draft.reading.verdict != "permit" else ""
+        notes.append(f"The flow was authorized again, for {reasons}{ended}.")
     return notes
 
 
 _TAG_NOTES = {
-    "impossible_source": "the record names a group or broadcast address as the sender, which none can be: it is the local "
-    "end, as older Windows writes it.",
+    "impossible_source": "The record names a group or broadcast address as the sender, which none can be: it is the "
+    "local end, as older Windows writes it.",
     "own_copy": "It is this host's own datagram, heard again.",
-    "icmp_error_suppressed": "It is an ICMP error that this host wanted to send; the drop that caused it is not in the log "
-    "within one second before.",
-    "recorded_direction_ignored": "the record gives the other direction; the layer decides.",
+    "icmp_error_suppressed": "It is an ICMP error that this host wanted to send; the drop that caused it is not in the "
+    "log within one second before.",
+    "recorded_direction_ignored": "The record gives the other direction; the layer decides.",
     "ipsec": "IPsec dropped it.",
-    "capability": "a packaged app was judged by its network capabilities; such records name no layer.",
+    "capability": "A packaged app was judged by its network capabilities; such records name no layer.",
     "forwarded": "The packet was on its way through this host to another one.",
     "vswitch": "It was seen on a Hyper-V switch, which is not the path of this host's own sockets.",
     "listen": "The record is about listen, which UDP does not have.",
@@ -80,9 +103,9 @@ _TAG_NOTES = {
 def _origin_notes(draft: Draft) -> list[str]:
     given, origin = draft.event.filter_origin, origin_of(draft)
     if origin is not None:
-        return [f"filter origin \"{given}\": {origin.words}."]
+        return [f'Filter origin "{given}": {origin.words}.']
     if given and given.casefold() not in ("unknown", "-"):
-        return [f"filter origin \"{given}\" is the name of a firewall rule."]
+        return [f'Filter origin "{given}" is the name of a firewall rule.']
     return []
 
 
@@ -91,9 +114,9 @@ def _partner_notes(draft: Draft, decision: Decision) -> list[str]:
     if other is None:
         return []
     if draft.is_drop:
-        return [f"Windows then tried to answer with an ICMP error, which was suppressed too (record {other.event.record})."]
+        return [f"Windows then tried to answer with an ICMP error, suppressed too (record {other.event.record})."]
     if "recorded_twice" in decision.tags:
-        return [f"events 5152 and 5157 report the same packet (see record {other.event.record}): one incident."]
+        return [f"Events 5152 and 5157 report the same packet (see record {other.event.record}): one incident."]
     return []
 
 
@@ -101,21 +124,27 @@ def _past_notes(draft: Draft, decision: Decision) -> list[str]:
     """What the log showed earlier about these ends or this local port."""
     event, code = draft.event, decision.code
     now_s = event.time_s
+    if draft.copy_of is not None:
+        return [f"Record {draft.copy_of.event.record} of the same millisecond is this datagram with the ports the "
+                "other way round; this one seems to be logged wrongly."]  # fmt: skip
     if code == "no_listener":
         if draft.accept is not None:
-            return [f"{_who(draft.accept)} took datagrams of this peer here {_ago(draft.accept, now_s)}; its socket has gone since."]
+            took = f"{_who(draft.accept)} took datagrams of this peer here {_ago(draft.accept, now_s)}"
+            return [f"{took}; that socket has gone since."]
         if draft.sender is not None:
-            return [f"{_who(draft.sender)} used port {draft.sender.local.port} {_ago(draft.sender, now_s)} for {draft.sender.remote}, "
-                    "not for this peer."]  # fmt: skip
+            used = f"{_who(draft.sender)} used port {draft.sender.local.port} {_ago(draft.sender, now_s)}"
+            return [f"{used} for {draft.sender.remote}, not for this peer."]  # fmt: skip
         if draft.bind is not None:
-            return [f"{_who(draft.bind)} bound port {draft.bind.local.port} {_ago(draft.bind, now_s)}; that socket has gone since."]
+            bound = f"{_who(draft.bind)} bound port {draft.bind.local.port} {_ago(draft.bind, now_s)}"
+            return [f"{bound}; that socket has gone since."]
         port = draft.ends.local.port if draft.ends.local else None
         return [] if port is None else [f"The log shows no earlier use of port {port}."]
     if code == "icmp_error_for_own_flow" and draft.connect is not None:
         return [f"{_who(draft.connect)} sent it {_ago(draft.connect, now_s)} (record {draft.connect.record})."]
     if "after_own_query" in decision.tags and draft.connect is not None:
-        return [f"{_who(draft.connect)} had sent to this peer from this port {_ago(draft.connect, now_s)}: an answer would pass "
-                "without a record while that flow lives, so it had ended (60 s idle, or another socket)."]  # fmt: skip
+        return [f"{_who(draft.connect)} had sent to this peer from this port {_ago(draft.connect, now_s)}: an answer "
+                "would pass without a record while that flow lives, so it had ended (60 s idle, or another "
+                "socket)."]  # fmt: skip
     if code == "blocked_packet" and draft.connect is not None:
         return [f"It belongs to the flow that {_who(draft.connect)} began {_ago(draft.connect, now_s)}."]
     return []
@@ -123,7 +152,10 @@ def _past_notes(draft: Draft, decision: Decision) -> list[str]:
 
 def absent_of(draft: Draft, decision: Decision) -> list[str]:
     """Records that should stand beside this one and do not, and what would hide them."""
-    event, absent = draft.event, []
+    event = draft.event
+    absent: list[str] = []
+    if draft.copy_of is not None:
+        return absent
     if decision.code.startswith("blocked") and draft.partner is None and "ALE_AUTH" in draft.reading.stem:
         if event.event_id == 5157:
             absent.append(f"5152 of the same packet: audit {PACKET_DROP}, failure")
@@ -132,7 +164,9 @@ def absent_of(draft: Draft, decision: Decision) -> list[str]:
     if draft.is_drop and event.protocol == 17 and draft.partner is None and event.event_id == 5152:
         absent.append("5152 of the suppressed ICMP error: there may be none (rate limit, one record for a burst)")
     if draft.is_drop and decision.code == "no_listener" and draft.sender is None and draft.bind is None:
-        absent.append(f"5158 and 5156 of the port, if it was in use: audit {CONNECTION}, success; or the log begins later")
+        absent.append(
+            f"5158 and 5156 of the port, if it was in use: audit {CONNECTION}, success; or the log begins later"
+        )
     return absent
 
 
@@ -141,11 +175,11 @@ def origin_of(draft: Draft) -> Origin | None:
     return ORIGINS.get("".join(given.casefold().replace("-", "").split())) if given else None
 
 
-def reauthorize_words(reason: int) -> str:
+def reauthorize_names(reason: int) -> list[str]:
     """The bits of a reauthorization reason by name; unknown bits as a number."""
     names = [name for bit, name in REAUTHORIZE_REASONS.items() if reason & bit]
     rest = reason & ~sum(REAUTHORIZE_REASONS)
-    return ", ".join([*names, *([f"unknown bits {rest:#x}"] if rest else [])])
+    return [*names, *([f"unknown bits {rest:#x}"] if rest else [])]
 
 
 def layer_words(reading: Reading) -> str:
@@ -164,7 +198,7 @@ def _fields(draft: Draft) -> dict[str, str]:
     proto = protocol_name(event.protocol)
     if draft.icmp is not None:
         proto = f"{proto} type {draft.icmp[0]} code {draft.icmp[1]}"
-    connect, partner, group = draft.connect, draft.partner, draft.ends.group
+    connect, partner, group = draft.connect, draft.partner, draft.group
     inbound = draft.reading.packet_direction == "inbound"
     sender = remote if inbound else local
     return {
@@ -188,8 +222,9 @@ def _fields(draft: Draft) -> dict[str, str]:
         "pair_gap": _gap_words(draft),
         "group": _name(group, ""),
         "group_verb": "received" if inbound else "sent",
-        "group_words": ("to the group" if group and group.kind == "group" else "to the broadcast address"),
-        "group_other": ("sent by " if inbound else "from ") + _name(sender, "an unknown end"),
+        "group_words": ("for" if inbound else "to")
+        + (" the group" if group and group.kind == "group" else " the broadcast address"),
+        "group_sender": _name(sender, "an unknown end"),
     }
 
 
@@ -260,13 +295,13 @@ def _origin_check(draft: Draft) -> str:
         index = next((v for k, v in draft.event.extra.items() if k.casefold().endswith("interfaceindex")), None)
         return origin.check if index is None else origin.check.replace("-InterfaceIndex N", f"-InterfaceIndex {index}")
     if given and given.casefold() not in ("unknown", "-"):
-        return f"`Get-NetFirewallRule -Name \"{given}\"` shows the rule."
+        return f'`Get-NetFirewallRule -Name "{given}"` shows the rule.'
     if net_event_type(draft.event) == "CAPABILITY_DROP":
         return ORIGINS["uwpdefault"].check
     if not filter_id:
         return "The record names no filter: reproduce it with `netsh wfp capture start`, which records the filter."
     side = "an inbound" if draft.reading.packet_direction == "inbound" else "an outbound"
     return (
-        f"`netsh wfp show filters file=-`: find filter id {filter_id}; its name is the rule, or a default block when {side} "
-        "allow rule is missing. Ids change at each reboot and rule change, so look soon."
+        f"`netsh wfp show filters file=-`: find filter id {filter_id}; its name is the rule, or a default block when "
+        f"{side} allow rule is missing. Ids change at each reboot and rule change, so look soon."
     )

@@ -184,11 +184,6 @@ _PS_DATE = re.compile(r"\\?/Date\((-?\d{1,17})([+-]\d{4})?\)\\?/")
 
 def moment(value: object) -> datetime | None:
     """The time in `value`: aware when a zone is given, naive when not, None when it cannot be read."""
-    if isinstance(value, dict):  # PowerShell 5: {"value": "/Date(..)/", "DateTime": ".."}; evtx_dump: attributes
-        for key in ("value", "SystemTime", "@SystemTime", "DateTime"):
-            if key in value:
-                return moment(value[key])
-        return moment(value["#attributes"]) if isinstance(value.get("#attributes"), dict) else None
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -204,6 +199,15 @@ def moment(value: object) -> datetime | None:
     return None
 
 
+def _bare(value: object) -> object:
+    """A time out of its wrapping: PowerShell 5 {"value": .., "DateTime": ..}, attributes of an element."""
+    if isinstance(value, dict) and isinstance(value.get("#attributes"), dict):
+        value = value["#attributes"]
+    if isinstance(value, dict):
+        return next((value[k] for k in ("value", "SystemTime", "@SystemTime", "DateTime") if k in value), None)
+    return value
+
+
 def when(own: object, stamp: object = None, received: object = None) -> tuple[str | None, float | None]:
     """The time of a record as (ISO 8601 in UTC, seconds since 1970).
 
@@ -216,6 +220,7 @@ def when(own: object, stamp: object = None, received: object = None) -> tuple[st
     A time without a zone, with nothing to tell the zone by, is taken as UTC. One that cannot be read is kept as
     it was written, without seconds.
     """
+    own = _bare(own)
     at, collected = moment(own), moment(stamp)
     if at is None and is_absent(own):
         own, at = stamp, collected

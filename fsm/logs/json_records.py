@@ -18,7 +18,7 @@ from .fields import clean
 from .recognise import EXPORT, READABLE
 from .stream import CHUNK_BYTES, Broken, Readable
 
-LIMIT_RECORD_BYTES = 16 * 1024 * 1024  # of one line or element
+LIMIT_RECORD_BYTES = 4 * 1024 * 1024  # of one line or element; decoded it can take 25 times as much
 LIMIT_BAD_LINES = 1000  # so many lines without one readable among them: not a log
 
 
@@ -82,6 +82,8 @@ def _lines(stream: Readable, where: str, *, cr_only: bool) -> Iterator[Decoded]:
             if len(line) < 8 and not line.strip(b" \t\r\x00"):
                 continue
             value, why = _loads(line)
+            if value is None and len(line) < 30 and _LABEL_LINE.fullmatch(line):
+                continue
         at = f"line {number}"
         if value is not None:
             if not readable:
@@ -98,7 +100,7 @@ def _lines(stream: Readable, where: str, *, cr_only: bool) -> Iterator[Decoded]:
         if len(bad) >= LIMIT_BAD_LINES:
             raise LogError(where, f"none of its first {len(bad)} lines is a JSON record", READABLE, EXPORT)
     if not readable:
-        first = f": {bad[0].where} is {bad[0].why}" if bad else ""
+        first = f": {bad[0].where}, {bad[0].why}" if bad else ""
         raise LogError(where, f"no JSON record in it{first}", READABLE, EXPORT)
 
 
@@ -131,7 +133,9 @@ def _split(stream: Readable, cr_only: bool) -> Iterator[bytes | None]:
 # -------------------------------------------------------------------------------------------- arrays and sequences
 
 _BLANK = re.compile(r"[\s\ufeff\x00]*")
+_LABEL_LINE = re.compile(rb"Record \d+\s*")
 _RECORD_LABEL = re.compile(r"Record \d+\s*")  # evtx_dump prints one before each object
+_REST = "; the rest is not read"
 _SAFE_DISTANCE = 16  # an error nearer to the end of what was read may come from the end, not from the text
 
 
@@ -185,7 +189,8 @@ def _sequence(stream: Readable, where: str, *, is_array: bool) -> Iterator[Decod
     count = 0
     for item in _elements(text, is_array):
         if item.value is None and not count and item.broken:
-            raise Broken(where, f"no JSON record in it: {item.where} {item.why}", READABLE, EXPORT)
+            why = item.why.removesuffix(_REST)
+            raise Broken(where, f"no JSON record in it: {item.where}, {why}", READABLE, EXPORT)
         count += item.value is not None
         yield item
     if not count:
@@ -226,12 +231,12 @@ def _elements(text: _Text, is_array: bool) -> Iterator[Decoded]:
                 text.pos = label.end()
                 continue
         if in_array and need_comma:
-            why = f"{clean(char)!r} where the JSON array needs a comma; the rest is not read"
+            why = f"{clean(char)!r} where the JSON array needs a comma{_REST}"
             yield Decoded(at, None, why, broken=True)
             return
         value, why, line = _value(text, scan)
         if why:
-            yield Decoded(f"line {line}", None, f"{why}; the rest is not read", broken=True)
+            yield Decoded(f"line {line}", None, f"{why}{_REST}", broken=True)
             return
         need_comma = True
         if isinstance(value, dict):

@@ -30,6 +30,7 @@ LIMIT_MEMBERS = 10_000  # of one archive
 LIMIT_DIRECTORY_BYTES = 8 * 1024 * 1024  # of a zip's directory, which has to be held in memory
 LIMIT_TAR_HEADER_BYTES = 64 * 1024  # of a tar's long names
 LIMIT_SPOOLED_BYTES = 4 * 1024**3  # of a zip that comes through a pipe and has to be kept in a temporary file
+_TAR_PIECE_BYTES = 8 * 1024  # tarfile drops a piece that the end of a cut archive falls into
 _NESTED = "an archive inside an archive, which is not read"
 
 Progress = Callable[[str, int, int | None], None]  # source, bytes of it read so far, bytes of it in all if known
@@ -271,13 +272,14 @@ class _Members:
 
     name: str
     read: int = 0
-    members: int = 0
+    damaged: bool = False  # the archive itself: what tarfile says next about the same spot is no news
     _held: list[tuple[LogError, NotUnderstood]] = field(default_factory=list)
 
     def fail(self, error: LogError, member: str, count: int) -> None:
         if len(self._held) < LIMIT_MEMBERS:
             # a member that is no log is no damage
             broken = isinstance(error, Broken)
+            self.damaged = self.damaged or broken
             self._held.append((error, _as_item(error, member, count, broken=broken)))
 
     def flush(self) -> Iterator[LogItem]:
@@ -315,7 +317,7 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
             raise Broken(name, f"a zip archive of {len(infos)} members", f"Allowed: {LIMIT_MEMBERS}")
         outcome, budget, done = _Members(name), Budget(lambda: size), 0
         for info in infos:
-            if info.is_dir():
+            if info.filename.endswith("/"):  # is_dir() fails on an empty name
                 continue
             member = f"{name}/{clean(info.filename)}"
             if info.flag_bits & 1:
@@ -328,6 +330,8 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
                 continue
             with opened:
                 yield from _member(ByteStream(opened, member, budget), member, outcome)
+            if budget.exceeded:
+                break
             done += info.compress_size
             if progress is not None:
                 progress(name, min(done, size), size)
@@ -395,10 +399,10 @@ def _tar(stream: ByteStream, name: str) -> Iterator[LogItem]:
             if opened is None:
                 outcome.fail(LogError(member, "a link or device, not a file", recognise.READABLE), member, 0)
                 continue
-            yield from _member(ByteStream(opened, member), member, outcome)
-    except Broken as error:
-        outcome.fail(error, name, outcome.read)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        broken = Broken(name, f"a damaged tar archive ({error})", fix="Copy or download it again")
-        outcome.fail(broken, name, outcome.read)
+            yield from _member(ByteStream(opened, member, at_once=_TAR_PIECE_BYTES), member, outcome)
+    except (Broken, tarfile.TarError, EOFError, OSError, ValueError) as error:
+        if not outcome.damaged:
+            if not isinstance(error, Broken):
+                error = Broken(name, f"a damaged tar archive ({error})", fix="Copy or download it again")
+            outcome.fail(error, name, outcome.read)
     yield from outcome.finish()

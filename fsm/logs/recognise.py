@@ -82,7 +82,7 @@ _TEXT: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)", _no("this is a callout driver's debug trace, not read yet")),
         (r"<!doctype html|<html", _no("this is a web page, no log")),
         (r"<(?:\?xml|!--|!doctype|[A-Za-z_])", Kind("xml")),
-        (r"[\[{]", Kind("json")),
+        (r"[\[{]|Record \d+\s+\{", Kind("json")),
     )
 )
 _MAYBE_JSON_LINE = re.compile(r"^\s*\{.*\}\s*,?$", re.MULTILINE)
@@ -109,10 +109,10 @@ def recognise(prefix: bytes) -> Kind:
     for pattern, kind in _TEXT:
         if pattern.match(text):
             return Kind(kind.form, kind.name, kind.convert, encoding)
-    if _is_table(text):
-        return _no("this looks like a table (CSV), not read yet")
     if any(_is_object(line.group()) for line in _MAYBE_JSON_LINE.finditer(text)):
         return Kind("json", encoding=encoding)  # JSON lines whose first line is damaged, as of a cut log
+    if _is_table(text):
+        return _no("this looks like a table (CSV), not read yet")
     return _no("this is text, but neither JSON nor XML")
 
 

@@ -40,13 +40,15 @@ class Budget:
     def __init__(self, size: Callable[[], int]) -> None:
         self._size = size  # bytes of the archive itself, so far as known
         self._out = 0
+        self.exceeded = False
 
     def spend(self, count: int, where: str) -> None:
         self._out += count
         if self._out > FREE_EXPANSION_BYTES and self._out > MAX_EXPANSION_RATIO * max(self._size(), 1):
+            self.exceeded = True
             raise Broken(
                 where,
-                f"unpacks to more than {MAX_EXPANSION_RATIO} times its size ({self._size()} bytes), as no log does",
+                f"unpacks to more than {MAX_EXPANSION_RATIO} times its {self._size()} bytes, as no log does",
                 fix="Unpack it yourself if you trust it",
             )
 
@@ -54,8 +56,8 @@ class Budget:
 class ByteStream:
     """A forward-only stream of bytes with a look at what comes next."""
 
-    def __init__(self, raw: Any, where: str, budget: Budget | None = None) -> None:
-        self._raw, self.where, self._budget = raw, where, budget
+    def __init__(self, raw: Any, where: str, budget: Budget | None = None, at_once: int = CHUNK_BYTES) -> None:
+        self.where, self._budget, self._at_once = where, budget, at_once
         # read1 gives what is there: the bytes before a damaged spot are not lost with it
         self._some: Callable[[int], bytes | None] = getattr(raw, "read1", None) or raw.read
         self._ahead = b""
@@ -66,7 +68,7 @@ class ByteStream:
         if self._failure is not None:
             raise self._failure
         try:
-            data = self._some(size) or b""
+            data = self._some(min(size, self._at_once)) or b""
             self.taken += len(data)
             if self._budget is not None:
                 self._budget.spend(len(data), self.where)
@@ -75,7 +77,8 @@ class ByteStream:
             raise
         except _DAMAGE as error:
             why = "is cut off" if isinstance(error, EOFError) else f"cannot be read any further ({error})"
-            self._failure = Broken(self.where, f"{why}, after {self.taken} bytes", fix="Copy or export it again")
+            unit = "bytes" if self._budget is None else "unpacked bytes"
+            self._failure = Broken(self.where, f"{why}, after {self.taken} {unit}", fix="Copy or export it again")
             raise self._failure from None
         return data
 

@@ -21,7 +21,8 @@ from .fields import clean
 from .recognise import EXPORT, READABLE
 from .stream import Broken, Readable
 
-FEED_BYTES = 64 * 1024
+READ_BYTES = 64 * 1024
+FEED_BYTES = 8 * 1024  # at once to one parser; what is left over at the end of a root goes to the next parser
 LIMIT_DEPTH = 64
 LIMIT_TEXT_BYTES = 1024 * 1024  # of one element
 LIMIT_UNPROCESSED_BYTES = 1024 * 1024  # of one tag, attribute or comment: expat reads those again with each feed
@@ -29,6 +30,10 @@ LIMIT_RECORD_ELEMENTS = 20_000
 LIMIT_RECORD_TEXT = 4 * 1024 * 1024
 LIMIT_ELEMENTS_WITHOUT_EVENT = 3_000_000  # a state dump before the events of a capture has some 200,000
 LIMIT_DAMAGED = 1000
+
+_COST_OF_ROOT = 30  # elements; a new parser takes about as long
+# no element found, unclosed token, partial character, unclosed CDATA section: what the end of a cut file gives
+_CUT = (3, 5, 6, 20)
 
 _RECORDS = ("Event", "netEvent")
 _ITEM_PARENTS = (None, "netEvents", "events", "items")  # whose `item` may be a net event
@@ -42,7 +47,11 @@ _FILTERS = "this holds WFP filters (`netsh wfp show filters`), not events, and i
 _OBJECTS = "this holds WFP objects (sublayers, callouts, providers), not events, and is not read yet"
 _RESUME = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Event|netEvent)[\s>]")
 _CLOSING = re.compile(rb"\s*</[^<>]{1,200}>")
-_OTHER_CODEPAGE = re.compile(r"<\?xml[^>]{0,200}encoding\s*=\s*[\"'](?!utf|ucs)([\w.-]+)[\"']", re.IGNORECASE)
+# Code pages that a declaration may name. Python knows other "encodings", which unpack archives.
+_CODE_PAGE = re.compile(
+    r"""<\?xml[^>]{0,200}encoding\s*=\s*["']((?:windows-|cp|ibm|iso-?8859-|latin|us-ascii|koi8|gb|big5|shift|euc)[\w-]*)["']""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -71,18 +80,26 @@ class Element(NamedTuple):
     broken: bool = False
 
 
-class _Refused(Exception):
+class _Stop(Exception):
+    """Raised in a handler. expat goes on to the end of what it was fed, without handlers: the place is kept here."""
+
+    def __init__(self, parser: _Parser, what: str) -> None:
+        super().__init__(what)
+        self.line, self.at = parser.line, parser.expat.CurrentByteIndex
+
+
+class _Refused(_Stop):
     """Hostile, or nothing we read: not worth going on."""
 
 
-class _Nested(Exception):
+class _Nested(_Stop):
     """An event begins inside another, whose end is missing."""
 
 
 class _Parser:
     """One expat parser: one root element."""
 
-    def __init__(self, encoding: str | None, base_line: int) -> None:
+    def __init__(self, base_line: int) -> None:
         self.done: list[tuple[int, Node]] = []
         self.names: set[str] = set()  # of elements that are kept track of, to say what an input is
         self.elements = 0
@@ -92,7 +109,7 @@ class _Parser:
         self._depth = self._size = self._record_size = self._record_elements = self._line = 0
         self._path: list[str] = []  # outside records
         self._open: list[Node] = []  # inside a record
-        self.expat = parser = expat.ParserCreate(encoding)
+        self.expat = parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.CharacterDataHandler = self._characters
@@ -111,7 +128,7 @@ class _Parser:
         return self._line
 
     def _refuse_doctype(self, *_: object) -> None:
-        raise _Refused("declares a document type or entities, which no log does")
+        raise _Refused(self, "declares a document type or entities, which no log does")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2] if ":" in tag else tag
@@ -119,13 +136,13 @@ class _Parser:
         self._size = 0
         self.elements += 1
         if self._depth > LIMIT_DEPTH:
-            raise _Refused(f"nests elements deeper than {LIMIT_DEPTH}")
+            raise _Refused(self, f"nests elements deeper than {LIMIT_DEPTH}")
         if self._open:
-            if name in _RECORDS:
-                raise _Nested
+            if name in _RECORDS and not any(node.name == "UserData" for node in self._open):
+                raise _Nested(self, name)  # what other providers put into UserData may be called anything
             self._record_elements += 1
             if self._record_elements > LIMIT_RECORD_ELEMENTS:
-                raise _Refused(f"has a record of more than {LIMIT_RECORD_ELEMENTS} elements")
+                raise _Refused(self, f"has a record of more than {LIMIT_RECORD_ELEMENTS} elements")
             node = Node(name, attributes)
             self._open[-1].children.append(node)
             self._open.append(node)
@@ -139,7 +156,7 @@ class _Parser:
         if parent is None:
             self.root = name
             if name in _NAMED_ROOTS:
-                raise _Refused(_NAMED_ROOTS[name])
+                raise _Refused(self, _NAMED_ROOTS[name])
         self._path.append(name)
 
     def _end(self, _tag: str) -> None:
@@ -156,11 +173,11 @@ class _Parser:
     def _characters(self, data: str) -> None:
         self._size += len(data)
         if self._size > LIMIT_TEXT_BYTES:
-            raise _Refused(f"has a text of more than {LIMIT_TEXT_BYTES >> 20} MiB in one element")
+            raise _Refused(self, f"has a text of more than {LIMIT_TEXT_BYTES >> 20} MiB in one element")
         if self._open:
             self._record_size += len(data)
             if self._record_size > LIMIT_RECORD_TEXT:
-                raise _Refused(f"has a record of more than {LIMIT_RECORD_TEXT >> 20} MiB")
+                raise _Refused(self, f"has a record of more than {LIMIT_RECORD_TEXT >> 20} MiB")
             self._open[-1].pieces.append(data)
 
 
@@ -173,7 +190,7 @@ def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
     """
     found = False
     held: list[Element] = []  # what is no event, until there is an event: else the input is refused as what it is
-    reader = _Reader(stream, _OTHER_CODEPAGE.match(prefix.lstrip("\ufeff \t\r\n")) is not None)
+    reader = _Reader(stream, _code_page(prefix))
     for item in reader.run():
         found = found or item.node is not None
         if found:
@@ -187,6 +204,15 @@ def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
     if not found:
         what = f"{held[0].where}: {held[0].why}" if held else _no_log(reader.names, reader.root)
         raise LogError(where, what, READABLE, EXPORT)
+
+
+def _code_page(prefix: str) -> str:
+    """The encoding of the text: UTF-8, unless it declares a code page."""
+    declared = _CODE_PAGE.match(prefix.lstrip("\ufeff \t\r\n"))
+    try:
+        return codecs.lookup(declared[1]).name if declared else "utf-8"
+    except LookupError:
+        return "utf-8"
 
 
 def _no_log(names: set[str], root: str | None) -> str:
@@ -210,17 +236,17 @@ def _item_problem(node: Node) -> str:
 
 
 class _Reader:
-    def __init__(self, stream: Readable, own_encoding: bool) -> None:
+    def __init__(self, stream: Readable, encoding: str) -> None:
         self._stream = stream
-        # Redirected output of wevtutil is in the console's code page: bytes that are no UTF-8 become U+FFFD.
-        # A declared code page is expat's business.
-        self._decoder = None if own_encoding else codecs.getincrementaldecoder("utf-8")("replace")
-        self._encoding = None if own_encoding else "utf-8"
+        # Decoded here, and expat told that it is UTF-8, because declarations are often wrong: redirected output of
+        # wevtutil is in the console's code page or UTF-16. Bytes that make no sense become U+FFFD.
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self.names: set[str] = set()
         self.root: str | None = None
+        self._chunk, self._next = b"", 0  # what was read, and where the part not given to a parser yet begins
         self._window = b""  # what the parser has been given and not used up
         self._base = 0  # the parser's offset of the window
-        self._parser = _Parser(self._encoding, 1)
+        self._parser = _Parser(1)
         self._fed = False  # whether this parser has got anything
         self._ended = False
         self._resumed = False  # closing tags of the elements around are expected
@@ -229,54 +255,54 @@ class _Reader:
         self._damaged = 0
 
     def run(self) -> Iterator[Element]:
-        pending = b""
         while True:
-            if not pending:
-                pending = self._read()
-                if not self._fed:
-                    pending = pending.lstrip(b" \t\r\n\x00")
-                if self._ended and not self._fed and not pending:
+            given = self._more()
+            if not self._fed:
+                stripped = given.lstrip(b" \t\r\n\x00")
+                self._parser.base_line += given.count(b"\n", 0, len(given) - len(stripped))
+                given = stripped
+                self._fed = bool(given)
+                if self._ended and not given:
+                    self._note()
                     return
-            self._window += pending
+            self._window += given
             parser = self._parser
             try:
-                self._fed = self._fed or bool(pending)
-                given, pending = pending, b""
                 if self._fed:
                     parser.expat.Parse(given, self._ended)
             except _Refused as refusal:
                 yield from self._drain()
-                yield Element(f"line {parser.line}", None, str(refusal), broken=True)
+                yield Element(f"line {refusal.line}", None, str(refusal), broken=True)
                 return
-            except _Nested:
+            except _Nested as nested:
                 yield from self._drain()
                 yield self._damage("an event that ends in the middle: the next one begins inside it")
-                pending = self._restart(parser.expat.CurrentByteIndex - self._base, parser.line)
+                self._restart(nested.at - self._base, nested.line)
                 self._resumed = True
             except expat.ExpatError as error:
                 yield from self._drain()
                 at = parser.expat.ErrorByteIndex - self._base
                 line = parser.base_line + error.lineno - 1
-                if parser.root_closed:  # the next root, or the closing tags around an event where we went on
-                    closing = _CLOSING.match(self._window, at) if self._resumed else None
-                    pending = self._restart(closing.end() if closing else at, line)
-                    if at > 0 or pending:
-                        parser.root_closed = False
+                # the closing tags of the elements around an event where we went on
+                if self._resumed and (parser.root_closed or not parser.root):
+                    closing = _CLOSING.match(self._window, max(self._window.rfind(b"<", 0, at + 1), 0))
+                    if closing:
+                        self._restart(closing.end(), line)
                         continue
-                if self._ended and not self._window[max(at, 0) :].strip(b" \t\r\n\x00") and not parser.root:
-                    return
-                cut = self._ended and at >= len(self._window)
+                if parser.root_closed:  # the next root
+                    self._restart(at, line)
+                    continue
+                cut = self._ended and error.code in _CUT
                 why = "cut off: the XML ends in the middle" if cut else f"broken XML ({_reason(error)})"
-                resumed = None if cut else self._seek(at, line)
-                if resumed is None:
+                damage = self._damage(why, line)
+                if cut or not self._seek(at, line):
                     what = f"{why}; the rest is not read" if self._found else why
                     yield Element(f"line {line}", None, what, broken=True)
                     return
-                yield self._damage(why, line)
+                yield damage
                 if self._damaged > LIMIT_DAMAGED:
                     yield Element(f"line {line}", None, f"more than {LIMIT_DAMAGED} broken events", broken=True)
                     return
-                pending = resumed
             else:
                 yield from self._drain()
                 self._forget()
@@ -292,12 +318,16 @@ class _Reader:
                     self._note()
                     return
 
-    def _read(self) -> bytes:
-        data = self._stream.read(FEED_BYTES)
-        self._ended = not data
-        if self._decoder is None:
-            return data
-        return self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+    def _more(self) -> bytes:
+        """The next piece for the parser; empty only at the end."""
+        while self._next >= len(self._chunk) and not self._ended:
+            data = self._stream.read(READ_BYTES)
+            self._ended = not data
+            self._chunk = self._decoder.decode(data, final=not data).encode("utf-8", "replace")
+            self._next = 0
+        piece = self._chunk[self._next : self._next + FEED_BYTES]
+        self._next += len(piece)
+        return piece
 
     def _drain(self) -> Iterator[Element]:
         for line, node in self._parser.done:
@@ -322,31 +352,33 @@ class _Reader:
         self.names |= self._parser.names
         self.root = self.root or self._parser.root
 
-    def _restart(self, at: int, line: int) -> bytes:
-        """A new parser for what begins at `at` of the window; returns what to feed it."""
+    def _restart(self, at: int, line: int) -> None:
+        """A new parser, which begins at `at` of the window, on that line."""
         self._note()
-        self._elements += self._parser.elements
+        self._elements += self._parser.elements + _COST_OF_ROOT
         rest = self._window[max(at, 0) :]
-        stripped = rest.lstrip(b" \t\r\n\x00")
-        line += rest.count(b"\n", 0, len(rest) - len(stripped))
+        if len(rest) <= self._next:
+            self._next -= len(rest)  # nearly always: the same bytes stand in the chunk
+        else:
+            self._chunk, self._next = rest + self._chunk[self._next :], 0
         self._window, self._base, self._fed = b"", 0, False
-        self._parser = _Parser(self._encoding, line)
-        return stripped
+        self._parser = _Parser(line)
 
-    def _seek(self, at: int, line: int) -> bytes | None:
-        """Go on at the next event after damage at `at`; None when there is none."""
-        rest, skip = self._window[max(at, 0) :], 1
+    def _seek(self, at: int, line: int) -> bool:
+        """Go on at the next event after damage at `at`; False when there is none."""
+        # the place of an error can be the very beginning of the next event
+        self._window, skip = self._window[max(at, 0) :], int(at <= 0)
         while True:
-            if match := _RESUME.search(rest, skip):
-                line += rest.count(b"\n", 0, match.start())
-                self._window = rest
+            if match := _RESUME.search(self._window, skip):
+                self._restart(match.start(), line + self._window.count(b"\n", 0, match.start()))
                 self._resumed = True
-                return self._restart(match.start(), line)
-            tail = rest[-100:]
-            line += rest.count(b"\n", 0, len(rest) - len(tail))
-            if self._ended:
-                return None
-            rest, skip = tail + self._read(), 0
+                return True
+            tail = self._window[-100:]
+            line += self._window.count(b"\n", 0, len(self._window) - len(tail))
+            more = self._more()
+            if not more:
+                return False
+            self._window, skip = tail + more, 0
 
 
 def _reason(error: expat.ExpatError) -> str:

@@ -1,0 +1,227 @@
+"""`wfp-udp diagram`: write a picture to a file or to the output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsm.cli.options import config_of, machine_options
+from fsm.errors import FsmError, UnknownName
+
+if TYPE_CHECKING:
+    from fsm.choices import Config
+    from fsm.draw.overlay import Overlay
+    from fsm.draw.pictures import Picture
+    from fsm.errors import RenderError
+
+WHERE = "wfp-udp diagram"
+TEXTS = ("dot", "mermaid", "text")  # need no renderer
+RASTERS = ("png", "jpg", "pdf")
+FORMATS = ("svg", *RASTERS, *TEXTS)
+SUFFIXES = {
+    ".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".pdf": "pdf",
+    ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text",
+}  # fmt: skip
+TRACE_LIMIT = 20_000_000  # bytes; a trace is a list of steps
+
+
+@click.command("diagram", short_help="Draw the packet path, an endpoint or a flow.")
+@click.argument("what", metavar="WHAT")
+@click.option("-o", "--output", default="-", metavar="FILE", help="File to write; - (the default) is the output.")
+@click.option(
+    "--format",
+    "form",
+    metavar="FORMAT",
+    help=f"{', '.join(FORMATS)}. Default: from FILE's ending; text for the output.",
+)
+@click.option(
+    "--highlight",
+    "highlights",
+    multiple=True,
+    metavar="STATE|RULE|LAYER|TRACE",
+    help="Mark a state, a rule, a layer, or the path of a JSON file of 'wfp-udp flow' or 'run'. May be repeated.",
+)
+@click.option(
+    "--block", "blocks", multiple=True, metavar="LAYER", help="Block at this layer of a flow. May be repeated."
+)
+@click.option("--dark", is_flag=True, help="Dark colours only. (An SVG follows the reader's system without it.)")
+@machine_options
+def command(
+    what: str,
+    output: str,
+    form: str | None,
+    highlights: tuple[str, ...],
+    blocks: tuple[str, ...],
+    dark: bool,
+    ip: int,
+    windows: str,
+    evidence: str,
+    assumptions: tuple[str, ...],
+) -> None:
+    """Draw WHAT: packet-path, sender, receiver, dropped_port, or a flow such as sender.active_open.
+
+    \b
+    Examples:
+      wfp-udp diagram dropped_port.no_listener
+      wfp-udp diagram packet-path -o path.svg
+      wfp-udp diagram sender -o sender.png --highlight BOUND/OUT
+      wfp-udp flow sender.blocked --format json > trace.json
+      wfp-udp diagram packet-path --highlight trace.json -o blocked.svg
+
+    Where nothing can draw an SVG or PNG, the picture is written as DOT, Mermaid and text beside FILE.
+    """
+    from fsm.draw.pictures import picture
+    from fsm.draw.render import NoRenderer
+
+    config = config_of(ip, windows, evidence, assumptions)
+    form, path = _format(form, output), Path(output)
+    if output != "-" and not Path(output).parent.is_dir():
+        raise FsmError(
+            f"-o {output}", f"no folder {str(Path(output).parent)!r}", fix="Make it first, or give another file"
+        )
+    overlay = _overlay(highlights, config) if highlights else None
+    shown = picture(what, config, blocks=blocks, overlay=overlay, where=WHERE)
+    if output == "-":
+        if form in RASTERS and sys.stdout.isatty():
+            raise FsmError(WHERE, f"{form} is not for a terminal", fix=f"Add -o {shown.name}.{form}, or --format text")
+        click.echo(_drawn(shown, form, dark), nl=False)  # bytes: no CRLF, and UTF-8 whatever the pipe speaks
+        return
+    try:
+        data = _drawn(shown, form, dark)
+    except NoRenderer as error:
+        raise _instead(shown, path, dark, error) from None
+    _write(path, data)
+
+
+def _format(given: str | None, output: str) -> str:
+    """The format asked for, or the one that the file's ending says."""
+    if given is not None:
+        form = {"mmd": "mermaid", "txt": "text", "jpeg": "jpg", "gv": "dot"}.get(given.lower(), given.lower())
+        if form not in FORMATS:
+            raise UnknownName.of("--format", "format", given, FORMATS)
+        return form
+    if output == "-":
+        return "text"
+    suffix = Path(output).suffix.lower()
+    if suffix not in SUFFIXES:
+        what = f"no format has the ending {suffix!r}" if suffix else "no ending says which format"
+        raise FsmError(f"-o {output}", what, f"Endings: {' '.join(SUFFIXES)}", "Give one, or --format")
+    return SUFFIXES[suffix]
+
+
+def _drawn(shown: Picture, form: str, dark: bool) -> bytes:
+    from fsm.draw.render import draw, printable
+
+    if form == "dot":
+        return printable(shown.dot(dark=dark, background="paper" if dark else "transparent")).encode("utf-8")
+    if form == "mermaid":
+        return shown.mermaid().encode("utf-8", "backslashreplace")
+    if form == "text":
+        return shown.text().encode("ascii")
+    return draw(shown, form, dark=dark)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise FsmError(f"-o {path}", f"cannot be written: {error.strerror or error}") from None
+
+
+def _instead(shown: Picture, path: Path, dark: bool, error: RenderError) -> RenderError:
+    """Write what needs no renderer beside `path`; the error says so."""
+    beside = {
+        path.with_name(f"{path.name}{suffix}"): form
+        for suffix, form in ((".dot", "dot"), (".mmd", "mermaid"), (".txt", "text"))
+    }
+    for other, form in beside.items():
+        _write(other, _drawn(shown, form, dark))
+    written = f"{error.what}. Written instead: {', '.join(map(str, beside))}"
+    return type(error)(error.where, written, error.nearest, error.fix)
+
+
+# ---- --highlight
+
+
+def _overlay(highlights: tuple[str, ...], config: Config) -> Overlay:
+    """What to mark. A trace is numbered, single names are not."""
+    from fsm.draw.overlay import Overlay
+    from fsm.draw.pictures import Highlight
+
+    path: list[str] = []
+    current: str | None = None
+    blocked_at: str | None = None
+    traced = False
+    for given in highlights:
+        if _is_file(given):
+            rules, state, stopped = _trace(Path(given))
+            path += rules
+            traced, current, blocked_at = True, state or current, stopped or blocked_at
+            continue
+        rules, state = _named(given, config)
+        path += rules
+        if state and current and state != current:
+            raise FsmError("--highlight", f"two states, {current} and {state}", fix="One state can be marked")
+        current = state or current
+    kind = Overlay if traced else Highlight
+    return kind(path=tuple(path), current=current, blocked_at=blocked_at)
+
+
+def _is_file(given: str) -> bool:
+    if not given.lower().endswith(".json"):
+        return False
+    if not Path(given).is_file():
+        raise FsmError(f"--highlight {given}", "no such file", fix="Make one with 'wfp-udp flow FLOW --format json'")
+    return True
+
+
+def _named(given: str, config: Config) -> tuple[list[str], str | None]:
+    """A state by its name, a rule by its key, or the rules of a layer."""
+    from fsm import catalogue
+    from fsm.rules import RULES
+    from fsm.stimuli import VIEWS
+    from fsm.table import compile_table
+
+    states = {name.casefold(): name for view in VIEWS for name in compile_table(view, config).names}
+    keys = {row.key.casefold(): row.key for row in RULES}
+    wanted = " ".join(given.split()).casefold()
+    if wanted in states:
+        return [], states[wanted]
+    if wanted in keys:
+        return [keys[wanted]], None
+    try:
+        layer = catalogue.resolve(given, config.ip, windows=config.windows, where="--highlight")
+    except UnknownName:
+        stems = dict.fromkeys(row.layer for row in RULES if row.layer)
+        known = [*(name for name in states.values() if " " not in name), *stems, *keys.values()]
+        raise UnknownName.of("--highlight", "state, rule, layer or .json file", given, known) from None
+    rules = [row.key for row in RULES if row.layer == layer.stem]
+    if not rules:
+        raise FsmError("--highlight", f"{layer.short_name} is on no way of a UDP datagram that is modelled here")
+    return rules, None
+
+
+def _trace(path: Path) -> tuple[list[str], str | None, str | None]:
+    """The rules, the last state and the blocking layer of a JSON file of `wfp-udp flow` or `run`."""
+    from fsm.rules import RULES
+
+    where, fix = f"--highlight {path}", "Make one with 'wfp-udp flow FLOW --format json'"
+    try:
+        if path.stat().st_size > TRACE_LIMIT:
+            raise FsmError(where, f"larger than {TRACE_LIMIT // 1_000_000} MB", fix=fix)
+        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        rules = [step["rule"] for step in found["steps"]]
+    except OSError as error:
+        raise FsmError(where, f"cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise FsmError(where, "not a trace: no JSON with a list of steps", fix=fix) from None
+    known = {row.key for row in RULES}
+    for number, rule in enumerate(rules, 1):
+        if rule not in known:
+            raise UnknownName.of(f"{where}, step {number}", "rule", str(rule), known, "Was it made by this version?")
+    state, stopped = found.get("state"), found.get("blocked_at")
+    return rules, state if isinstance(state, str) else None, stopped if isinstance(stopped, str) else None

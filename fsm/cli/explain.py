@@ -1,0 +1,179 @@
+"""`wfp-udp explain`: what the records of a log mean."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, BinaryIO
+
+import click
+
+from fsm.errors import FsmError
+from fsm.explain.explained import Explained
+from fsm.explain.explainer import Account, Explainer
+from fsm.explain.history import DEFAULT_LIMIT
+from fsm.explain.place import Placer
+from fsm.explain.report import event_line, groups_text, listing_text, summary_text
+from fsm.explain.summary import Summary
+from fsm.explain.to_json import write_json
+from fsm.logs import LogItem, read
+
+LISTED_EVENTS = 20
+
+
+def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """How many records to list; None for all."""
+    if value.lower() == "all":
+        return None
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither a number nor 'all'.", ctx, param)
+
+
+@click.command(name="explain", short_help="Explain the events of a recorded log.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--events",
+    callback=_number_or_all,
+    default=str(LISTED_EVENTS),
+    show_default=True,
+    metavar="N|all",
+    help="Single records to list (text).",
+)
+@click.option("--diagram", type=click.Path(dir_okay=False, writable=True), help="Draw the events on the machine here.")
+@click.option(
+    "--history",
+    type=click.IntRange(min=1),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    metavar="N",
+    help="Earlier flows and ports remembered per host (of each kind).",
+)
+def command(files: tuple[str, ...], form: str, events: int | None, diagram: str | None, history: int) -> None:
+    """Say what each recorded UDP, ICMP or other non-TCP event means.
+
+    FILE is a Security log or net events in any form that can be read, also in .zip, .gz and .tar.gz; `-` is standard
+    input. Several files are one log in the order given; what one host did is kept apart from the others.
+
+    The exit status is 0 when at least one record was readable, and 2 when none was or a file is damaged; what could
+    be read is printed in any case.
+    """
+    explainer, summary = Explainer(_placer(), history), Summary()
+    inputs: list[str | BinaryIO] = [sys.stdin.buffer if name == "-" else name for name in files]
+    with _Meter(sys.stderr) as meter:
+        items = read(inputs, progress=meter.show if meter.is_on else None)
+        if form == "json":
+            write_json(explainer, items, summary, lambda text: click.echo(text, nl=False))
+        else:
+            _print_text(explainer, items, summary, events, meter)
+    if diagram:
+        write_diagram(diagram, summary.by_row, summary.by_layer)
+    if not explainer.account.readable or explainer.account.container_broken:
+        sys.exit(2)
+
+
+def _placer() -> Placer:
+    from fsm.placement import place
+
+    return place
+
+
+def write_diagram(path: str, by_row: Mapping[str, int], by_layer: Mapping[int, int]) -> None:
+    """Draw the machine with incidents as counts: `by_row` by row key, `by_layer` by layer run-time id."""
+    raise FsmError("--diagram", f"{path!r} cannot be drawn by this version", "", "Use --format json: by_row, by_layer")
+
+
+def _print_text(
+    explainer: Explainer, items: Iterable[LogItem], summary: Summary, limit: int | None, meter: _Meter
+) -> None:
+    """Summary first, though it is known last: the lines of single records wait in a temporary file."""
+    with tempfile.TemporaryFile("w+", encoding="ascii") as all_lines:
+        listing = _Listing(limit, all_lines)
+        for explained in explainer.run(items):
+            summary.add(explained)
+            listing.add(explained)
+        meter.close()
+        click.echo(summary_text(summary, explainer.account))
+        if summary.groups():
+            click.echo("\n" + groups_text(summary))
+        for part in listing.parts(explainer.account):
+            click.echo(part)
+
+
+class _Listing:
+    """The single records to list: what was not allowed goes first, everything only when asked for."""
+
+    def __init__(self, limit: int | None, spool: IO[str]) -> None:
+        self._limit = limit
+        self._spool = spool
+        self._dropped: list[Explained] = []
+        self._first: list[Explained] = []
+        self._hosts: set[str] = set()
+        self.dropped = 0
+
+    def add(self, explained: Explained) -> None:
+        refused = explained.verdict != "permit"
+        self.dropped += refused
+        if self._limit is None:
+            self._spool.write(event_line(explained, hosts=True) + "\n")
+            return
+        if refused and len(self._dropped) < self._limit:
+            self._dropped.append(explained)
+        if len(self._first) < self._limit:
+            self._first.append(explained)
+
+    def parts(self, account: Account) -> Iterator[str]:
+        """The text, in pieces so that a long list is never held as a whole."""
+        if self._limit == 0 or not account.explained:
+            return
+        if self._limit is None:
+            self._spool.seek(0)
+            yield "\n" + listing_text((), account.explained, account.explained, "All records")
+            for line in self._spool:
+                yield "  " + line.rstrip("\n")
+            return
+        chosen, of, what = self._first, account.explained, "Records"
+        if self.dropped:
+            chosen, of, what = self._dropped, self.dropped, "Not allowed"
+        lines = [event_line(one, hosts=account.hosts > 1) for one in chosen]
+        yield "\n" + listing_text(lines, len(lines), of, what)
+
+
+class _Meter:
+    """A progress bar on a terminal, nothing in a pipe; it shows up when reading takes longer than half a second."""
+
+    WIDTH = 30
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.is_on = stream.isatty()
+        self._stream = stream
+        self._began = time.monotonic()
+        self._shown = False
+
+    def __enter__(self) -> _Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def show(self, source: str, done: int, size: int | None) -> None:
+        if not self.is_on or time.monotonic() - self._began < 0.5:
+            return
+        name = source.replace("\\", "/").rsplit("/", 1)[-1][:30]
+        if size:
+            full = min(self.WIDTH, self.WIDTH * done // size)
+            bar = f"[{'#' * full}{'.' * (self.WIDTH - full)}] {min(100, 100 * done // size):3d} %"
+        else:
+            bar = f"{done / 1e6:,.1f} MB"
+        self._stream.write(f"\r{name} {bar}  ")
+        self._stream.flush()
+        self._shown = True
+
+    def close(self) -> None:
+        if self._shown:
+            self._stream.write("\r" + " " * 79 + "\r")
+            self._stream.flush()
+            self._shown = False

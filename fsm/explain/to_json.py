@@ -1,0 +1,35 @@
+"""The explanations as one JSON object, written as a stream: events as they come, account and groups at the end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable
+
+from fsm.explain.explainer import Explainer
+from fsm.explain.summary import Summary
+from fsm.logs.event import LogItem
+
+
+def write_json(
+    explainer: Explainer, items: Iterable[LogItem], summary: Summary, write: Callable[[str], object]
+) -> None:
+    """Write `{"events": [...], "groups": [...], "accounting": {...}}`; ASCII only, one event a line."""
+    explanations = explainer.run(items)
+    first = list(itertools.islice(explanations, 1))  # an input that cannot be read at all fails before any output
+    write('{"events": [')
+    before = "\n"
+    for explained in itertools.chain(first, explanations):
+        summary.add(explained)
+        write(before + _line(explained.json))
+        before = ",\n"
+    write('\n],\n"groups": [')
+    write(",".join("\n" + _line(group.json()) for group in summary.groups()))
+    write('\n],\n"by_row": ' + _line(dict(summary.by_row)))
+    write(',\n"by_layer": ' + _line({str(k): v for k, v in sorted(summary.by_layer.items())}))
+    write(',\n"notes": ' + _line(summary.notes(explainer.account)))
+    write(',\n"accounting": ' + _line(explainer.account.json()) + "}\n")
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(", ", ": "))

@@ -1,0 +1,76 @@
+"""The documents: every example is run and shows its real output, every link and picture exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+def _tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("examples", TOP / "tools" / "examples.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["examples"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+examples = _tool()
+ALL = [example for document in examples.documents() for example in examples.examples_of(document)]
+DOCUMENTS = [*examples.documents(), TOP / "diagrams" / "README.md", TOP / "tests" / "data" / "README.md"]
+
+
+@pytest.mark.parametrize("example", ALL, ids=[f"{e.document.name}:{e.first}" for e in ALL])
+def test_the_shown_output_is_the_real_one(example: object) -> None:
+    real = examples.real_output(example.command)  # type: ignore[attr-defined]
+    assert examples.fits(example.shown, real), "\n".join(real)  # type: ignore[attr-defined]
+
+
+def test_the_readme_has_the_two_commands_and_three_recipes_with_real_output() -> None:
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    assert "python3 tools/demo.py" in text and "python3 tools/test.py" in text
+    commands = [example.command for example in ALL if example.document.name == "README.md"]
+    for word in ("diagram", "flow", "explain"):
+        assert any(command.startswith(f"wfp-udp {word}") for command in commands), word
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[str(d.relative_to(TOP)) for d in DOCUMENTS])
+def test_links_lead_to_files_that_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|srcset)=\"([^\"]+)\"", text)
+    local = [a or b for a, b in targets if "://" not in (a or b)]
+    missing = [target for target in local if not (document.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("shown", "real", "same"),
+    [
+        (["a", "b"], ["a", "b"], True),
+        (["a", "b", ""], ["a", "b"], True),
+        (["a"], ["a", "b"], False),
+        (["a", "...", "d"], ["a", "b", "c", "d"], True),
+        (["a", "...", "x"], ["a", "b", "c", "d"], False),
+        (["...", "d"], ["a", "d"], True),
+        (["b", "..."], ["a", "b"], False),
+    ],
+)
+def test_an_ellipsis_stands_for_lines_left_out_and_for_nothing_else(
+    shown: list[str], real: list[str], same: bool
+) -> None:
+    assert examples.fits(shown, real) is same
+
+
+def test_the_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.S)
+    assert code is not None
+    exec(compile(code.group(1), "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("blocked FWPM_LAYER_ALE_AUTH_CONNECT_V4 sendto returned success")

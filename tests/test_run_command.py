@@ -1,0 +1,301 @@
+"""`wfp-udp flow` and `wfp-udp run` at the command line: text, JSON, mistakes, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from fsm.cli import main
+from fsm.flows import FLOWS
+from fsm.names import OUTCOMES
+
+KEYS = [
+    *("flow", "endpoint", "ip", "windows", "evidence", "setup", "steps"),
+    *("outcome", "blocked_at", "application_sees", "remote_sees", "logged"),
+]
+STEP_KEYS = ["label", "stimulus", "layer", "runtime_id", "verdict", "from", "to", "rule", "basis", "cite"]
+
+
+@pytest.fixture
+def wfp(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command in this process: (exit status, standard output, standard error)."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["wfp-udp", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+            raise SystemExit(0)
+        out = capsys.readouterr()
+        status = left.value.code
+        return (status if isinstance(status, int) else 0 if status is None else 1), out.out, out.err
+
+    return run
+
+
+def as_process(*arguments: str, encoding: str = "cp1252") -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    return subprocess.run(
+        [sys.executable, "-m", "fsm", *arguments], capture_output=True, env=environment, check=False, timeout=60
+    )
+
+
+def told(wfp: Any, *arguments: str) -> dict[str, Any]:
+    status, out, err = wfp(*arguments, "--format", "json")
+    assert (status, err) == (0, "")
+    got: dict[str, Any] = json.loads(out)
+    return got
+
+
+# --- what is printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("flow", "sender.active_open"),
+        ("flow", "receiver.reauthorized", "--ip", "6"),
+        ("flow", "dropped_port.no_listener", "--evidence", "observed", "--block", "13"),
+        ("flow", "any.termination"),
+        ("run", "sender", "sendto"),
+        ("run", "receiver", "bind", "datagram", "wait:60", "datagram@B", "--windows", "vista"),
+        ("run", "sender", "wait:5"),
+        ("run", "dropped_port", "datagram", "--engine", "live"),
+    ],
+    ids=" ".join,
+)
+def test_the_json_has_the_shape_that_was_promised(wfp: Any, arguments: tuple[str, ...]) -> None:
+    got = told(wfp, *arguments)
+    assert [key for key in got if key in KEYS] == KEYS
+    assert got["ip"] in (4, 6) and isinstance(got["windows"], str) and isinstance(got["setup"], list)
+    assert got["outcome"] is None or got["outcome"] in OUTCOMES
+    assert got["blocked_at"] is None or got["blocked_at"].startswith("FWPM_LAYER_")
+    assert got["application_sees"] and got["remote_sees"] and isinstance(got["logged"], list)
+    for entry in got["logged"]:
+        assert isinstance(entry["event_id"], int) and entry["layer"].startswith("FWPM_LAYER_")
+    for step in got["steps"]:
+        assert [key for key in step if key in STEP_KEYS] == STEP_KEYS
+        assert step["layer"].startswith("FWPM_LAYER_") and isinstance(step["runtime_id"], int)
+        assert step["verdict"] in ("permit", "block", "absorb")
+        assert step["basis"] in ("documented", "observed", "inferred") and step["cite"] and step["rule"]
+        assert step["from"] and step["to"]
+
+
+def test_a_flow_has_its_name_in_the_json_and_a_run_has_none(wfp: Any) -> None:
+    assert told(wfp, "flow", "active_open")["flow"] == "sender.active_open"
+    assert not told(wfp, "run", "sender", "bind")["flow"]
+
+
+def test_both_engines_print_the_same_json_for_a_long_run(wfp: Any) -> None:
+    words = [
+        "bind",
+        "sendto",
+        "sendto@B",
+        "policy_change",
+        "datagram",
+        "datagram@B",
+        "wait:59",
+        "icmp_error",
+        "wait:60",
+    ]
+    arguments = ("run", "sender", *words, "sendto", "close", "--evidence", "documented")
+    assert told(wfp, *arguments, "--engine", "table") == told(wfp, *arguments, "--engine", "live")
+
+
+def test_a_run_repeats_itself_byte_for_byte() -> None:
+    runs = {as_process("run", "sender", "bind", "sendto", "--format", "json").stdout for _ in range(2)}
+    assert len(runs) == 1
+
+
+def test_the_text_of_a_run_has_a_line_for_each_layer_and_what_came_of_it(wfp: Any) -> None:
+    status, out, err = wfp("run", "sender", "bind", "sendto@B", "--block", "auth_connect")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "sender: bind sendto@B" and lines[1] == "sender, IPv4, Windows 11, evidence base"
+    layers = [line.split() for line in lines if line.startswith("  ") and "_V4" in line]
+    assert [words[1] for words in layers] == [
+        *("ALE_BIND_REDIRECT_V4", "ALE_RESOURCE_ASSIGNMENT_V4", "ALE_CONNECT_REDIRECT_V4"),
+        *("ALE_AUTH_CONNECT_V4", "ALE_AUTH_CONNECT_V4_DISCARD"),
+    ]
+    assert "BLOCK" in layers[3] and "48" in layers[3]
+    assert "sendto@B, at 0 s" in lines
+    assert "outcome:     blocked" in lines
+    assert "blocked at:  FWPM_LAYER_ALE_AUTH_CONNECT_V4" in lines
+    assert "application: sendto returned success; the datagram is lost" in lines
+    assert any(line.startswith("logged:") and "5157 at layer 48" in line for line in lines)
+
+
+def test_the_text_of_a_run_says_when_no_layer_sees_anything(wfp: Any) -> None:
+    assert "no layer sees this" in wfp("run", "sender", "bind", "sendto", "policy_change")[1]
+    assert "no layer sees this" in wfp("flow", "any.termination")[1]
+
+
+def test_the_text_names_the_setup_of_a_flow(wfp: Any) -> None:
+    assert "after: bind datagram policy_change" in wfp("flow", "receiver.reauthorized")[1].splitlines()
+
+
+def test_the_list_of_flows_is_printed_as_text_and_as_json(wfp: Any) -> None:
+    status, out, _ = wfp("flow")
+    assert status == 0 and all(name in out for name in FLOWS)
+    listed = told(wfp, "flow")["flows"]
+    assert [flow["name"] for flow in listed] == list(FLOWS)
+    assert all(flow["title"] and flow["endpoint"] and flow["cite"] for flow in listed)
+
+
+@pytest.mark.parametrize("word", ["DROPPED-PORT", "dropped_port", "Dropped_Port"])
+def test_an_endpoint_is_found_in_any_case(wfp: Any, word: str) -> None:
+    assert told(wfp, "run", word, "datagram")["endpoint"] == "dropped_port"
+
+
+@pytest.mark.parametrize("word", ["11", "Windows 11", "windows 11"])
+def test_windows_is_found_in_any_plain_spelling(wfp: Any, word: str) -> None:
+    assert told(wfp, "run", "sender", "bind", "--windows", word)["windows"] == "11"
+
+
+def test_json_steps_tell_for_which_peer_they_are(wfp: Any) -> None:
+    sent = [
+        step for step in told(wfp, "run", "sender", "bind", "sendto", "sendto@B")["steps"] if "send" in step["rule"]
+    ]
+    assert len(sent) == 12 and sent[:6] != sent[6:]
+
+
+def test_a_cp1252_pipe_gets_the_same_text_as_any_other() -> None:
+    for arguments in (
+        ("flow",),
+        *(("flow", name) for name in list(FLOWS)[:3]),
+        ("flow", "dropped_port.no_listener", "--evidence", "observed"),
+        ("run", "sender", "bind", "sendto", "close", "--format", "json"),
+    ):
+        done = as_process(*arguments)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.decode("cp1252") == as_process(*arguments, encoding="utf-8").stdout.decode("utf-8")
+
+
+def test_an_error_with_a_character_outside_cp1252_is_a_line_and_not_a_traceback() -> None:
+    for arguments in (("run", "sender", "bind", "sendto→"), ("flow", "→"), ("run", "sender", "bind:→")):
+        done = as_process(*arguments)
+        assert done.returncode == 2 and done.stdout == b""
+        assert done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr
+
+
+# --- mistakes: arguments | what the one line must mention
+
+MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (("run", "sendr", "bind"), ("sendr", "sender")),
+    (("run", "", "bind"), ("sender, receiver, dropped_port",)),
+    (("run", "sender", "bnd"), ("bnd", "bind")),
+    (("run", "sender", "sedto"), ("sedto", "sendto")),
+    (("run", "sender", "datagrm"), ("datagrm", "datagram")),
+    (("run", "sender", ""), ("Allowed", "bind")),
+    (("run", "sender", "@B"), ("stimulus",)),
+    (("run", "sender", "bind", "bind"), ("'bind' is not possible in state BOUND/NONE", "Possible here: sendto")),
+    (("run", "receiver", "datagram"), ("socket UNBOUND", "Possible here: bind")),
+    (("run", "sender", "bind", "close", "sendto"), ("CLOSED", "nothing, this is the end")),
+    (("run", "dropped_port", "bind"), ("no socket owns the port", "Possible: datagram")),
+    (("run", "sender", "wait:"), ("wait:", "Write wait:61")),
+    (("run", "sender", "wait"), ("wait", "Write wait:61")),
+    (("run", "sender", "wait:-1"), ("-1",)),
+    (("run", "sender", "wait:1.5"), ("1.5",)),
+    (("run", "sender", "wait:soon"), ("soon",)),
+    (("run", "sender", "wait:1e9"), ("1e9",)),
+    (("run", "sender", "wait:²"), ("²",)),
+    (("run", "sender", "wait:" + "9" * 5000), ("wait",)),
+    (("run", "sender", "bind:5"), ("bind", "takes no argument '5'")),
+    (("run", "sender", "sendto:B"), ("sendto", "takes no argument 'B'")),
+    (("run", "sender", "sendto@"), ("@",)),
+    (("run", "sender", "sendto@²"), ("²",)),
+    (("run", "sender", "sendto@B@C"), ("@",)),
+    (("run", "sender", "wait@B"), ("wait",)),
+    (("run", "sender", "bind", "--windows", "12"), ("12", "11")),
+    (("run", "sender", "bind", "--windows", "vist"), ("vist", "vista")),
+    (("run", "sender", "bind", "--windows", ""), ("vista",)),
+    (("run", "sender", "bind", "--ip", "5"), ("5", "4", "6")),
+    (("run", "sender", "bind", "--evidence", "bas"), ("bas", "base")),
+    (("run", "sender", "bind", "--engine", "tabel"), ("tabel", "table")),
+    (("run", "sender", "bind", "--assume", "close"), ("close", "nothing", "closure_release")),
+    (("run", "sender", "bind", "--assume", "close="), ("close", "nothing", "closure_release")),
+    (("run", "sender", "bind", "--assume", "clos=nothing"), ("clos", "close")),
+    (("run", "sender", "bind", "--assume", "close=nothin"), ("nothin", "nothing")),
+    (("run", "sender", "bind", "--assume", "no_listener=transprt"), ("transprt", "transport")),
+    (("run", "sender", "bind", "--assume", "close=nothing", "--assume", "close=closure_release"), ("close", "twice")),
+    (("run", "sender", "bind", "--block", "AUTH_CONECT"), ("AUTH_CONECT", "AUTH_CONNECT")),
+    (("run", "sender", "bind", "--block", "999"), ("999",)),
+    (("run", "sender", "bind", "--block", ""), ("--block",)),
+    (("run", "sender", "sendto", "--block", "FLOW_ESTABLISHED"), ("FLOW_ESTABLISHED", "no policy point")),
+    (("run", "sender", "sendto", "--block", "ENDPOINT_CLOSURE"), ("ENDPOINT_CLOSURE", "cannot be blocked")),
+    (("run", "sender", "bind", "--block", "BIND_REDIRECT", "--windows", "vista"), ("BIND_REDIRECT", "vista")),
+    (("run", "sender", "bind", "--block", "AUTH_CONNECT_V6"), ("AUTH_CONNECT_V6",)),
+    (("flow", "sender.active_opn"), ("sender.active_open",)),
+    (("flow", "no_listner"), ("no_listener",)),
+    (("flow", "blocked"), ("sender.blocked", "receiver.blocked")),
+    (("flow", ""), ("flow",)),
+    (("flow", "."), ("flow",)),
+    (("flow", "sender.active_open", "--windows", "xp"), ("xp",)),
+    (("flow", "sender.active_open", "--block", "nothing_like_it"), ("nothing_like_it",)),
+    (("flw",), ("flow",)),
+]
+
+
+@pytest.mark.parametrize(("arguments", "mentions"), MISTAKES, ids=[" ".join(a)[:60] for a, _ in MISTAKES])
+def test_a_mistake_is_one_line_that_helps_and_exit_status_2(
+    wfp: Any, arguments: tuple[str, ...], mentions: tuple[str, ...]
+) -> None:
+    status, out, err = wfp(*arguments)
+    assert status == 2, out
+    assert out == ""
+    assert err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+    for mention in mentions:
+        assert mention in err
+    assert len(err) < 1000
+
+
+USAGE = [
+    ("run", "sender"),
+    ("run",),
+    ("run", "sender", "bind", "--format", "xml"),
+    ("run", "sender", "bind", "--ip", "four"),
+    ("run", "sender", "bind", "--blok", "x"),
+    ("run", "sender", "bind", "--block"),
+]
+
+
+@pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
+def test_an_option_that_the_command_line_does_not_know_is_a_usage_error(wfp: Any, arguments: tuple[str, ...]) -> None:
+    status, out, err = wfp(*arguments)
+    assert status == 2 and out == "" and err.startswith("error: wfp-udp") and err.count("\n") == 1
+
+
+def test_a_refused_run_prints_no_half_of_its_steps(wfp: Any) -> None:
+    for form in ("text", "json"):
+        status, out, err = wfp("run", "sender", "bind", "sendto", "bind", "--format", form)
+        assert status == 2 and out == "" and err.startswith("error: sender, stimulus 3: ")
+
+
+@pytest.mark.parametrize("word", ["wait:0", "wait:61s", "wait:999999999", "WAIT:5", "sendto@Z", "SENDTO"])
+def test_odd_words_that_have_a_meaning_are_accepted(wfp: Any, word: str) -> None:
+    assert told(wfp, "run", "sender", "bind", word)["stimuli"] == ["bind", word]
+
+
+def test_a_block_in_a_flow_that_is_not_reached_is_said_and_not_silently_dropped(wfp: Any) -> None:
+    status, out, _ = wfp("flow", "any.termination", "--block", "AUTH_CONNECT")
+    assert status == 0
+    assert "note:        FWPM_LAYER_ALE_AUTH_CONNECT_V4 was not reached" in out
+    got = told(wfp, "flow", "any.termination", "--block", "AUTH_CONNECT")
+    assert got["unused_blocks"] == ["FWPM_LAYER_ALE_AUTH_CONNECT_V4"]
+
+
+def test_a_long_list_of_stimuli_is_run_to_its_end(wfp: Any) -> None:
+    got = told(wfp, "run", "sender", "bind", *["sendto", "datagram", "policy_change"] * 300)
+    assert len(got["steps"]) == 2 + 6 + 3 + 299 * (4 + 3)
+
+
+@pytest.mark.parametrize("command", ["flow", "run"])
+def test_the_help_names_the_options_and_an_example(wfp: Any, command: str) -> None:
+    status, out, _ = wfp(command, "--help")
+    assert status == 0
+    for option in ("--ip", "--windows", "--evidence", "--assume", "--block", "--engine", "--format"):
+        assert option in out
