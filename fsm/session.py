@@ -39,7 +39,6 @@ NETWORK_MOVES: tuple[str, ...] = ("deliver", "lose", "duplicate", "reorder")
 DEFAULT_NETWORK: tuple[str, ...] = ("deliver", "lose")
 GRANULARITIES: tuple[str, ...] = ("stimulus", "classify")
 HOSTS: tuple[int, ...] = (1, 2)
-LIMIT_STATES = 10_000
 
 NETWORK = "network"  # the endpoint of the network's own moves
 ELSEWHERE = "elsewhere"  # connected to somebody who is not in the session
@@ -54,7 +53,7 @@ ABOUT_NOBODY: tuple[str, ...] = (
 ABOUT_WHAT_IS_PENDED: tuple[str, ...] = ("complete", "complete_block")
 # Stimuli that nobody in a session does by himself.
 NOT_OFFERED: dict[str, str] = {
-    **{name: "the network brings it" for name in MESSAGES.values()},
+    **dict.fromkeys(MESSAGES.values(), "the network brings it"),
     "icmp_ttl": "a router makes it, and a session has none",
 }
 VERDICTS_NOT_OFFERED: dict[str, str] = {
@@ -344,6 +343,11 @@ def _checked_verdicts(given: Sequence[str]) -> tuple[str, ...]:
 # ---- states as text
 
 
+def short(layer: str) -> str:
+    """A layer without FWPM_LAYER_."""
+    return layer.removeprefix("FWPM_LAYER_")
+
+
 def state_label(session: Session, state: SessionState) -> str:
     """`sender=BOUND/receiver:OUT receiver=BOUND network=datagram:sender>receiver`; what is at rest is left out."""
     words = []
@@ -440,7 +444,8 @@ def _known_terms(session: Session) -> dict[str, tuple[str, ...]]:
     for member in session.sockets:
         peers = session.peers(member)
         terms[member.name] = (
-            *REGISTERS["socket"], *REGISTERS["flow"], *(f"{peer}:{flow}" for peer in peers for flow in REGISTERS["flow"]),
+            *REGISTERS["socket"], *REGISTERS["flow"],
+            *(f"{peer}:{flow}" for peer in peers for flow in REGISTERS["flow"]),
             "connected", *(f"connected:{peer}" for peer in (*peers, ELSEWHERE)), "window",
             "heard", *(f"heard:{peer}" for peer in peers), *cursors,
         )  # fmt: skip

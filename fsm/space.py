@@ -1,52 +1,21 @@
-"""Every state that a session can reach, and its edges; pure, and driven by the compiled tables alone.
+"""Every state that a session can reach, and its edges, by breadth-first search on packed integers.
 
-The local states of an endpoint and the contents of the network are numbered as they are met and packed into one
-integer. A move of one endpoint depends on its own number, its host's and the network's only: those bits are the key
-of a memo, and its value is a list of (move, difference of packed states). So a joint edge costs an addition and a
-look-up, and no object: moves and states become objects when they are asked for.
+A joint edge costs an addition and a look-up and makes no object: moves and states become objects when asked for.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from fsm.catalogue import Layer
+from fsm.compose import Build, Composer, Moves
 from fsm.errors import FsmError, NoTransition, UnknownName
-from fsm.names import Verdict
 from fsm.rows import Row
-from fsm.session import (
-    ABOUT_NOBODY,
-    ABOUT_WHAT_IS_PENDED,
-    ELSEWHERE,
-    MESSAGES,
-    NETWORK,
-    Member,
-    Message,
-    Move,
-    NoSocketState,
-    Session,
-    SessionState,
-    SocketState,
-    state_label,
-)
-from fsm.stimuli import STIMULI
-from fsm.table import NO_ROW, State, Step, Table, compile_rows, compile_table
+from fsm.session import NETWORK, Move, Session, SessionState, state_label
 
 LIMIT_STATES = 10_000
-
-V = TypeVar("V")
-Moves = list[tuple[int, int]]  # (number of the move, difference of packed states)
-Build = Callable[[int], Moves]
-Net = tuple[int, ...]  # numbers of the messages in flight
-
-BITS = 24  # for each part of a packed state
-PART = (1 << BITS) - 1
-KINDS = tuple(MESSAGES)
 
 
 class StateSpace:
@@ -56,7 +25,7 @@ class StateSpace:
     states that have successors beyond it, all others have all their edges. Made by `explore`.
     """
 
-    def __init__(self, composer: _Composer, limit_states: int) -> None:
+    def __init__(self, composer: Composer, limit_states: int) -> None:
         self.session = composer.session
         self._composer = composer
         self._packed: list[int] = []
@@ -99,6 +68,7 @@ class StateSpace:
             if cut:
                 open_states.append(number)
         self.open_states = tuple(open_states)
+        self._open = frozenset(open_states)
 
     @property
     def complete(self) -> bool:
@@ -116,6 +86,10 @@ class StateSpace:
     def moves(self) -> list[Move]:
         """Every kind of move that some edge is, in order of its first building."""
         return self._composer.moves
+
+    def is_open(self, number: int) -> bool:
+        """Whether a state has successors beyond the limit."""
+        return number in self._open
 
     def depth(self, number: int) -> int:
         """How many edges a state is away from the start."""
@@ -154,8 +128,13 @@ class StateSpace:
     def edges(self, number: int) -> Iterator[tuple[Move, int]]:
         """The edges out of a state: the move, and the number of the next state; in a stable order."""
         moves = self._composer.moves
-        for edge in range(self._first[number], self._first[number + 1]):
-            yield moves[self._moves[edge]], self._targets[edge]
+        for move, target in self.numbered_edges(number):
+            yield moves[move], target
+
+    def numbered_edges(self, number: int) -> Iterator[tuple[int, int]]:
+        """The same with each move as its number in `moves`: for passes over all edges."""
+        begin, end = self._first[number], self._first[number + 1]
+        return zip(self._moves[begin:end], self._targets[begin:end], strict=True)
 
     def follow(self, labels: Iterable[str], start: int = 0) -> list[int]:
         """Replay: the states that these moves, by label, lead through; the start included.
@@ -168,7 +147,7 @@ class StateSpace:
         for count, label in enumerate(labels, start=1):
             here = {move.label: target for move, target in self.edges(path[-1])}
             if label not in here:
-                more = " (and others beyond the limit)" if path[-1] in self.open_states else ""
+                more = " (and others beyond the limit)" if self.is_open(path[-1]) else ""
                 raise NoTransition(
                     f"session, step {count}",
                     f"'{label}' is not possible in state {path[-1]}, {self.label(path[-1])}",
@@ -180,6 +159,10 @@ class StateSpace:
     def layer_universe(self) -> dict[str, tuple[Layer, ...]]:
         """Each actor of the session with every layer that its table can come to, in table order."""
         return self._composer.layer_universe()
+
+    def local_states(self) -> dict[str, int]:
+        """How many local states of each actor were met on the way."""
+        return self._composer.local_states()
 
 
 def explore(session: Session, *, limit_states: int = LIMIT_STATES, rows: Iterable[Row] | None = None) -> StateSpace:
@@ -198,458 +181,80 @@ def explore(session: Session, *, limit_states: int = LIMIT_STATES, rows: Iterabl
     """
     if limit_states < 1:
         raise FsmError("--limit-states", f"{limit_states} states are too few", fix="Give 1 or more")
-    return StateSpace(_Composer(session, rows), limit_states)
+    return StateSpace(Composer(session, rows), limit_states)
 
 
-# ---- composing
-
-
-class _Numbers(Generic[V]):
-    """Values numbered in the order in which they are met."""
-
-    def __init__(self) -> None:
-        self.values: list[V] = []
-        self._ids: dict[V, int] = {}
-
-    def of(self, value: V) -> int:
-        number = self._ids.get(value)
-        if number is None:
-            number = self._ids[value] = len(self.values)
-            self.values.append(value)
-            assert number < 1 << BITS, "too many local states to be packed"
-        return number
+# ---- what can be said of it as a whole
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """What one endpoint does on one event: the steps, its next local state, what it emits."""
+class ActorSummary:
+    """What one actor does: how many local states and edges, which layers fire (how many edges each), which never."""
 
-    steps: tuple[Step, ...]
-    after: SocketState | NoSocketState
-    sends: tuple[int, ...]
+    name: str
+    local_states: int
+    edges: int
+    fires: tuple[tuple[str, int], ...]
+    never: tuple[str, ...]
 
 
-class _Composer:
-    """The tables of a session put together: numbers local states and builds moves on demand."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A session as a whole. `ends` and `deadlocks` are numbers of states without an edge to another state.
 
-    def __init__(self, session: Session, rows: Iterable[Row] | None) -> None:
-        self.session = session
-        self.members = session.members
-        kept = None if rows is None else tuple(rows)
-        views = dict.fromkeys((*(member.view for member in session.members), "dropped_port"))
-        self.tables: dict[str, Table] = {
-            view: compile_table(view, session.config) if kept is None else compile_rows(view, session.config, kept)
-            for view in views
-        }
-        self.no_socket = self.tables["dropped_port"]
-        self.sockets = session.sockets
-        self.peers = {member.name: session.peers(member) for member in session.members}
-        self.index = {member.name: number for number, member in enumerate(session.members)}
-        self.by_classify = session.granularity == "classify"
-        self.in_order = "reorder" not in session.network
-        self.local: list[_Numbers[SocketState]] = [_Numbers() for _ in self.sockets]
-        self.local_hosts: list[_Numbers[NoSocketState]] = [_Numbers() for _ in session.hosts]
-        self.nets: _Numbers[Net] = _Numbers()
-        self.moves: list[Move] = []
-        self._move_ids: dict[tuple[object, ...], int] = {}
-        self._runs: dict[tuple[int, int, str, str], list[_Run]] = {}
-        parts = len(self.sockets) + len(session.hosts)
-        self._net_shift = BITS * parts
+    In an end every socket is closed and nothing is in flight; in a deadlock somebody waits for ever. Where `complete`
+    is False, layers in `never` and states that are in neither list are unknown.
+    """
 
-    # -- packing --------------------------------------------------------------------------------------------------
+    states: int
+    edges: int
+    idle_edges: int  # that change nothing
+    depth: int
+    complete: bool
+    ends: tuple[int, ...]
+    deadlocks: tuple[int, ...]
+    actors: tuple[ActorSummary, ...]
+    network_edges: int
 
-    def start(self) -> int:
-        """The packed start state: numbers 0 everywhere."""
-        for numbers, member in zip(self.local, self.sockets, strict=True):
-            numbers.of(SocketState(flows=("NONE",) * len(self.peers[member.name])))
-        for hosts in self.local_hosts:
-            hosts.of(NoSocketState())
-        self.nets.of(())
-        return 0
 
-    def unpack(self, packed: int) -> SessionState:
-        parts = [packed >> BITS * n & PART for n in range(len(self.sockets) + len(self.local_hosts) + 1)]
-        count = len(self.sockets)
-        return SessionState(
-            tuple(numbers.values[n] for numbers, n in zip(self.local, parts, strict=False)),
-            tuple(numbers.values[n] for numbers, n in zip(self.local_hosts, parts[count:], strict=False)),
-            tuple(self.message(m) for m in self.nets.values[parts[-1]]),
+def summarize(space: StateSpace) -> Summary:
+    """Count what a session does; one pass over its edges."""
+    uses = [0] * len(space.moves)
+    idle = 0
+    ends: list[int] = []
+    deadlocks: list[int] = []
+    for number in range(len(space)):
+        stuck = not space.is_open(number)
+        for kind, target in space.numbered_edges(number):
+            uses[kind] += 1
+            idle += target == number
+            stuck = stuck and target == number
+        if stuck:
+            state = space.state(number)
+            closed = all(socket.socket == "CLOSED" for socket in state.sockets)
+            (ends if closed and not state.network else deadlocks).append(number)
+    edges: dict[str, int] = {}
+    fired: dict[str, dict[str, int]] = {}
+    for move, count in zip(space.moves, uses, strict=True):
+        edges[move.actor] = edges.get(move.actor, 0) + count
+        layers = fired.setdefault(move.actor, {})
+        for layer in dict.fromkeys(move.layers) if count else ():
+            layers[layer] = layers.get(layer, 0) + count
+    local = space.local_states()
+    actors = []
+    for name, universe in space.layer_universe().items():
+        names = [layer.fwpm_name for layer in universe]
+        fires = fired.get(name, {})
+        actors.append(
+            ActorSummary(
+                name,
+                local[name],
+                edges.get(name, 0),
+                tuple((layer, fires[layer]) for layer in names if layer in fires),
+                tuple(layer for layer in names if layer not in fires),
+            )
         )
-
-    def message(self, number: int) -> Message:
-        """Messages are numbered by (from, to, kind), in the order of the members."""
-        channel, kind = divmod(number, len(KINDS))
-        sender, to = divmod(channel, len(self.members))
-        return Message(KINDS[kind], self.members[sender].name, self.members[to].name)
-
-    def message_number(self, kind: str, sender: str, to: str) -> int:
-        return (self.index[sender] * len(self.members) + self.index[to]) * len(KINDS) + KINDS.index(kind)
-
-    def units(self) -> list[tuple[int, Build]]:
-        """What moves by itself, in the order of the session: the bits it depends on, and the builder of its moves."""
-        net = PART << self._net_shift
-        units: list[tuple[int, Build]] = []
-        for number, member in enumerate(self.sockets):
-            mask = PART << BITS * number | PART << self._host_shift(member.host) | net
-            units.append((mask, partial(self._socket_moves, number)))
-        for host in self.session.hosts:
-            mask = PART << self._host_shift(host) | net
-            units.append((mask, partial(self._host_moves, host)))
-        units.append((net, self._network_moves))
-        return units
-
-    def _host_shift(self, host: int) -> int:
-        return BITS * (len(self.sockets) + self.session.hosts.index(host))
-
-    # -- the table seen with one peer in focus --------------------------------------------------------------------
-
-    def _project(self, number: int, state: SocketState, peer: str) -> int:
-        """The state of the table that is drawn for this peer; "" stands for somebody without a flow."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        peers = self.peers[member.name]
-        values = {
-            "socket": state.socket,
-            "connected": "no" if not state.connected_to else "this" if state.connected_to == peer else "other",
-            "window": state.window,
-            "flow": state.flows[peers.index(peer)] if peer in peers else "NONE",
-        }
-        registers = tuple(values[name] for name in table.view.registers)
-        return table.state_ids[State(registers, state.stimulus, state.position)]
-
-    def _absorb(self, number: int, before: SocketState, peer: str, target: int, step: Step) -> SocketState:
-        """The socket after a step that was taken with this peer in focus."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        after = table.states[target]
-        values = dict(zip(table.view.registers, after.registers, strict=True))
-        peers = self.peers[member.name]
-        if "drop_all_flows" in step.ops:
-            flows = tuple(values["flow"] for _ in peers)
-        else:
-            flows = tuple(values["flow"] if p == peer else flow for p, flow in zip(peers, before.flows, strict=True))
-        if values["connected"] == "no":
-            connected_to = ""
-        elif values["connected"] == "this":
-            connected_to = peer
-        else:
-            connected_to = ELSEWHERE if before.connected_to in ("", peer) else before.connected_to
-        heard = before.heard
-        if "deliver" in step.ops and self._answers_only(member) and peer in peers and peer not in heard:
-            heard = tuple(p for p in peers if p == peer or p in heard)
-        return SocketState(
-            values["socket"], connected_to, values["window"], flows,
-            () if values["socket"] == "CLOSED" else heard,
-            after.stimulus, after.position, peer if after.stimulus else "",
-        )  # fmt: skip
-
-    def _answers_only(self, member: Member) -> bool:
-        # What was heard matters only where it can be answered.
-        return member.view == "receiver" and "sendto" in self.session.stimuli
-
-    def _sends(self, member: Member, peer: str, step: Step) -> tuple[int, ...]:
-        """The messages that a step of a socket emits."""
-        sends: list[int] = []
-        group = ("to", "group") in STIMULI[step.stimulus].attributes
-        for op in step.ops:
-            if op == "emit" and not group:
-                sends.append(self.message_number("datagram", member.name, peer))
-            elif (op == "emit" and group) or op == "loop_back":
-                # On the wire to every other host; `loop_back` is the copy for the receivers of this one.
-                here = op == "loop_back"
-                sends += [
-                    self.message_number("group", member.name, other.name)
-                    for other in self.sockets
-                    if (other.host == member.host) == here
-                ]
-        return tuple(sends)
-
-    def _allowed(self, table: Table, state: int) -> list[str]:
-        """The verdicts of the session that the layer of this state takes; permit where it takes none of them."""
-        taken = [v for v in self.session.verdicts if table.next_or_none(state, table.event_ids[v]) != NO_ROW]
-        return taken or [str(Verdict.PERMIT)]
-
-    # -- runs of one endpoint -------------------------------------------------------------------------------------
-
-    def _socket_runs(self, number: int, state: SocketState, event: str, peer: str) -> list[_Run]:
-        key = (number, self.local[number].of(state), event, peer)
-        if key not in self._runs:
-            self._runs[key] = list(self._walk_socket(number, state, (event,), peer))
-        return self._runs[key]
-
-    def _walk_socket(self, number: int, state: SocketState, events: Sequence[str], peer: str) -> Iterator[_Run]:
-        """One step for each of the events, and at stimulus granularity every way on from there to its end."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        here = self._project(number, state, peer)
-        for event in events:
-            target = table.next_or_none(here, table.event_ids[event])
-            if target == NO_ROW:
-                continue
-            step = table.recorded(here, table.event_ids[event])
-            after = self._absorb(number, state, peer, target, step)
-            sends = self._sends(member, peer, step)
-            if after.stimulus and not self.by_classify:
-                for rest in self._walk_socket(number, after, self._allowed(table, target), peer):
-                    yield _Run((step, *rest.steps), rest.after, (*sends, *rest.sends))
-            else:
-                yield _Run((step,), after, sends)
-
-    def _walk_host(self, state: NoSocketState, events: Sequence[str], port: str, peer: str) -> Iterator[_Run]:
-        """The same for a host that works off what no socket takes."""
-        table = self.no_socket
-        here = table.state_ids[State((), state.stimulus, state.position)]
-        for event in events:
-            target = table.next_or_none(here, table.event_ids[event])
-            if target == NO_ROW:
-                continue
-            step = table.recorded(here, table.event_ids[event])
-            reached = table.states[target]
-            after = (
-                NoSocketState(reached.stimulus, reached.position, port, peer) if reached.stimulus else NoSocketState()
-            )
-            icmp = "emit_icmp" in step.ops
-            sends = (self.message_number("icmp_error", port, peer),) if icmp else ()
-            if after.stimulus and not self.by_classify:
-                for rest in self._walk_host(after, self._allowed(table, target), port, peer):
-                    yield _Run((step, *rest.steps), rest.after, (*sends, *rest.sends))
-            else:
-                yield _Run((step,), after, sends)
-
-    def _own_runs(self, number: int, state: SocketState) -> Iterator[tuple[str, str, _Run]]:
-        """What a socket can do without the network: (stimulus, peer, run)."""
-        member = self.sockets[number]
-        table = self.tables[member.view]
-        if state.stimulus:
-            verdicts = self._allowed(table, self._project(number, state, state.peer))
-            for run in self._walk_socket(number, state, verdicts, state.peer):
-                yield state.stimulus, state.peer, run
-            return
-        peers = self.peers[member.name]
-        for stimulus in self.session.stimuli:
-            if stimulus not in table.view.stimuli:
-                continue
-            if STIMULI[stimulus].per_flow:
-                for run in self._all_flows(number, state, stimulus):
-                    yield stimulus, "", run
-                continue
-            about: tuple[str, ...] = peers
-            if stimulus in ABOUT_NOBODY:
-                about = ("",)
-            elif stimulus in ABOUT_WHAT_IS_PENDED and self._socket_runs(number, state, stimulus, ""):
-                about = ("",)  # it is the bind or the closure that is pended, not a flow
-            elif stimulus == "sendto" and self._answers_only(member):
-                about = state.heard
-            for peer in about:
-                for run in self._socket_runs(number, state, stimulus, peer):
-                    yield stimulus, peer, run
-
-    def _all_flows(self, number: int, state: SocketState, stimulus: str) -> list[_Run]:
-        """One stimulus that meets every flow of the socket at once; no layer sees it."""
-        peers = self.peers[self.sockets[number].name]
-        about = [peer for peer, flow in zip(peers, state.flows, strict=True) if flow != "NONE"] or [""]
-        steps: list[Step] = []
-        for peer in about:
-            runs = self._socket_runs(number, state, stimulus, peer)
-            if not runs:
-                return []
-            assert len(runs) == 1 and isinstance(runs[0].after, SocketState)
-            steps += runs[0].steps
-            state = runs[0].after
-        return [_Run(tuple(steps), state, ())]
-
-    # -- moves of a session ---------------------------------------------------------------------------------------
-
-    def _socket_moves(self, number: int, packed: int) -> Moves:
-        member = self.sockets[number]
-        shift = BITS * number
-        here = packed >> shift & PART
-        state = self.local[number].values[here]
-        net = self._net(packed)
-        moves = []
-        for stimulus, peer, run in self._own_runs(number, state):
-            assert isinstance(run.after, SocketState)
-            difference = (self.local[number].of(run.after) - here) << shift
-            moves.append(self._move(member, member.view, stimulus, peer, run, packed, net, None, difference))
-        for message, rest in self._deliverable(net, member.name):
-            kind, _, _ = _parts(message, len(self.members))
-            sender = self.message(message).sender
-            if state.socket == "BOUND":
-                if state.stimulus:
-                    continue  # busy: the message waits
-                stimulus = MESSAGES[KINDS[kind]]
-                for run in self._socket_runs(number, state, stimulus, sender):
-                    assert isinstance(run.after, SocketState)
-                    difference = (self.local[number].of(run.after) - here) << shift
-                    moves.append(
-                        self._move(member, member.view, stimulus, sender, run, packed, rest, message, difference)
-                    )
-            else:
-                moves += self._to_no_socket(member, message, packed, rest)
-        return moves
-
-    def _host_moves(self, host: int, packed: int) -> Moves:
-        shift = self._host_shift(host)
-        numbers = self.local_hosts[self.session.hosts.index(host)]
-        here = packed >> shift & PART
-        state = numbers.values[here]
-        net = self._net(packed)
-        moves = []
-        if state.stimulus:
-            verdicts = self._allowed(
-                self.no_socket, self.no_socket.state_ids[State((), state.stimulus, state.position)]
-            )
-            member = self.session.member(state.port)
-            for run in self._walk_host(state, verdicts, state.port, state.peer):
-                assert isinstance(run.after, NoSocketState)
-                difference = (numbers.of(run.after) - here) << shift
-                moves.append(
-                    self._move(member, "dropped_port", state.stimulus, state.peer, run, packed, net, None, difference)
-                )
-        for member in self.members:
-            if member.host == host and member.view == "dropped_port":
-                for message, rest in self._deliverable(net, member.name):
-                    moves += self._to_no_socket(member, message, packed, rest)
-        return moves
-
-    def _to_no_socket(self, member: Member, message: int, packed: int, rest: Net) -> Moves:
-        """A message for a port that no socket owns: the host works it off; an ICMP error vanishes."""
-        arrived = self.message(message)
-        if arrived.kind == "icmp_error":
-            run = _Run((), NoSocketState(), ())
-            note = "vanishes: no socket is left to be told"
-            return [self._move(member, "", "icmp_error", arrived.sender, run, packed, rest, message, 0, note)]
-        shift = self._host_shift(member.host)
-        numbers = self.local_hosts[self.session.hosts.index(member.host)]
-        here = packed >> shift & PART
-        if numbers.values[here].stimulus:
-            return []  # busy: the message waits
-        stimulus = MESSAGES[arrived.kind]
-        moves = []
-        for run in self._walk_host(NoSocketState(), (stimulus,), member.name, arrived.sender):
-            assert isinstance(run.after, NoSocketState)
-            difference = (numbers.of(run.after) - here) << shift
-            moves.append(
-                self._move(member, "dropped_port", stimulus, arrived.sender, run, packed, rest, message, difference)
-            )
-        return moves
-
-    def _network_moves(self, packed: int) -> Moves:
-        """What the network does by itself: lose, duplicate."""
-        net = self._net(packed)
-        moves: Moves = []
-        if "lose" in self.session.network:
-            moves += self._each_place(net, "lose", lambda at: net[:at] + net[at + 1 :])
-        if "duplicate" in self.session.network and len(net) < self.session.cap:
-            moves += self._each_place(net, "duplicate", lambda at: net[: at + 1] + net[at:])
-        return moves
-
-    def _each_place(self, net: Net, name: str, change: Callable[[int], Net]) -> Moves:
-        """One move for each way in which the result differs; places of one channel are told apart by their number."""
-        seen: dict[tuple[int, Net], None] = dict.fromkeys((net[at], change(at)) for at in range(len(net)))
-        places: dict[int, int] = {}
-        moves = []
-        for message, after in seen:
-            places[message] = places.get(message, 0) + 1
-            note = f"number {places[message]} of its kind" if places[message] > 1 else ""
-            difference = (self.nets.of(after) - self.nets.of(net)) << self._net_shift
-            moves.append((self._intern(NETWORK, "", name, "", (), message, (), (), note, NETWORK), difference))
-        return moves
-
-    # -- the network ----------------------------------------------------------------------------------------------
-
-    def _net(self, packed: int) -> Net:
-        return self.nets.values[packed >> self._net_shift & PART]
-
-    def _deliverable(self, net: Net, to: str) -> list[tuple[int, Net]]:
-        """What can arrive there now, and what stays in flight: any message with reorder, else the first of a channel."""
-        if "deliver" not in self.session.network:
-            return []
-        goal, count = self.index[to], len(self.members)
-        found: dict[int, Net] = {}
-        channels: set[int] = set()
-        for at, message in enumerate(net):
-            _, _, addressee = _parts(message, count)
-            channel = message // len(KINDS)
-            if addressee == goal and (not self.in_order or channel not in channels):
-                channels.add(channel)
-                found.setdefault(message, net[:at] + net[at + 1 :])
-        return list(found.items())
-
-    def _put(self, net: Net, message: int) -> Net:
-        """In order: behind what is in its channel. With reorder: anywhere, so sorted."""
-        after = (*net, message)
-        return tuple(sorted(after, key=lambda m: m // len(KINDS) if self.in_order else m))
-
-    def _move(
-        self, member: Member, view: str, stimulus: str, peer: str, run: _Run, packed: int, net: Net,
-        message: int | None, difference: int, note: str = "",
-    ) -> tuple[int, int]:  # fmt: skip
-        """A numbered move and its difference, what it emits put into the network `net`."""
-        emitted, lost = [], []
-        for sent in run.sends:
-            if len(net) < self.session.cap:
-                net = self._put(net, sent)
-                emitted.append(sent)
-            else:
-                lost.append(sent)
-        before = packed >> self._net_shift & PART
-        difference += (self.nets.of(net) - before) << self._net_shift
-        actor = member.name if view in (member.view, "") else f"{member.name} without socket"
-        if not view:
-            actor = f"{member.name} without socket"
-        move = self._intern(
-            member.name, view, stimulus, peer, run.steps, message, tuple(emitted), tuple(lost), note, actor
-        )
-        return move, difference
-
-    def _intern(
-        self, endpoint: str, view: str, stimulus: str, peer: str, steps: tuple[Step, ...], message: int | None,
-        emitted: tuple[int, ...], lost: tuple[int, ...], note: str, actor: str,
-    ) -> int:  # fmt: skip
-        # Steps are shared by their table: what they are is who they are, and hashing them by value would be slow.
-        key = (endpoint, view, stimulus, peer, tuple(map(id, steps)), message, emitted, lost, note)
-        number = self._move_ids.get(key)
-        if number is None:
-            number = self._move_ids[key] = len(self.moves)
-            move = Move(
-                endpoint, view, stimulus, peer, steps,
-                None if message is None else self.message(message),
-                tuple(map(self.message, emitted)), tuple(map(self.message, lost)), note, actor,
-            )  # fmt: skip
-            self.moves.append(replace(move, label=_label(move, self.by_classify)))
-        return number
-
-    # -- layers ---------------------------------------------------------------------------------------------------
-
-    def layer_universe(self) -> dict[str, tuple[Layer, ...]]:
-        """Each actor with every layer that its table can come to."""
-        universe: dict[str, tuple[Layer, ...]] = {}
-        for member in self.members:
-            universe[member.name] = _layers_of(self.tables[member.view])
-        for member in self.sockets:
-            universe[f"{member.name} without socket"] = _layers_of(self.no_socket)
-        return universe
-
-
-def _parts(message: int, members: int) -> tuple[int, int, int]:
-    channel, kind = divmod(message, len(KINDS))
-    return kind, *divmod(channel, members)
-
-
-def _layers_of(table: Table) -> tuple[Layer, ...]:
-    found = (table.layer(state) for state in range(len(table.states)))
-    return tuple(dict.fromkeys(layer for layer in found if layer is not None))
-
-
-def _label(move: Move, by_classify: bool) -> str:
-    """`sender: sendto@receiver`, with the verdicts that are not permit; one step where an edge is one step."""
-    if move.endpoint == NETWORK:
-        return f"network: {move.stimulus} {move.arrives}" + (f" ({move.note})" if move.note else "")
-    words = [f"{move.actor}: {move.stimulus}" + (f"@{move.peer}" if move.peer else "")]
-    if by_classify:
-        words += [f"{short(step.layer)} {step.verdict}" for step in move.classified]
-    else:
-        refused = [f"{step.verdict} at {short(step.layer)}" for step in move.classified if step.verdict != "permit"]
-        words += [f"({', '.join(refused)})"] if refused else []
-    return " ".join(words)
+    return Summary(
+        len(space), space.edge_count, idle, max(map(space.depth, range(len(space)))), space.complete,
+        tuple(ends), tuple(deadlocks), tuple(actors), edges.get(NETWORK, 0),
+    )  # fmt: skip

@@ -23,6 +23,9 @@ from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES, VIEWS, View
 
 NO_ROW = -1
 
+# Guards made ready for one endpoint: (index of the register or NO_ROW, name, allowed values).
+_Guards = tuple[tuple[int, str, tuple[str, ...]], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -71,6 +74,7 @@ class Table:
         self.rows = rows
         self.events: tuple[str, ...] = (*view.stimuli, *VERDICTS)
         self.event_ids: dict[str, int] = {name: index for index, name in enumerate(self.events)}
+        self._register_index = {name: index for index, name in enumerate(view.registers)}
         self.states: list[State] = []
         self.state_ids: dict[State, int] = {}
         self._next: list[list[int]] = []
@@ -78,6 +82,8 @@ class Table:
         self._steps: list[list[Step | None]] = []
         self._layers: list[catalogue.Layer | None] = []
         self._flags: list[tuple[str, ...]] = []
+        self._flags_made: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
+        self._positions: set[str] = set()
         self._explore()
         self.names: tuple[str, ...] = tuple(self._name(state) for state in self.states)
 
@@ -230,18 +236,15 @@ class Table:
     # -- building -------------------------------------------------------------------------------------------------
 
     def _explore(self) -> None:
-        cells: dict[tuple[str, str], list[int]] = {}
-        for index, row in enumerate(self.rows):
-            cells.setdefault((row.at, row.event), []).append(index)
+        cells = self._cells()
+        self._positions = {row.at for row in self.rows}
         self._add(State(self.view.start()))
         done = 0
         while done < len(self.states):
             state = self.states[done]
-            for event_id, event in enumerate(self.events):
+            for event_id, event, candidates in cells.get(state.position, ()):
                 at = beginning(state, event) if state.position == IDLE else state
-                fitting = [
-                    i for i in cells.get((state.position, event), ()) if not self._failed_guards(self.rows[i], at)
-                ]
+                fitting = [i for i, guards in candidates if self._holds(guards, at)]
                 if len(fitting) > 1:
                     first, second = (self.rows[i] for i in fitting[:2])
                     raise TableError(
@@ -256,6 +259,29 @@ class Table:
             self._flags.append(self._flags_of(done))
             done += 1
 
+    def _cells(self) -> dict[str, list[tuple[int, str, list[tuple[int, _Guards]]]]]:
+        """For each position the events that have rows there, in event order, with the rows' guards made ready."""
+        found: dict[str, dict[str, list[tuple[int, _Guards]]]] = {}
+        for index, row in enumerate(self.rows):
+            if row.event not in self.event_ids:
+                continue  # a stimulus that this endpoint is not offered
+            guards = tuple((self._register_index.get(name, NO_ROW), name, values) for name, values in row.when)
+            found.setdefault(row.at, {}).setdefault(row.event, []).append((index, guards))
+        return {
+            at: [(self.event_ids[event], event, rows) for event, rows in sorted(events.items(), key=self._event_order)]
+            for at, events in found.items()
+        }
+
+    def _event_order(self, item: tuple[str, object]) -> int:
+        return self.event_ids[item[0]]
+
+    def _holds(self, guards: _Guards, state: State) -> bool:
+        for index, name, values in guards:
+            value = state.registers[index] if index >= 0 else guard_value(name, self.view, state)
+            if value not in values:
+                return False
+        return True
+
     def _add(self, state: State) -> int:
         number = self.state_ids.get(state)
         if number is None:
@@ -267,13 +293,15 @@ class Table:
         return number
 
     def _target(self, state: State, row: Row) -> State:
-        sets = dict(row.sets)
-        registers = tuple(
-            sets.get(name, value) for name, value in zip(self.view.registers, state.registers, strict=True)
-        )
+        registers = state.registers
+        if row.sets:
+            changed = list(registers)
+            for name, value in row.sets:
+                changed[self._register_index[name]] = value
+            registers = tuple(changed)
         if row.next == DONE:
             return State(registers)
-        if row.next not in {other.at for other in self.rows}:
+        if row.next not in self._positions:
             raise TableError(
                 f"rules, row {row.key}",
                 f"no row stands at its next position '{row.next}' in this configuration",
@@ -282,10 +310,9 @@ class Table:
         return State(registers, state.stimulus, row.next)
 
     def _layer_before(self, number: int) -> catalogue.Layer | None:
-        rows = [self.rows[index] for index in self._row[number] if index != NO_ROW]
         if self.states[number].position == IDLE:
             return None
-        layers = {(row.layer, row.ip or self.config.ip) for row in rows}
+        layers = {(row.layer, row.ip or self.config.ip) for row in self._rows_here(number)}
         if len(layers) != 1:
             raise TableError(
                 f"rules, position {self.states[number].position}",
@@ -296,22 +323,30 @@ class Table:
         assert stem is not None
         return catalogue.layer_of(stem, ip)
 
+    def _rows_here(self, number: int) -> list[Row]:
+        return [self.rows[index] for index in self._row[number] if index != NO_ROW]
+
     def _flags_of(self, number: int) -> tuple[str, ...]:
         layer = self._layers[number]
         if layer is None:
             return ()
-        own = {self.rows[index].flags for index in self._row[number] if index != NO_ROW}
+        own = {row.flags for row in self._rows_here(number)}
         if len(own) != 1:
-            raise TableError(
-                f"rules, {self._name(self.states[number])}", f"its rows disagree on the flags: {sorted(own)}"
+            where = f"rules, {self._name(self.states[number])}"
+            raise TableError(where, f"its rows disagree on the flags: {sorted(own)}")
+        return self._with_settings(own.pop(), layer.stem.removesuffix("_DISCARD"))
+
+    def _with_settings(self, flags: tuple[str, ...], stem: str) -> tuple[str, ...]:
+        found = self._flags_made.get((flags, stem))
+        if found is None:
+            by_setting = (
+                setting.flag
+                for setting in SETTING_FLAGS
+                if self.config.choice(setting.choice) == setting.option and stem in setting.layers
             )
-        stem = layer.stem.removesuffix("_DISCARD")
-        by_setting = (
-            setting.flag
-            for setting in SETTING_FLAGS
-            if self.config.choice(setting.choice) == setting.option and stem in setting.layers
-        )
-        return tuple(flag for flag in dict.fromkeys((*own.pop(), *by_setting)) if self._has_flag(flag))
+            found = tuple(flag for flag in dict.fromkeys((*flags, *by_setting)) if self._has_flag(flag))
+            self._flags_made[flags, stem] = found
+        return found
 
     def _has_flag(self, flag: str) -> bool:
         since, until = FLAG_WINDOWS.get(flag, ("vista", ""))
