@@ -293,6 +293,11 @@ def find_flow(name: str, where: str = "flow") -> Flow:
     raise UnknownName.of(where, "flow", name, FLOWS, "'wfp-udp flow' lists them.")
 
 
+def flow_config(flow: Flow, config: Config) -> Config:
+    """The configuration with the settings that the flow is about; what the caller assumes goes first."""
+    return replace(config, assume=tuple({**dict(flow.assume), **dict(config.assume)}.items()))
+
+
 def run_flow(
     name: str,
     config: Config | None = None,
@@ -318,8 +323,7 @@ def run_flow(
     UnknownName, NoTransition : a layer that does not exist; a step that this machine refuses.
     """
     flow = find_flow(name)
-    config = config or Config()
-    config = replace(config, assume=tuple({**dict(flow.assume), **dict(config.assume)}.items()))
+    config = flow_config(flow, config or Config())
     own = {catalogue.layer_of(stem, config.ip).fwpm_name: verdict for stem, verdict in flow.verdicts}
     return _run(
         FlowRun(flow.name, flow.title, flow.endpoint, config, flow.setup, flow.stimuli),

@@ -306,6 +306,8 @@ def _send() -> Iterator[Row]:
             yield Row("socket", at, "redirect", "send.authorize_redirected", layer, ("RED", "CH8", "DDI-redirect-state"), DOC, since="8", ip=ip,
                       choices=(*stack, *_g(redirect_target="local_process", udp_local_redirect="works")), ops=("rewrite",),
                       note="redirect handle and target process id must be set, and the proxy's own flow must carry the redirect records, or it loops")
+            yield Row("socket", at, "redirect", "send.authorize_redirected", layer, ("WDS144",), OBS, since="7", until="7", ip=ip,
+                      choices=(*stack, *_g(redirect_target="local_process")), ops=("rewrite",), note="worked on Windows 7, before redirect handles")
             yield Row("socket", at, "redirect", DONE, layer, ("WDS144",), OBS, since="8", ip=ip,
                       choices=(*stack, *_g(redirect_target="local_process", udp_local_redirect="fails")), ops=("rewrite", "lose"), outcome="silent",
                       application_sees=LOST, remote_sees=REMOTE_NOTHING, note="seen on Windows 10 1703; treat UDP redirection to the own host as unreliable")

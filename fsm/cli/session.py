@@ -262,7 +262,10 @@ def layers_lines(space: StateSpace, number: int, answers: dict[str, dict[str, An
     yield f"From state {number}: {space.label(number)}"
     words = {"yes": "can fire", "no": "cannot", "unknown": "unknown, the limit was hit"}
     for actor, layers in answers.items():
-        yield f"{actor}"
+        yield actor
+        if all(answer.verdict == "no" for answer in layers.values()):
+            yield f"  none of its {len(layers)} layers"
+            continue
         for verdict, text in words.items():
             names = [
                 short(name) + (f" ({len(answer.path)})" if answer.path else "")
@@ -355,10 +358,12 @@ def _numbers(numbers: Sequence[int], text: str, complete: bool) -> str:
 
 
 def _head(space: StateSpace) -> dict[str, object]:
+    from dataclasses import asdict
+
     session, config = space.session, space.session.config
     return {
         "endpoints": [{"name": m.name, "view": m.view, "host": m.host} for m in session.members],
-        "config": {name: getattr(config, name) for name in ("ip", "windows", "evidence")} | {"assume": dict(config.assume)},
+        "config": {**asdict(config), "assume": dict(config.assume)},
         "network": list(session.network),
         "cap": session.cap,
         "stimuli": list(session.stimuli),
