@@ -160,6 +160,7 @@ CASES: dict[str, Callable[[Path], Path]] = {
     "many small lists in a line": _bytes("lists.json", lambda: b'{"a":[' + b"[]," * MIB + b"[]]}"),
     "many small lists in an array": _bytes("arraylists.json", lambda: b'[{"a":[' + b"[]," * (10 * MIB) + b"[]]}]"),
     "events damaged without end": _bytes("damaged.xml", lambda: EVENT.encode() + b"<Event><" * (4 * MIB)),  # 1, broken
+    "events nested without end": _bytes("nestedin.xml", lambda: EVENT.encode() + b"<Event>" * (4 * MIB)),  # 1, broken
     "30 MB of commas": _bytes("commas.json", lambda: b"[" + b"," * (30 * MIB) + b"]"),
     "30 MB of small values": _bytes("values.json", lambda: b"[" + b"1," * (15 * MIB) + b"1]"),
     "30 MB of empty objects": _bytes("objects.json", lambda: b"{}\n" * (10 * MIB)),

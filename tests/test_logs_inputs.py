@@ -30,6 +30,7 @@ READ_IN_PART: dict[str, tuple[int, int | None, int, int]] = {
     "array never closed": (2, 0, 1, 2),
     "trailing comma": (2, 0, 1, 0),
     "events damaged without end": (1, 0, 1002, 2),
+    "events nested without end": (1, 0, 1002, 2),
 }
 
 

@@ -214,7 +214,7 @@ def _trace(path: Path) -> tuple[list[str], str | None, str | None]:
         if path.stat().st_size > TRACE_LIMIT:
             raise FsmError(where, f"larger than {TRACE_LIMIT // 1_000_000} MB", fix=fix)
         found = json.loads(path.read_bytes().decode("utf-8-sig"))
-        rules = [step["rule"] for step in found["steps"]]
+        rules = [str(step["rule"]) for step in found["steps"]]
     except OSError as error:
         raise FsmError(where, f"cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -224,4 +224,24 @@ def _trace(path: Path) -> tuple[list[str], str | None, str | None]:
         if rule not in known:
             raise UnknownName.of(f"{where}, step {number}", "rule", str(rule), known, "Was it made by this version?")
     state, stopped = found.get("state"), found.get("blocked_at")
-    return rules, state if isinstance(state, str) else None, stopped if isinstance(stopped, str) else None
+    path_rules = [rule for step in found["steps"] for rule in (*_beginning(found, step), str(step["rule"]))]
+    return path_rules, state if isinstance(state, str) else None, stopped if isinstance(stopped, str) else None
+
+
+def _beginning(trace: dict[str, object], step: dict[str, object]) -> tuple[str, ...]:
+    """The rule by which the stimulus of this step began, where this is its first step: no layer sees that one."""
+    from fsm.choices import configure
+    from fsm.table import compile_table
+
+    try:
+        keys = ("ip", "windows", "evidence", "assume")
+        config = configure(**{key: trace[key] for key in keys if key in trace})  # type: ignore[arg-type]
+        endpoint = str(trace["endpoint"]).replace("any", "sender")
+        table = compile_table(endpoint, config)
+        at = table.names.index(str(step["from"]).split(" ")[0])
+        event = table.event_ids[str(step["stimulus"])]
+        if table.name_of(table.step(at, event)) == step["from"]:
+            return (table.rows[table.row_index(at, event)].key,)
+    except (FsmError, KeyError, ValueError, TypeError):
+        pass  # a trace cut down to its rules is good enough
+    return ()

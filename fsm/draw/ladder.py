@@ -313,8 +313,8 @@ class _Drawing:
         """The box of a rung, marked where the overlay has its rule, stepping back where it has others only."""
         over, colours = self.overlay, self.colours
         if over.takes(rule):
-            label = over.label(rule)
-            more = (_html(label, bold=True, colour=colours.taken),) if label else ()
+            times = over.counts.get(rule, 0)  # its place in the path is the number of the rung
+            more = (_html(f"x{times}", bold=True, colour=colours.taken),) if times else ()
             return replace(box, look=replace(box.look, line=colours.taken, wide=2.6), lines=(*box.lines, *more))
         if over.dims:
             return replace(

@@ -46,7 +46,7 @@ class Overlay:
         parts = [self.numbers(key)] if key in self.path else []
         if self.counts.get(key):
             parts.append(f"x{self.counts[key]}")
-        return " ".join(parts)
+        return " ".join(filter(None, parts))
 
     @classmethod
     def of_steps(cls, steps: Iterable[Step], current: str | None = None) -> Overlay:

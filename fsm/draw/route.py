@@ -17,6 +17,8 @@ Point = tuple[float, float]
 
 BEND = 45.0
 CROSSING = 55.0
+RESERVED = 12.0  # passing in front of a cell, where another line will leave
+NARROW = 140.0  # ports up to this width are cells
 CLEAR = 6.0  # between a line and a box it passes
 STUB = 9.0  # straight piece in front of a box: room for the arrow head
 _SIDES = {"top": (0, 1), "bottom": (0, -1), "left": (-1, 0), "right": (1, 0)}
@@ -55,7 +57,6 @@ class Port:
 class Wire:
     """A line to route: from any of these ports to any of those."""
 
-    key: str
     start: tuple[Port, ...]
     end: tuple[Port, ...]
 
@@ -64,7 +65,7 @@ class Router:
     """Routes wires one after the other; each takes its lanes from those that come later."""
 
     def __init__(self, boxes: Sequence[Rect], xs: Iterable[float], ys: Iterable[float], ports: Iterable[Port]) -> None:
-        self._boxes = boxes
+        ports = list(ports)
         must_x = [p.at for p in ports if p.side in ("top", "bottom")]
         must_y = [p.at for p in ports if p.side in ("left", "right")]
         for box in boxes:
@@ -83,9 +84,15 @@ class Router:
         self._across: set[int] = set()  # grid points whose way right / up is taken by a line
         self._along: set[int] = set()
         self._bends: set[int] = set()
+        self._loose = False
+        self._wanted = {point for p in ports if p.high - p.low < NARROW for point in self._ends((p,))}
 
-    def route(self, wire: Wire) -> list[Point] | None:
-        """The corners of the line from border to border, or None where there is no way."""
+    def route(self, wire: Wire, loose: bool = False) -> list[Point] | None:
+        """The corners of the line from border to border, or None where there is no way.
+
+        A `loose` line may touch corners of others, which looks like a junction: better than no line.
+        """
+        self._loose = loose
         begins = self._ends(wire.start)
         ends = self._ends(wire.end)
         if not begins or not ends:
@@ -154,7 +161,9 @@ class Router:
             if not inside or self._blocked[target]:
                 continue
             taken = self._across if turned == 0 else self._along
-            if min(point, target) in taken or target in self._bends or (crossed_here and turned != way):
+            if min(point, target) in taken:
+                continue
+            if not self._loose and (target in self._bends or (crossed_here and turned != way)):
                 continue
             length = (
                 abs(self.xs[target % width] - self.xs[xi])
@@ -162,10 +171,11 @@ class Router:
                 else abs(self.ys[target // width] - self.ys[yi])
             )
             cost = length + (BEND if turned != way else 0.0)
+            cost += RESERVED if target in self._wanted else 0.0
             other, back = (self._along, width) if turned == 0 else (self._across, 1)
             if target in other or target - back in other:
                 cost += CROSSING
-            if turned != way and self._used(point):
+            if turned != way and not self._loose and self._used(point):
                 continue  # a bend on another line would look like a junction
             yield target, turned, cost
 
@@ -195,7 +205,7 @@ class Router:
             index = _nearest(across, border + (dx or dy) * STUB)
             for lane in range(bisect_left(lanes, port.low), bisect_right(lanes, port.high)):
                 point = index * self._width + lane if dy else lane * self._width + index
-                if self._blocked[point] or self._used(point) or point in self._bends:
+                if self._blocked[point] or (not self._loose and (self._used(point) or point in self._bends)):
                     continue
                 cost = port.cost + 0.5 * abs(lanes[lane] - port.at)
                 where = (lanes[lane], border) if dy else (border, lanes[lane])

@@ -76,7 +76,8 @@ def _rung_lines(rung: Rung, track: str, over: Overlay) -> Iterator[str]:
     label = f"{rung.number:>3}{mark}{rung.label}"
     layer = f"{rung.short_name:<35}{step.runtime_id:>2} {verdict:<6} {basis}"
     yield f"{label[: _LEFT - 1]:<{_LEFT}}{track:<{_TRACK_WIDTH}} {layer}".rstrip()
-    counted = (over.label(step.rule),) if over.label(step.rule) else ()
+    times = over.counts.get(step.rule, 0)
+    counted = (f"x{times}",) if times else ()
     remarks = "; ".join((*rung.remarks, *counted))
     if remarks:
         yield from _beside("", "", f"  {remarks}")
@@ -120,7 +121,7 @@ def _legend(ladder: Ladder, over: Overlay) -> Iterator[str]:
         )
         yield from ("", *_wrapped(f"{marks}. {bases}. log: Security event, where auditing is on."))
     if over.path or over.counts:
-        yield "* behind a number: marked with --highlight."
+        yield "* marks what is highlighted."
 
 
 # ---- the packet path as a matrix

@@ -262,8 +262,9 @@ def css() -> str:
     )
     return (
         f".{SVG_CLASS}{{{light}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{.{SVG_CLASS}{{{dark}}}}}\n"
-        f'[data-theme="light"] .{SVG_CLASS}{{{light}}}\n'
+        # A dark picture brings its background: the page around it, or the browser's empty canvas, may be white.
+        f"@media screen and (prefers-color-scheme:dark){{.{SVG_CLASS}{{{dark}background:var(--paper)}}}}\n"
+        f'[data-theme="light"] .{SVG_CLASS}{{{light}background:none}}\n'
         f'[data-theme="dark"] .{SVG_CLASS}{{{dark}}}\n'
         f"{mapped}"
         f".{SVG_CLASS} text{{font-family:Arial,'Liberation Sans',Arimo,Helvetica,sans-serif}}\n"

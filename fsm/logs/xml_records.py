@@ -31,6 +31,7 @@ LIMIT_RECORD_TEXT = 4 * 1024 * 1024
 LIMIT_ELEMENTS_WITHOUT_EVENT = 3_000_000  # a state dump before the events of a capture has some 200,000
 LIMIT_DAMAGED = 1000
 
+_REST = "the rest is not read"
 _COST_OF_ROOT = 30  # elements; a new parser takes about as long
 # no element found, unclosed token, partial character, unclosed CDATA section: what the end of a cut file gives
 _CUT = (3, 5, 6, 20)
@@ -256,20 +257,24 @@ class _Reader:
 
     def run(self) -> Iterator[Element]:
         while True:
+            if self._damaged > LIMIT_DAMAGED:
+                line = self._parser.line
+                yield Element(f"line {line}", None, f"more than {LIMIT_DAMAGED} broken events; {_REST}", broken=True)
+                return
             given = self._more()
             if not self._fed:
                 stripped = given.lstrip(b" \t\r\n\x00")
                 self._parser.base_line += given.count(b"\n", 0, len(given) - len(stripped))
                 given = stripped
                 self._fed = bool(given)
-                if self._ended and not given:
+                if self._at_end and not given:
                     self._note()
                     return
             self._window += given
             parser = self._parser
             try:
                 if self._fed:
-                    parser.expat.Parse(given, self._ended)
+                    parser.expat.Parse(given, self._at_end)
             except _Refused as refusal:
                 yield from self._drain()
                 yield Element(f"line {refusal.line}", None, str(refusal), broken=True)
@@ -292,17 +297,14 @@ class _Reader:
                 if parser.root_closed:  # the next root
                     self._restart(at, line)
                     continue
-                cut = self._ended and error.code in _CUT
+                cut = self._at_end and error.code in _CUT
                 why = "cut off: the XML ends in the middle" if cut else f"broken XML ({_reason(error)})"
                 damage = self._damage(why, line)
                 if cut or not self._seek(at, line):
-                    what = f"{why}; the rest is not read" if self._found else why
+                    what = f"{why}; {_REST}" if self._found else why
                     yield Element(f"line {line}", None, what, broken=True)
                     return
                 yield damage
-                if self._damaged > LIMIT_DAMAGED:
-                    yield Element(f"line {line}", None, f"more than {LIMIT_DAMAGED} broken events", broken=True)
-                    return
             else:
                 yield from self._drain()
                 self._forget()
@@ -314,9 +316,13 @@ class _Reader:
                     what = f"has no event among its first {LIMIT_ELEMENTS_WITHOUT_EVENT} elements"
                     yield Element(f"line {parser.line}", None, what, broken=True)
                     return
-                if self._ended:
+                if self._at_end:
                     self._note()
                     return
+
+    @property
+    def _at_end(self) -> bool:
+        return self._ended and self._next >= len(self._chunk)
 
     def _more(self) -> bytes:
         """The next piece for the parser; empty only at the end."""
