@@ -113,6 +113,8 @@ class Endpoint:
         self._reasons: dict[str, int] = {}  # why a peer's flow is stale, as bits
         self._connected_to: str | None = None
         self._callouts: list[tuple[str | None, Callout]] = []
+        # Contexts are values: one serves every classify of a state until time or the peer's reasons change.
+        self._contexts: dict[tuple[int, str, int], ClassifyContext] = {}
         self._steps = self.table._steps
 
     # -- callouts -------------------------------------------------------------------------------------------------
@@ -136,12 +138,20 @@ class Endpoint:
         layer = table.layer(state)
         if layer is None:
             raise NoTransition(self.name, f"no layer is being classified in state {table.name_of(state)}")
-        here = table.states[state]
+        key = (state, self.peer, self._reasons.get(self.peer, 0))
+        context = self._contexts.get(key)
+        if context is None:
+            context = self._contexts[key] = self._make_context(layer)
+        return context
+
+    def _make_context(self, layer: Layer) -> ClassifyContext:
+        table, state = self.table, self.state
+        here, flags = table.states[state], table.flags(state)
         packet = POSITIONS[here.position].packet_direction
         return ClassifyContext(
-            self.name, layer, here.stimulus, self.peer, self._tuple_at(layer, here.position), table.flags(state),
+            self.name, layer, here.stimulus, self.peer, self._tuple_at(layer, here.position), flags,
             packet, self._flow_direction(packet), table.name_of(state), self.now_s,
-            self._reauthorize_reason(here.stimulus, table.flags(state)),
+            self._reauthorize_reason(here.stimulus, flags),
             ("injected", "self") in STIMULI[here.stimulus].attributes,
         )  # fmt: skip
 
@@ -246,6 +256,7 @@ class Endpoint:
                 f"Possible here: {', '.join(self.table.moves(self.state))}",
             )
         self.now_s += seconds
+        self._contexts.clear()
         records = []
         for peer in [p for p in (self.peer, *self._flows) if self.flow(p) != "NONE"]:
             if self._is_idle(peer):
