@@ -156,25 +156,23 @@ class Composer:
         registers = tuple(values[name] for name in table.view.registers)
         return table.state_ids[State(registers, state.stimulus, state.position)]
 
-    def _absorb(self, number: int, before: SocketState, peer: str, target: int, step: Step) -> SocketState:
+    def _absorb(self, number: int, before: SocketState, peer: str, target: int, row: Row) -> SocketState:
         """The socket after a step that was taken with this peer in focus."""
         member = self.sockets[number]
         table = self.tables[member.view]
         after = table.states[target]
         values = dict(zip(table.view.registers, after.registers, strict=True))
         peers = self.peers[member.name]
-        if "drop_all_flows" in step.ops:
+        if "drop_all_flows" in row.ops:
             flows = tuple(values["flow"] for _ in peers)
         else:
             flows = tuple(values["flow"] if p == peer else flow for p, flow in zip(peers, before.flows, strict=True))
-        if values["connected"] == "no":
-            connected_to = ""
-        elif values["connected"] == "this":
-            connected_to = peer
-        else:
-            connected_to = ELSEWHERE if before.connected_to in ("", peer) else before.connected_to
+        # "other" is set by connect_other alone: to somebody outside, whomever it was connected to before. Where a peer
+        # of the session is meant, that is connect with this peer in focus.
+        connected = dict(row.sets).get("connected")
+        connected_to = {None: before.connected_to, "no": "", "this": peer, "other": ELSEWHERE}[connected]
         heard = before.heard
-        if "deliver" in step.ops and self._answers_only(member) and peer in peers and peer not in heard:
+        if "deliver" in row.ops and self._answers_only(member) and peer in peers and peer not in heard:
             heard = tuple(p for p in peers if p == peer or p in heard)
         return SocketState(
             values["socket"], connected_to, values["window"], flows,
@@ -226,7 +224,8 @@ class Composer:
             if target == NO_ROW:
                 continue
             step = table.recorded(here, table.event_ids[event])
-            after = self._absorb(number, state, peer, target, step)
+            row = table.rows[table.row_index(here, table.event_ids[event])]
+            after = self._absorb(number, state, peer, target, row)
             sends = self._sends(member, peer, step)
             if after.stimulus and not self.by_classify:
                 for rest in self._walk_socket(number, after, self._allowed(table, target), peer):

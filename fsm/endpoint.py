@@ -342,10 +342,10 @@ class Endpoint:
                 for records in (self._touched_s, self._flows, self._reasons):
                     records.clear()
                 self._connected_to = None
-        if self._has("connected", "this"):
+        if step.event == "connect_other" or (step.stimulus == "connect_other" and self._has("connected", "other")):
+            self._connected_to = ""  # some peer that has no name here
+        elif self._has("connected", "this"):
             self._connected_to = self.peer
-        elif self._has("connected", "other") and self._connected_to in (None, self.peer):
-            self._connected_to = ""  # some peer without a name
 
     def _ask(self) -> str:
         if not self._callouts:

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     VETO = "veto"
 
 
-VERDICTS: tuple[str, ...] = tuple(Verdict)
+VERDICTS: tuple[str, ...] = tuple(verdict.value for verdict in Verdict)
 
 # Each is the newest build of its name.
 WINDOWS: tuple[str, ...] = ("vista", "vista-sp1", "7", "8", "8.1", "10", "11")

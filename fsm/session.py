@@ -267,7 +267,7 @@ def make_session(
         raise FsmError("--cap", f"{cap} datagrams in flight are too few", fix="Give 1 or more")
     given = network or (("deliver",) if loopback else DEFAULT_NETWORK)
     members = _members(endpoints or DEFAULT_ENDPOINTS, loopback)
-    session = Session(
+    return Session(
         members,
         config,
         tuple(move for move in NETWORK_MOVES if move in given),
@@ -276,13 +276,6 @@ def make_session(
         _checked_verdicts(verdicts),
         granularity,
     )
-    if not any(session.peers(member) for member in session.sockets):
-        raise FsmError(
-            "session",
-            f"nobody here can send to anybody ({', '.join(f'{m.name} on host {m.host}' for m in members)})",
-            fix="Put an endpoint on the other host (receiver@2), or add --loopback",
-        )
-    return session
 
 
 def _members(given: Sequence[str], loopback: bool) -> tuple[Member, ...]:
@@ -301,6 +294,13 @@ def _members(given: Sequence[str], loopback: bool) -> tuple[Member, ...]:
         before = sum(member.view == view for member in members)
         number = 1 if loopback else int(host) if host else 1 if view == "sender" else 2
         members.append(Member(view if not before else f"{view}{before + 1}", view, number))
+    apart = len(members) > 1 if loopback else len({member.host for member in members}) > 1
+    if not apart or all(member.view == "dropped_port" for member in members):
+        raise FsmError(
+            "session",
+            f"nobody here can send to anybody ({', '.join(f'{m.name} on host {m.host}' for m in members)})",
+            fix="Put a socket and another endpoint on different hosts (sender@1 receiver@2), or add --loopback",
+        )
     return tuple(members)
 
 
@@ -330,14 +330,15 @@ def _checked_verdicts(given: Sequence[str]) -> tuple[str, ...]:
     names = [word.strip().lower() for word in given]
     for name in names:
         if name not in VERDICTS:
-            raise UnknownName.of("--verdicts", "verdict", name, (v for v in VERDICTS if v not in VERDICTS_NOT_OFFERED))
+            offered = (str(verdict) for verdict in VERDICTS if verdict not in VERDICTS_NOT_OFFERED)
+            raise UnknownName.of("--verdicts", "verdict", name, offered)
         if name in VERDICTS_NOT_OFFERED:
             raise FsmError(
                 "--verdicts", f"'{name}' is not for sessions: {VERDICTS_NOT_OFFERED[name]}", fix="Leave it out"
             )
     if not names:
         raise FsmError("--verdicts", "no verdict is given", fix="Give permit, or permit,block")
-    return tuple(name for name in VERDICTS if name in names)
+    return tuple(str(verdict) for verdict in VERDICTS if verdict in names)
 
 
 # ---- states as text

@@ -118,7 +118,7 @@ class StateSpace:
         if self._numbers is None:
             self._numbers = {self.state(number): number for number in range(len(self))}
         if state not in self._numbers:
-            raise UnknownName("session", f"this state was not reached: {state_label(self.session, state)}")
+            raise UnknownName("session", "this state was not reached, or is one of another session")
         return self._numbers[state]
 
     def label(self, number: int) -> str:

@@ -124,12 +124,9 @@ class Naive:
             flows = tuple((p, "NONE") for p, _ in flows)
         elif peer in dict(flows):
             flows = tuple((p, values["flow"] if p == peer else f) for p, f in flows)
-        if values["connected"] == "no":
-            connected_to = ""
-        elif values["connected"] == "this":
-            connected_to = peer
-        elif connected_to in ("", peer):
-            connected_to = "elsewhere"
+        for register, value in row.sets:
+            if register == "connected":
+                connected_to = "" if value == "no" else peer if value == "this" else "elsewhere"
         if view == "receiver" and "sendto" in self.stimuli and "deliver" in row.ops and peer in dict(flows):
             heard = tuple(p for p, _ in flows if p in {*heard, peer})
         if values["socket"] == "CLOSED":

@@ -28,17 +28,17 @@ WITHOUT = " without socket"
     "--stimuli",
     default="",
     metavar="LIST",
-    help="What applications and hosts do.  [default: bind,sendto,policy_change,idle_timeout,close]",
+    help="What applications and hosts do.  [default: bind, sendto, policy_change, idle_timeout, close]",
 )
 @click.option(
     "--verdicts",
     default="permit",
     show_default=True,
     metavar="LIST",
-    help="What layers answer, each a branch: permit,block,absorb,pend.",
+    help="What layers answer, each a branch: permit, block, absorb, pend.",
 )
 @click.option(
-    "--network", default="", metavar="LIST", help="Of deliver,lose,duplicate,reorder.  [default: deliver,lose]"
+    "--network", default="", metavar="LIST", help="Of deliver, lose, duplicate, reorder.  [default: deliver, lose]"
 )
 @click.option(
     "--cap", type=int, default=1, show_default=True, metavar="N", help="Datagrams and ICMP errors in flight, in all."
