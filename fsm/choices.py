@@ -110,12 +110,146 @@ CHOICES: dict[str, Choice] = {
             ),
         ),
         Choice(
+            "recv_accept_completion",
+            "dispute",
+            "What does the completion of a pended AUTH_RECV_ACCEPT cause?",
+            (
+                Option(
+                    "reinject",
+                    ("microsoft",),
+                    "no reauthorization: the reinjected clone comes in afresh",
+                    ("ASY", "DDI-inject-receive", "SMP"),
+                ),
+                Option(
+                    "reauthorize",
+                    ("minor",),
+                    "a reauthorization at AUTH_RECV_ACCEPT",
+                    ("ALER", "DDI-pend", "DDI-complete"),
+                ),
+            ),
+        ),
+        Choice(
+            "multicast_reauthorization",
+            "dispute",
+            "Is each inbound group datagram authorized, or only the one global flow?",
+            (
+                Option(
+                    "each_packet",
+                    ("microsoft", "logs"),
+                    "each packet is authorized again, reason 0x100",
+                    ("CFL", "SECDS", "PCP"),
+                ),
+                Option("once", ("minor",), "one global flow, no authorization per packet", ("ALEM", "ALEL")),
+            ),
+        ),
+        Choice(
+            "bind_reauthorization",
+            "dispute",
+            "Is BIND_REDIRECT ever called with IS_REAUTHORIZE?",
+            (
+                Option("never", ("microsoft",), "no: reauthorization is for the two AUTH layers", ("ALER", "CFL")),
+                Option(
+                    "on_modification",
+                    ("minor",),
+                    "when a pended redirect was changed by another callout",
+                    ("DCF", "DDI-apply"),
+                ),
+            ),
+        ),
+        Choice(
+            "wildcard_bind",
+            "dispute",
+            "What does the flag IS_WILDCARD_BIND mean?",
+            (
+                Option("port_zero", ("microsoft", "logs"), "port 0 was asked for", ("ALEL", "SECDS", "WST")),
+                Option("any_address", ("minor",), "the local address is the wildcard", ("CFL", "DCF")),
+            ),
+        ),
+        Choice(
+            "icmp_echo_flow",
+            "dispute",
+            "Do the echo requests of one ping run share a flow?",
+            (
+                Option("shared", ("microsoft",), "yes, by the ICMP id", ("ALES",)),
+                Option("per_request", ("logs",), "no: every request is logged anew", ("SECDS",)),
+            ),
+        ),
+        Choice(
+            "injected_send_entry",
+            "dispute",
+            "Where does an injected outgoing datagram enter?",
+            (
+                Option("top", ("microsoft",), "at the top: ALE if the flow needs it, then DATAGRAM_DATA", ("INJ",)),
+                Option("transport", ("minor",), "at OUTBOUND_TRANSPORT", ("DDI-inject-send",)),
+            ),
+        ),
+        Choice(
+            "udp_local_redirect",
+            "dispute",
+            "Does redirecting UDP to a process on this host work?",
+            (
+                Option(
+                    "works",
+                    ("microsoft",),
+                    "yes, with redirect handle and target process id (Windows 8 and later)",
+                    ("RED", "DDI-connect-request"),
+                ),
+                Option("fails", ("logs",), "no: it fails on Windows 10 1703", ("WDS144",)),
+            ),
+        ),
+        Choice(
             "icmp_rate_limit",
             "setting",
             "May the host still send ICMP errors in this second?",
             (
                 Option("open", (), "yes", ("SECDS",)),
                 Option("spent", (), "no: the rate limit is reached, the error is not made", ("SECDS",)),
+            ),
+        ),
+        Choice(
+            "dual_stack",
+            "setting",
+            "Is it an IPv6 socket with IPV6_V6ONLY off? With --ip 4 the peer has an IPv4-mapped address.",
+            (Option("no", (), "no", ("SECDS",)), Option("yes", (), "yes", ("SECDS", "EBPF"))),
+        ),
+        Choice(
+            "protocol",
+            "setting",
+            "Which protocol? All that are not TCP follow the UDP pattern; rows say where they differ.",
+            (
+                Option("udp", (), "UDP (17)", ("UDPF",)),
+                Option(
+                    "icmp_echo", (), "ICMP echo: type in the local, code in the remote port field", ("ALES", "SECDS")
+                ),
+                Option("igmp", (), "IGMP (2), ports 0", ("ALES", "SECDS")),
+                Option("raw", (), "a raw socket of another protocol", ("ALEL", "CFL")),
+            ),
+        ),
+        Choice(
+            "path",
+            "setting",
+            "Does the traffic stay on this host?",
+            (
+                Option("wire", (), "no", ("UDPF",)),
+                Option("loopback", (), "yes: both paths on one host", ("WDV", "SECDS")),
+            ),
+        ),
+        Choice(
+            "redirect_target",
+            "setting",
+            "Where does a redirecting callout send the flow?",
+            (
+                Option("remote", (), "to another remote address", ("RED",)),
+                Option("local_process", (), "to a proxy on this host", ("RED", "DDI-redirect-state")),
+            ),
+        ),
+        Choice(
+            "multicast_state",
+            "setting",
+            "Classify option MULTICAST_STATE: may an outbound group datagram let answers in?",
+            (
+                Option("allow", (), "yes (0: link-local groups, 2: all)", ("ALEM", "UCO")),
+                Option("deny", (), "no (1)", ("UCO",)),
             ),
         ),
         Choice(

@@ -6,18 +6,21 @@ here as data and is changed only by the operations that rows name: one flow reco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fsm.catalogue import Layer
 from fsm.choices import Config
 from fsm.errors import NoTransition, UnknownName
 from fsm.names import VERDICTS, Verdict
+from fsm.reasons import REASONS
 from fsm.stimuli import POSITIONS, STIMULI
 from fsm.table import NO_ROW, Step, Table, compile_table
 
 # Lifetime of a unicast flow without a packet in either direction, in seconds. Source: ALES.
 UNICAST_LIFETIME_S = 60
+# How long an outbound group datagram lets answers in, in seconds. Source: ALEM.
+GROUP_LIFETIME_S = 4
 FIRST_PEER = "A"
 
 
@@ -37,7 +40,9 @@ class ClassifyContext:
     """What a callout gets: one classify at one layer.
 
     `packet_direction` is "" where no packet is attached; `flow_direction` is that of the first packet of the flow,
-    "" when there is none to speak of. `flags` are the condition flags the layer is called with.
+    "" when there is none to speak of. `flags` are the condition flags the layer is called with,
+    `reauthorize_reason` the bits of FWPM_CONDITION_ALE_REAUTH_REASON (0 at a first authorization), and
+    `injected_by_self` is what FwpsQueryPacketInjectionState0 would say of the callout's own packets.
     """
 
     endpoint: str
@@ -50,7 +55,11 @@ class ClassifyContext:
     flow_direction: str
     state: str
     now_s: int
+    reauthorize_reason: int = 0
+    injected_by_self: bool = False
 
+
+REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
 
 # A callout looks at a classify and answers with a verdict, or None to leave it to others (continue).
 Callout = Callable[[ClassifyContext], str | None]
@@ -100,7 +109,12 @@ class Endpoint:
         self._peer_numbers: dict[str, int] = {FIRST_PEER: 1}
         self._flows: dict[str, str] = {}  # flow register of the peers out of focus
         self._touched_s: dict[str, int] = {}
+        self._window_touched_s = 0
+        self._reasons: dict[str, int] = {}  # why a peer's flow is stale, as bits
+        self._connected_to: str | None = None
         self._callouts: list[tuple[str | None, Callout]] = []
+        # Contexts are values: one serves every classify of a state until time or the peer's reasons change.
+        self._contexts: dict[tuple[int, str, int], ClassifyContext] = {}
         self._steps = self.table._steps
 
     # -- callouts -------------------------------------------------------------------------------------------------
@@ -124,11 +138,21 @@ class Endpoint:
         layer = table.layer(state)
         if layer is None:
             raise NoTransition(self.name, f"no layer is being classified in state {table.name_of(state)}")
-        here = table.states[state]
+        key = (state, self.peer, self._reasons.get(self.peer, 0))
+        context = self._contexts.get(key)
+        if context is None:
+            context = self._contexts[key] = self._make_context(layer)
+        return context
+
+    def _make_context(self, layer: Layer) -> ClassifyContext:
+        table, state = self.table, self.state
+        here, flags = table.states[state], table.flags(state)
         packet = POSITIONS[here.position].packet_direction
         return ClassifyContext(
-            self.name, layer, here.stimulus, self.peer, self._tuple_at(layer, here.position), table.flags(state),
+            self.name, layer, here.stimulus, self.peer, self._tuple_at(layer, here.position), flags,
             packet, self._flow_direction(packet), table.name_of(state), self.now_s,
+            self._reauthorize_reason(here.stimulus, flags),
+            ("injected", "self") in STIMULI[here.stimulus].attributes,
         )  # fmt: skip
 
     def tuple5(self, peer: str) -> Tuple5:
@@ -156,6 +180,11 @@ class Endpoint:
                 packet_direction if self.table.states[self.state].position.split(".")[0] in ("send", "receive") else ""
             )
         return "outbound" if flow.startswith("OUT") else "inbound"
+
+    def _reauthorize_reason(self, stimulus: str, flags: tuple[str, ...]) -> int:
+        if "IS_REAUTHORIZE" not in flags:
+            return 0
+        return REASON_OF.get(stimulus, 0) or self._reasons.get(self.peer, 0)
 
     # -- running --------------------------------------------------------------------------------------------------
 
@@ -227,14 +256,22 @@ class Endpoint:
                 f"Possible here: {', '.join(self.table.moves(self.state))}",
             )
         self.now_s += seconds
+        self._contexts.clear()
         records = []
         for peer in [p for p in (self.peer, *self._flows) if self.flow(p) != "NONE"]:
-            if self.now_s - self._touched_s.get(peer, 0) >= UNICAST_LIFETIME_S:
+            if self._is_idle(peer):
                 records.append(self.begin("idle_timeout", peer))
+        if self._has("window", "open") and self.now_s - self._window_touched_s >= GROUP_LIFETIME_S:
+            records.append(self.begin("window_timeout", self.peer))
         if not records:
             records.append(StimulusRecord("wait", self.peer, self.now_s))
             self.history.append(records[0])
         return records
+
+    def _is_idle(self, peer: str) -> bool:
+        # A pended flow waits for its callout, whatever the time.
+        waits = self.flow(peer).endswith("PENDED")
+        return not waits and self.now_s - self._touched_s.get(peer, 0) >= UNICAST_LIFETIME_S
 
     # -- peers ----------------------------------------------------------------------------------------------------
 
@@ -246,13 +283,17 @@ class Endpoint:
             return self.table.register(self.state, "flow")
         return self._flows.get(peer, "NONE")
 
+    def _has(self, register: str, value: str) -> bool:
+        return register in self.table.view.registers and self.table.register(self.state, register) == value
+
     def _state_for(self, peer: str) -> int:
         """The state as the table drawn for `peer` has it."""
         if peer == self.peer or "flow" not in self.table.view.registers:
             return self.state
         if self.table.layer(self.state) is not None:
             return self.state  # in progress: refused there, whoever the peer is
-        return self.table.with_register(self.state, "flow", self._flows.get(peer, "NONE"))
+        connected = "no" if self._connected_to is None else "this" if self._connected_to == peer else "other"
+        return self.table.with_registers(self.state, flow=self._flows.get(peer, "NONE"), connected=connected)
 
     def _focus(self, peer: str) -> None:
         if peer == self.peer:
@@ -281,19 +322,30 @@ class Endpoint:
         step = self._steps[state][event] or self.table.recorded(state, event)
         self.state = target
         self.trace.append(step)
-        if step.ops:
-            self._operate(step.ops)
+        if step.ops or step.stimulus in ("connect", "connect_other"):
+            self._operate(step)
         return step
 
-    def _operate(self, ops: Iterable[str]) -> None:
-        for op in ops:
+    def _operate(self, step: Step) -> None:
+        for op in step.ops:
             if op in ("create_flow", "touch"):
                 self._touched_s[self.peer] = self.now_s
+                self._reasons.pop(self.peer, None)
+            elif op == "touch_window":
+                self._window_touched_s = self.now_s
+            elif op == "mark_stale":
+                self._reasons[self.peer] = self._reasons.get(self.peer, 0) | REASON_OF[step.stimulus]
             elif op == "drop_flow":
                 self._touched_s.pop(self.peer, None)
+                self._reasons.pop(self.peer, None)
             elif op == "drop_all_flows":
-                self._touched_s.clear()
-                self._flows.clear()
+                for records in (self._touched_s, self._flows, self._reasons):
+                    records.clear()
+                self._connected_to = None
+        if step.event == "connect_other" or (step.stimulus == "connect_other" and self._has("connected", "other")):
+            self._connected_to = ""  # some peer that has no name here
+        elif self._has("connected", "this"):
+            self._connected_to = self.peer
 
     def _ask(self) -> str:
         if not self._callouts:
@@ -330,10 +382,16 @@ class Endpoint:
         record.logged.extend((event_id, step) for event_id in step.logged)
 
 
-def block_at(verdicts: Mapping[str, str]) -> Callout:
-    """A callout that gives a fixed verdict at some layers: {full FWPM name: verdict}."""
+def verdict_at(verdicts: Mapping[str, str]) -> Callout:
+    """A callout that gives a fixed verdict at some layers: {full FWPM name: verdict}.
+
+    As drivers do, it pends the initial classify only, and permits what it has injected itself. Source: PMR, INJ.
+    """
 
     def callout(context: ClassifyContext) -> str | None:
-        return verdicts.get(context.layer.fwpm_name)
+        verdict = verdicts.get(context.layer.fwpm_name)
+        if verdict == Verdict.PEND and ("IS_REAUTHORIZE" in context.flags or context.injected_by_self):
+            return None
+        return verdict
 
     return callout

@@ -55,7 +55,7 @@ def _step_line(labelled: LabelledStep) -> str:
     step = labelled.step
     name = step.layer.removeprefix("FWPM_LAYER_")
     marks = [step.verdict.upper() if step.verdict != "permit" else "permit", _MARKS[step.basis], ", ".join(step.cite)]
-    line = f"  {labelled.label:<22}{name:<36}{step.runtime_id:>3}  {marks[0]:<7} {marks[1]}  {marks[2]}"
+    line = f"  {labelled.label:<22}{name:<36}{step.runtime_id:>3}  {marks[0]:<8} {marks[1]}  {marks[2]}"
     extra = [*step.flags] + (
         [f"{step.discard.module} {step.discard.reason} ({step.discard.value})"] if step.discard else []
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fsm import catalogue
 from fsm.choices import Config
-from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, block_at
+from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, verdict_at
 from fsm.errors import FsmError, UnknownName
-from fsm.names import Verdict
+from fsm.names import VERDICTS, Verdict
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS
 from fsm.table import Step, Table, compile_table
 
@@ -24,7 +24,11 @@ ENGINES: tuple[str, ...] = ("table", "live")
 # How the base page words the step at a position. Positions that it does not show are worded alike.
 LABELS: dict[str, str] = {
     "bind": "bind",
+    "connect": "connect",
     "send.redirect": "sendto",
+    "send.group": "sendto",
+    "send.group_establish": "",
+    "send.complete": "",
     "send.authorize": "sendto",
     "send.reaccept": "sendto",
     "send.establish": "",
@@ -34,6 +38,9 @@ LABELS: dict[str, str] = {
     "receive.ippacket": "IP datagrams",
     "receive.transport": "UDP message",
     "receive.accept": "UDP message",
+    "receive.connected": "UDP message",
+    "receive.group": "UDP message",
+    "receive.complete": "",
     "receive.reconnect": "UDP message",
     "receive.establish": "",
     "receive.data": "data",
@@ -56,7 +63,7 @@ class Flow:
     """One flow: on which endpoint, after which set-up, which stimuli, with which verdicts (by layer stem).
 
     `endpoint` is "any" where sender and receiver do the same. `labels` holds wordings that differ from `LABELS`, by
-    position.
+    position. `assume` are settings without which the flow would be another one (a dual-stack socket, say).
     """
 
     name: str
@@ -67,6 +74,7 @@ class Flow:
     setup: tuple[str, ...] = ()
     verdicts: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    assume: tuple[tuple[str, str], ...] = ()
 
     @property
     def runs_on(self) -> str:
@@ -136,6 +144,29 @@ FLOWS: dict[str, Flow] = {
         Flow("receiver.reauthorized_by_reply", "receiver", "After a policy change an answer authorizes the inbound flow again", ("ALER", "MDL"), ("sendto",), (*_HEARD, "policy_change")),
         Flow("receiver.after_idle", "receiver", "The next datagram after 60 idle seconds is a first datagram again", ("ALES",), ("datagram",), (*_HEARD, "wait:60")),
         Flow("dropped_port.icmp_blocked", "dropped_port", "The ICMP error is blocked on its way out, as stealth mode does", ("PPS", "SECDS"), ("datagram",), verdicts=(("OUTBOUND_ICMP_ERROR", "block"),)),
+        Flow("dropped_port.group", "dropped_port", "A group datagram arrives and no socket owns the port: never an ICMP error", ("RFC1122",), ("datagram_group",)),
+        Flow("sender.connect", "sender", "connect() on a UDP socket", ("EBPF",), ("connect",), ("bind",)),
+        Flow("sender.connected_send", "sender", "The first send of a connected socket", ("EBPF",), ("sendto",), ("bind", "connect")),
+        Flow("sender.connected_other", "sender", "A datagram of another peer reaches a connected socket", ("TDR",), ("datagram@B",), ("bind", "connect", "sendto")),
+        Flow("sender.dual_stack", "sender", "A dual-stack socket sends to an IPv4-mapped address", ("SECDS", "EBPF"), _SENT, assume=(("dual_stack", "yes"),)),
+        Flow("sender.bind_redirected", "sender", "A callout redirects the bind", ("RED", "MVD"), ("bind",), verdicts=(("ALE_BIND_REDIRECT", "redirect"),)),
+        Flow("sender.redirected", "sender", "A callout redirects the first datagram to another address", ("RED", "DCF"), ("sendto",), ("bind",), (("ALE_CONNECT_REDIRECT", "redirect"),)),
+        Flow("sender.redirected_to_proxy", "sender", "A callout redirects the first datagram to a proxy on this host", ("RED", "DDI-redirect-state"), ("sendto",), ("bind",), (("ALE_CONNECT_REDIRECT", "redirect"),), assume=(("redirect_target", "local_process"),)),
+        Flow("sender.bind_pended", "sender", "A callout pends the bind, and completes it", ("DDI-pend", "ASY"), ("bind", "complete"), verdicts=(("ALE_RESOURCE_ASSIGNMENT", "pend"),)),
+        Flow("sender.pended", "sender", "A callout pends the first datagram, completes, and sends its clone", ("ASY", "DDI-complete", "SMP"), ("sendto", "complete", "inject_send"), ("bind",), (("ALE_AUTH_CONNECT", "pend"),)),
+        Flow("sender.absorbed", "sender", "A callout absorbs the first datagram", ("SDK-out",), ("sendto",), ("bind",), (("ALE_AUTH_CONNECT", "absorb"),)),
+        Flow("sender.interface_change", "sender", "After a change of interface the next send is authorized again", ("ALER", "CFL"), ("sendto",), (*_SENT, "interface_change")),
+        Flow("sender.injected", "sender", "A callout sends a datagram of its own on a live flow", ("INJ",), ("inject_send",), _SENT),
+        Flow("sender.flow_aborted", "sender", "The next send after a callout has ended the flow", ("DDI-flow-abort",), ("sendto",), (*_SENT, "flow_abort")),
+        Flow("sender.group", "sender", "A datagram to a multicast group or broadcast address", ("ALEM", "SECDS"), ("sendto_group",), ("bind",)),
+        Flow("sender.group_answer", "sender", "An answer from any address within 4 s of a group datagram", ("ALEM",), ("datagram@B",), ("bind", "sendto_group")),
+        Flow("sender.group_late_answer", "sender", "An answer to a group datagram after more than 4 s", ("ALEM",), ("datagram@B",), ("bind", "sendto_group", "wait:5")),
+        Flow("sender.icmp_echo", "sender", "Two echo requests of one ping run", ("ALES", "SECDS"), ("sendto", "sendto"), ("bind",), assume=(("protocol", "icmp_echo"),)),
+        Flow("receiver.group", "receiver", "A group datagram reaches a receiver", ("CFL", "SECDS"), ("datagram_group",), ("bind",)),
+        Flow("receiver.group_again", "receiver", "The next group datagram is authorized again", ("CFL", "SECDS", "PCP"), ("datagram_group",), ("bind", "datagram_group")),
+        Flow("receiver.pended", "receiver", "A callout pends the first datagram, completes, and its clone comes in", ("ASY", "DDI-inject-receive", "SMP"), ("datagram", "complete"), ("bind",), (("ALE_AUTH_RECV_ACCEPT", "pend"),)),
+        Flow("receiver.interface_change", "receiver", "A datagram of a live flow arrives on another interface", ("ALER", "CFL"), ("datagram",), (*_HEARD, "interface_change")),
+        Flow("receiver.injected", "receiver", "A callout injects a datagram into the receive path", ("INJ", "DDI-inject-receive"), ("inject_receive",), ("bind",)),
     )
 }  # fmt: skip
 
@@ -262,12 +293,18 @@ def find_flow(name: str, where: str = "flow") -> Flow:
     raise UnknownName.of(where, "flow", name, FLOWS, "'wfp-udp flow' lists them.")
 
 
+def flow_config(flow: Flow, config: Config) -> Config:
+    """The configuration with the settings that the flow is about; what the caller assumes goes first."""
+    return replace(config, assume=tuple({**dict(flow.assume), **dict(config.assume)}.items()))
+
+
 def run_flow(
     name: str,
     config: Config | None = None,
     *,
     engine: str = "table",
     blocks: Iterable[str] = (),
+    verdicts: Mapping[str, str] | None = None,
     table: Table | None = None,
 ) -> FlowRun:
     """Run a flow of the catalogue on the machine.
@@ -278,6 +315,7 @@ def run_flow(
     config : the machine that is meant.
     engine : "table" (compiled integers) or "live" (`transitions`); both give equal results.
     blocks : layers, in any spelling that the catalogue knows, that block during the flow (not during its set-up).
+    verdicts : {layer in any spelling: verdict} for other verdicts than a block.
     table : another table to run on, for experiments.
 
     Raises
@@ -285,12 +323,12 @@ def run_flow(
     UnknownName, NoTransition : a layer that does not exist; a step that this machine refuses.
     """
     flow = find_flow(name)
-    config = config or Config()
-    verdicts = {catalogue.layer_of(stem, config.ip).fwpm_name: verdict for stem, verdict in flow.verdicts}
+    config = flow_config(flow, config or Config())
+    own = {catalogue.layer_of(stem, config.ip).fwpm_name: verdict for stem, verdict in flow.verdicts}
     return _run(
         FlowRun(flow.name, flow.title, flow.endpoint, config, flow.setup, flow.stimuli),
         make_endpoint(flow.runs_on, config, engine, table),
-        {**verdicts, **blocked_layers(blocks, config)},
+        {**own, **asked_verdicts(blocks, verdicts or {}, config)},
         dict(flow.labels),
     )
 
@@ -302,13 +340,14 @@ def run_stimuli(
     *,
     engine: str = "table",
     blocks: Iterable[str] = (),
+    verdicts: Mapping[str, str] | None = None,
 ) -> FlowRun:
     """Run any stimuli on an endpoint: `bind`, `sendto`, `sendto@B` for a second peer, `wait:61` for model time."""
     if endpoint not in VIEWS:
         raise UnknownName.of("run", "endpoint", endpoint, VIEWS)
     config = config or Config()
     run = FlowRun("", " ".join(stimuli), endpoint, config, (), tuple(stimuli))
-    return _run(run, make_endpoint(endpoint, config, engine), blocked_layers(blocks, config), {})
+    return _run(run, make_endpoint(endpoint, config, engine), asked_verdicts(blocks, verdicts or {}, config), {})
 
 
 def make_endpoint(name: str, config: Config, engine: str = "table", table: Table | None = None) -> Endpoint:
@@ -323,21 +362,29 @@ def make_endpoint(name: str, config: Config, engine: str = "table", table: Table
     return Endpoint(name, config, table=table)
 
 
-def blocked_layers(blocks: Iterable[str], config: Config) -> dict[str, str]:
-    """{full FWPM name: "block"} for layers in any spelling.
+def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: Config) -> dict[str, str]:
+    """{full FWPM name: verdict} for layers in any spelling.
 
     Raises
     ------
-    UnknownName : no such layer, or one that no verdict can block.
+    UnknownName : no such layer or verdict.
+    FsmError : a layer that no verdict can block.
     """
-    verdicts = {}
-    for given in blocks:
-        layer = catalogue.resolve(given, config.ip, windows=config.windows, where="--block")
-        if layer.may_block in ("no", "error-only"):
+    asked: dict[str, str] = {}
+    for where, given, verdict in (
+        *(("--block", given, str(Verdict.BLOCK)) for given in blocks),
+        *(("--verdict", given, verdict) for given, verdict in verdicts.items()),
+    ):
+        if verdict not in VERDICTS:
+            raise UnknownName.of(f"{where} {given}", "verdict", verdict, VERDICTS)
+        # A dual-stack socket visits layers of both versions: a versioned name means what it says.
+        ip = None if config.choice("dual_stack") == "yes" and given.upper().endswith(("_V4", "_V6")) else config.ip
+        layer = catalogue.resolve(given, ip, windows=config.windows, where=where)
+        if verdict == Verdict.BLOCK and layer.may_block in ("no", "error-only"):
             why = "it reports and cannot be blocked" if layer.may_block == "no" else "it is no policy point"
-            raise FsmError("--block", f"{layer.fwpm_name} takes no block: {why}")
-        verdicts[layer.fwpm_name] = str(Verdict.BLOCK)
-    return verdicts
+            raise FsmError(where, f"{layer.fwpm_name} takes no block: {why}")
+        asked[layer.fwpm_name] = verdict
+    return asked
 
 
 def perform(endpoint: Endpoint, word: str) -> list[StimulusRecord]:
@@ -375,7 +422,7 @@ def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: 
     for word in run.setup:
         run.records.extend(perform(endpoint, word))
     run._own = len(run.records)
-    endpoint.register(block_at(verdicts))
+    endpoint.register(verdict_at(verdicts))
     for word in run.stimuli:
         run.records.extend(perform(endpoint, word))
     for record in run.own_records:

@@ -79,8 +79,8 @@ class LiveEndpoint(Endpoint):
         self.state = self._numbers[self.model.state]
         step = self.table.recorded(before, event)
         self.trace.append(step)
-        if step.ops:
-            self._operate(step.ops)
+        if step.ops or step.stimulus in ("connect", "connect_other"):
+            self._operate(step)
         return step
 
     def _place(self, state: int) -> None:

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     VETO = "veto"
 
 
-VERDICTS: tuple[str, ...] = tuple(Verdict)
+VERDICTS: tuple[str, ...] = tuple(verdict.value for verdict in Verdict)
 
 # Each is the newest build of its name.
 WINDOWS: tuple[str, ...] = ("vista", "vista-sp1", "7", "8", "8.1", "10", "11")
@@ -43,10 +43,10 @@ Scope = Literal["socket", "flow", "host"]
 
 # The registers of a socket endpoint and their values, in the order in which a state is written.
 REGISTERS: dict[str, tuple[str, ...]] = {
-    "socket": ("UNBOUND", "BIND_PENDED", "BOUND", "CLOSED"),
-    "connected": ("no", "yes"),
-    "window": ("closed", "open"),  # the multicast window (FACTS a.15.1)
-    "flow": ("NONE", "OUT", "IN", "OUT_STALE", "IN_STALE", "OUT_PENDED", "IN_PENDED"),
+    "socket": ("UNBOUND", "BIND_REDIRECT_PENDED", "BIND_PENDED", "BOUND", "CLOSE_PENDED", "CLOSED"),
+    "connected": ("no", "this", "other"),  # connect() was called with this peer, or with another one
+    "window": ("closed", "open"),  # a group datagram was sent less than 4 s ago
+    "flow": ("NONE", "OUT", "IN", "OUT_STALE", "IN_STALE", "OUT_REDIRECT_PENDED", "OUT_PENDED", "IN_PENDED"),
 }
 
 # What became of the datagram of a stimulus. None (no outcome) when no datagram took part and nothing was blocked.

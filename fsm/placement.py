@@ -13,7 +13,11 @@ from functools import lru_cache
 from fsm import catalogue
 from fsm.choices import CHOICES, Config
 from fsm.names import IDLE, Verdict
+from fsm.rules import RULES
 from fsm.table import Step, Table, compile_table
+
+# The layers that any rule asks, with the verdicts that it knows there.
+_ASKED = frozenset((row.layer, row.event) for row in RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def place(
     endpoint: str = "",
     flow: str = "",
     stimulus: str = "",
+    position: str = "",
     config: Config | None = None,
 ) -> Place | None:
     """The place of a classify at layer `runtime_id` with this verdict; None where the model has none.
@@ -55,22 +60,27 @@ def place(
     Parameters
     ----------
     runtime_id : a layer of the catalogue; its IP version overrides that of `config`.
-    endpoint, flow, stimulus : what is known besides: "sender", a value of the flow register, "datagram" ...
+    endpoint, flow, stimulus, position : what is known besides: "sender", a value of the flow register, "datagram",
+        "send.complete" ...
     config : the machine that is meant; by default the evidence order is `observed`, since a log was read.
     """
     layer = catalogue.by_runtime_id(runtime_id)
+    if (layer.stem, verdict) not in _ASKED:
+        return None
     config = config or Config(evidence="observed")
     if layer.ip_version:
         config = replace(config, ip=layer.ip_version)
-    return _place(layer.fwpm_name, verdict, endpoint, flow, stimulus, config)
+    return _place(layer.fwpm_name, verdict, endpoint, flow, stimulus, position, config)
 
 
 @lru_cache(maxsize=4096)
-def _place(layer: str, verdict: str, endpoint: str, flow: str, stimulus: str, config: Config) -> Place | None:
+def _place(
+    layer: str, verdict: str, endpoint: str, flow: str, stimulus: str, position: str, config: Config
+) -> Place | None:
     endpoints = (endpoint,) if endpoint else ("sender", "receiver", "dropped_port")
     for world in (config, *_other_worlds(config)):
         for name in endpoints:
-            found = _shortest(compile_table(name, world), layer, verdict, flow, stimulus)
+            found = _shortest(compile_table(name, world), layer, verdict, flow, stimulus, position)
             if found is not None:
                 return found
     return None
@@ -88,7 +98,7 @@ def _other_worlds(config: Config) -> list[Config]:
     ]
 
 
-def _shortest(table: Table, layer: str, verdict: str, flow: str, stimulus: str) -> Place | None:
+def _shortest(table: Table, layer: str, verdict: str, flow: str, stimulus: str, position: str) -> Place | None:
     event = table.event_ids[verdict]
     for state, path in ways(table).items():
         here = table.layer(state)
@@ -97,6 +107,8 @@ def _shortest(table: Table, layer: str, verdict: str, flow: str, stimulus: str) 
         if flow and "flow" in table.view.registers and table.register(state, "flow") != flow:
             continue
         if stimulus and table.states[state].stimulus != stimulus:
+            continue
+        if position and table.states[state].position != position:
             continue
         return _make(table, state, event, path)
     return None

@@ -28,6 +28,9 @@ OPERATIONS: dict[str, str] = {
     "socket_error": "the socket reports the error of an earlier send",
     "queue": "the operation is held by a callout",
     "reinject": "the callout's clone enters the stack",
+    "rewrite": "the callout changes the address or port that the layer lets it change",
+    "touch_window": "the 4 s of the group state start anew",
+    "loop_back": "a copy comes back to the group's receivers on this host",
 }
 
 
@@ -90,13 +93,38 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRefusal:
-    """A verdict that some layers do not take, and why."""
+    """A verdict that some layers do not take, and why. With `flag`, only where the layer is called with that flag."""
 
     layers: tuple[str, ...]  # stems; ("*_DISCARD",) stands for every discard layer
     verdict: str
     why: str
     cite: tuple[str, ...]
     basis: Basis
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFlag:
+    """A classify flag that layers carry because of a setting, whatever the row."""
+
+    choice: str
+    option: str
+    flag: str
+    layers: tuple[str, ...]  # stems
+    cite: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReauthorizeReason:
+    """One bit of FWPM_CONDITION_ALE_REAUTH_REASON. `stimulus` is empty where nothing in this model sets it."""
+
+    name: str
+    value: int
+    stimulus: str
+    cite: tuple[str, ...]
+    basis: Basis
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,14 @@ from fsm.choices import CHOICES, Config
 from fsm.errors import NoTransition, TableError, UnknownName
 from fsm.names import DONE, IDLE, REGISTERS, VERDICTS, WINDOWS, Verdict
 from fsm.rows import OPERATIONS, Discard, Row
-from fsm.rules import RULES, VERDICT_REFUSALS
+from fsm.rules import FLAG_WINDOWS, RULES, SETTING_FLAGS, VERDICT_REFUSALS
 from fsm.sources import SOURCES
 from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES, VIEWS, View
 
 NO_ROW = -1
+
+# Guards made ready for one endpoint: (index of the register or NO_ROW, name, allowed values).
+_Guards = tuple[tuple[int, str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,16 @@ class Table:
         self.rows = rows
         self.events: tuple[str, ...] = (*view.stimuli, *VERDICTS)
         self.event_ids: dict[str, int] = {name: index for index, name in enumerate(self.events)}
+        self._register_index = {name: index for index, name in enumerate(view.registers)}
         self.states: list[State] = []
         self.state_ids: dict[State, int] = {}
         self._next: list[list[int]] = []
         self._row: list[list[int]] = []
         self._steps: list[list[Step | None]] = []
         self._layers: list[catalogue.Layer | None] = []
+        self._flags: list[tuple[str, ...]] = []
+        self._flags_made: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
+        self._positions: set[str] = set()
         self._explore()
         self.names: tuple[str, ...] = tuple(self._name(state) for state in self.states)
 
@@ -113,7 +120,7 @@ class Table:
 
     def flags(self, state: int) -> tuple[str, ...]:
         """The classify flags that the layer of this state is called with."""
-        return next((self.rows[row].flags for row in self._row[state] if row != NO_ROW), ())
+        return self._flags[state]
 
     def moves(self, state: int) -> tuple[str, ...]:
         """What is possible: stimuli when idle, verdicts before a layer, in table order."""
@@ -134,16 +141,17 @@ class Table:
         """The value of one register in this state."""
         return self.states[state].registers[self.view.registers.index(name)]
 
-    def with_register(self, state: int, name: str, value: str) -> int:
-        """The number of the state that differs in one register.
+    def with_registers(self, state: int, **values: str) -> int:
+        """The number of the state that differs in these registers only.
 
         Raises
         ------
         KeyError : this combination cannot be reached.
         """
         here = self.states[state]
-        index = self.view.registers.index(name)
-        registers = (*here.registers[:index], value, *here.registers[index + 1 :])
+        registers = tuple(
+            values.get(name, value) for name, value in zip(self.view.registers, here.registers, strict=True)
+        )
         return self.state_ids[State(registers, here.stimulus, here.position)]
 
     def stimulus(self, given: str, where: str) -> str:
@@ -184,7 +192,7 @@ class Table:
         if event in VERDICTS:
             if layer is None:
                 return "no layer is being classified, so there is no verdict to give"
-            return self._why_no_verdict(layer, event)
+            return self._why_no_verdict(state, layer, event)
         if layer is not None:
             return f"{here.stimulus} is in progress and waits for the verdict of {layer.fwpm_name}"
         rows = [row for row in self.rows if row.at == IDLE and row.event == event]
@@ -207,10 +215,11 @@ class Table:
         """Each event that is not possible in this state, with its reason, in table order."""
         return tuple((event, why) for event in self.events if (why := self.why_not(state, event)))
 
-    def _why_no_verdict(self, layer: catalogue.Layer, verdict: str) -> str:
+    def _why_no_verdict(self, state: int, layer: catalogue.Layer, verdict: str) -> str:
         for refusal in VERDICT_REFUSALS:
             stems = refusal.layers
-            if refusal.verdict == verdict and (layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)):
+            here = layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)
+            if refusal.verdict == verdict and here and (not refusal.flag or refusal.flag in self._flags[state]):
                 return f"{layer.fwpm_name} does not take it: {refusal.why} ({', '.join(refusal.cite)})"
         if verdict == Verdict.PEND:
             return f"{layer.fwpm_name} has no rule for it; pending there: {layer.may_pend}"
@@ -227,18 +236,15 @@ class Table:
     # -- building -------------------------------------------------------------------------------------------------
 
     def _explore(self) -> None:
-        cells: dict[tuple[str, str], list[int]] = {}
-        for index, row in enumerate(self.rows):
-            cells.setdefault((row.at, row.event), []).append(index)
+        cells = self._cells()
+        self._positions = {row.at for row in self.rows}
         self._add(State(self.view.start()))
         done = 0
         while done < len(self.states):
             state = self.states[done]
-            for event_id, event in enumerate(self.events):
+            for event_id, event, candidates in cells.get(state.position, ()):
                 at = beginning(state, event) if state.position == IDLE else state
-                fitting = [
-                    i for i in cells.get((state.position, event), ()) if not self._failed_guards(self.rows[i], at)
-                ]
+                fitting = [i for i, guards in candidates if self._holds(guards, at)]
                 if len(fitting) > 1:
                     first, second = (self.rows[i] for i in fitting[:2])
                     raise TableError(
@@ -250,7 +256,31 @@ class Table:
                     self._row[done][event_id] = fitting[0]
                     self._next[done][event_id] = self._add(self._target(at, self.rows[fitting[0]]))
             self._layers.append(self._layer_before(done))
+            self._flags.append(self._flags_of(done))
             done += 1
+
+    def _cells(self) -> dict[str, list[tuple[int, str, list[tuple[int, _Guards]]]]]:
+        """For each position the events that have rows there, in event order, with the rows' guards made ready."""
+        found: dict[str, dict[str, list[tuple[int, _Guards]]]] = {}
+        for index, row in enumerate(self.rows):
+            if row.event not in self.event_ids:
+                continue  # a stimulus that this endpoint is not offered
+            guards = tuple((self._register_index.get(name, NO_ROW), name, values) for name, values in row.when)
+            found.setdefault(row.at, {}).setdefault(row.event, []).append((index, guards))
+        return {
+            at: [(self.event_ids[event], event, rows) for event, rows in sorted(events.items(), key=self._event_order)]
+            for at, events in found.items()
+        }
+
+    def _event_order(self, item: tuple[str, object]) -> int:
+        return self.event_ids[item[0]]
+
+    def _holds(self, guards: _Guards, state: State) -> bool:
+        for index, name, values in guards:
+            value = state.registers[index] if index >= 0 else guard_value(name, self.view, state)
+            if value not in values:
+                return False
+        return True
 
     def _add(self, state: State) -> int:
         number = self.state_ids.get(state)
@@ -263,13 +293,15 @@ class Table:
         return number
 
     def _target(self, state: State, row: Row) -> State:
-        sets = dict(row.sets)
-        registers = tuple(
-            sets.get(name, value) for name, value in zip(self.view.registers, state.registers, strict=True)
-        )
+        registers = state.registers
+        if row.sets:
+            changed = list(registers)
+            for name, value in row.sets:
+                changed[self._register_index[name]] = value
+            registers = tuple(changed)
         if row.next == DONE:
             return State(registers)
-        if row.next not in {other.at for other in self.rows}:
+        if row.next not in self._positions:
             raise TableError(
                 f"rules, row {row.key}",
                 f"no row stands at its next position '{row.next}' in this configuration",
@@ -278,10 +310,9 @@ class Table:
         return State(registers, state.stimulus, row.next)
 
     def _layer_before(self, number: int) -> catalogue.Layer | None:
-        rows = [self.rows[index] for index in self._row[number] if index != NO_ROW]
         if self.states[number].position == IDLE:
             return None
-        layers = {(row.layer, row.ip or self.config.ip) for row in rows}
+        layers = {(row.layer, row.ip or self.config.ip) for row in self._rows_here(number)}
         if len(layers) != 1:
             raise TableError(
                 f"rules, position {self.states[number].position}",
@@ -292,11 +323,40 @@ class Table:
         assert stem is not None
         return catalogue.layer_of(stem, ip)
 
+    def _rows_here(self, number: int) -> list[Row]:
+        return [self.rows[index] for index in self._row[number] if index != NO_ROW]
+
+    def _flags_of(self, number: int) -> tuple[str, ...]:
+        layer = self._layers[number]
+        if layer is None:
+            return ()
+        own = {row.flags for row in self._rows_here(number)}
+        if len(own) != 1:
+            where = f"rules, {self._name(self.states[number])}"
+            raise TableError(where, f"its rows disagree on the flags: {sorted(own)}")
+        return self._with_settings(own.pop(), layer.stem.removesuffix("_DISCARD"))
+
+    def _with_settings(self, flags: tuple[str, ...], stem: str) -> tuple[str, ...]:
+        found = self._flags_made.get((flags, stem))
+        if found is None:
+            by_setting = (
+                setting.flag
+                for setting in SETTING_FLAGS
+                if self.config.choice(setting.choice) == setting.option and stem in setting.layers
+            )
+            found = tuple(flag for flag in dict.fromkeys((*flags, *by_setting)) if self._has_flag(flag))
+            self._flags_made[flags, stem] = found
+        return found
+
+    def _has_flag(self, flag: str) -> bool:
+        since, until = FLAG_WINDOWS.get(flag, ("vista", ""))
+        return WINDOWS.index(since) <= WINDOWS.index(self.config.windows) <= WINDOWS.index(until or WINDOWS[-1])
+
     def _name(self, state: State) -> str:
         values = dict(zip(self.view.registers, state.registers, strict=True))
         parts = [values["socket"]] if "socket" in values else ["NO_SOCKET"]
-        if values.get("connected") == "yes":
-            parts.append("connected")
+        if values.get("connected", "no") != "no":
+            parts.append("connected" if values["connected"] == "this" else "connected elsewhere")
         if values.get("window") == "open":
             parts.append("window")
         if "flow" in values:
@@ -318,7 +378,7 @@ class Table:
             rule=row.key,
             basis=str(row.basis),
             cite=row.cite,
-            flags=row.flags,
+            flags=self._flags[state],
             discard=row.discard,
             ops=row.ops,
             outcome=row.outcome,

@@ -1,8 +1,9 @@
 """The third interpreter: reads the raw rows, one after the other, each time something happens.
 
 It shares no code with `fsm.table`: from the package it takes the rows and the data of choices, stimuli and views,
-and says again in its own words what standing, guards, next and refusals mean. It is slow, and short enough to be
-checked by eye against DESIGN 1-3.
+and says again in its own words what standing, guards, next, flags and refusals mean. It is slow, and short enough to
+be checked by eye against DESIGN 1-3. The rows are sorted once by where they stand and what they wait for; nothing
+else is prepared.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from fsm.choices import CHOICES
 from fsm.names import DONE, EVIDENCE, IDLE, WINDOWS
 from fsm.rows import Row
-from fsm.rules import RULES, VERDICT_REFUSALS
+from fsm.rules import FLAG_WINDOWS, RULES, SETTING_FLAGS, VERDICT_REFUSALS
 from fsm.stimuli import STIMULI, VIEWS
 
 VERDICT_WORDS = ("permit", "block", "absorb", "pend", "redirect", "veto")
@@ -38,8 +39,7 @@ class Where:
         """As DESIGN 1 and the JSON write a state."""
         values = dict(self.registers)
         words = [values.get("socket", "NO_SOCKET")]
-        if values.get("connected") == "yes":
-            words.append("connected")
+        words += {"no": [], "this": ["connected"], "other": ["connected elsewhere"]}[values.get("connected", "no")]
         if values.get("window") == "open":
             words.append("window")
         if "flow" in values:
@@ -49,11 +49,12 @@ class Where:
 
 @dataclass(frozen=True)
 class Moved:
-    """It goes on: to where, by which row, at which layer (full name, "" where no layer sees it)."""
+    """It goes on: to where, by which row, at which layer (full name, "" where no layer sees it), with which flags."""
 
     to: Where
     row: str
     layer: str
+    flags: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,28 @@ class SlowReader:
                 self.chosen[name] = spoken[0]
         self.rows = [row for row in RULES if self.stands(row)]
 
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that stand, in the order in which they are written."""
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self._at: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            self._at.setdefault((row.at, row.event), []).append(row)
+
     def stands(self, row: Row) -> bool:
         """Whether the row is there at all: scope, Windows, choices."""
-        order = list(WINDOWS)
-        if row.scope not in self.view.scopes:
-            return False
-        if order.index(self.windows) < order.index(row.since):
-            return False
-        if row.until and order.index(self.windows) > order.index(row.until):
+        if row.scope not in self.view.scopes or not self.between(row.since, row.until):
             return False
         return all(self.chosen[name] in options for name, options in row.choices)
+
+    def between(self, since: str, until: str) -> bool:
+        """Whether this Windows is not older than `since` and not newer than `until` ("" for no end)."""
+        here = WINDOWS.index(self.windows)
+        return WINDOWS.index(since) <= here and (not until or here <= WINDOWS.index(until))
 
     def start(self) -> Where:
         first = {"socket": "UNBOUND", "connected": "no", "window": "closed", "flow": "NONE"}
@@ -99,25 +112,22 @@ class SlowReader:
 
     def fitting(self, where: Where, event: str) -> list[Row]:
         """The rows for this cell: none or one, if the table is sound."""
+        rows = self._at.get((where.position, event), [])
+        if not rows:
+            return []
         in_progress = where.stimulus or event
         asked = {**dict(where.registers), "stimulus": in_progress}
         if in_progress in STIMULI:
             asked.update(STIMULI[in_progress].attributes)
-        return [
-            row
-            for row in self.rows
-            if row.at == where.position
-            and row.event == event
-            and all(asked.get(name, "") in allowed for name, allowed in row.when)
-        ]
+        return [row for row in rows if all(asked.get(name, "") in allowed for name, allowed in row.when)]
 
-    def layer(self, where: Where) -> str:
-        """The layer that waits for a verdict: the one that the rows of the position name."""
+    def classify(self, where: Where) -> tuple[str, frozenset[str]]:
+        """The layer that waits for a verdict, and its flags: those that the rows of the position name."""
         if where.position == IDLE:
-            return ""
-        names = {self.full_name(row) for event in VERDICT_WORDS for row in self.fitting(where, event)}
-        assert len(names) == 1, (where, names)
-        return names.pop()
+            return "", frozenset()
+        here = {(self.full_name(row), self.flags(row)) for v in VERDICT_WORDS for row in self.fitting(where, v)}
+        assert len(here) == 1, (where, here)
+        return here.pop()
 
     def full_name(self, row: Row) -> str:
         if row.layer is None:
@@ -127,33 +137,50 @@ class SlowReader:
             return "FWPM_LAYER_" + row.layer[: -len("_DISCARD")] + version + "_DISCARD"
         return "FWPM_LAYER_" + row.layer + version
 
-    def answer(self, where: Where, event: str) -> Moved | Refused:
-        """What happens on this event here."""
-        rows = self.fitting(where, event)
-        assert len(rows) <= 1, (where, event, [row.key for row in rows])
-        if not rows:
-            return self.refusal(where, event)
-        row = rows[0]
-        registers = tuple((name, dict(row.sets).get(name, value)) for name, value in where.registers)
-        if row.next == DONE:
-            return Moved(Where(registers), row.key, self.full_name(row))
-        return Moved(Where(registers, where.stimulus or event, row.next), row.key, self.full_name(row))
+    def flags(self, row: Row) -> frozenset[str]:
+        """The row's own flags and those of the settings, without those that this Windows does not have."""
+        if row.layer is None:
+            return frozenset()
+        flags = set(row.flags)
+        for setting in SETTING_FLAGS:
+            of_twin = row.layer.endswith("_DISCARD") and row.layer[: -len("_DISCARD")] in setting.layers
+            if self.chosen[setting.choice] == setting.option and (of_twin or row.layer in setting.layers):
+                flags.add(setting.flag)
+        return frozenset(f for f in flags if f not in FLAG_WINDOWS or self.between(*FLAG_WINDOWS[f]))
 
-    def refusal(self, where: Where, event: str) -> Refused:
+    def answers(self, where: Where) -> dict[str, Moved | Refused]:
+        """What happens here on each event."""
+        layer, flags = self.classify(where)
+        answers: dict[str, Moved | Refused] = {}
+        for event in self.events():
+            rows = self.fitting(where, event)
+            assert len(rows) <= 1, (where, event, [row.key for row in rows])
+            answers[event] = self.moved(where, event, rows[0]) if rows else self.refusal(where, event, layer, flags)
+        return answers
+
+    def moved(self, where: Where, event: str, row: Row) -> Moved:
+        """Where the row leads to."""
+        sets = dict(row.sets)
+        registers = tuple((name, sets.get(name, value)) for name, value in where.registers)
+        to = Where(registers) if row.next == DONE else Where(registers, where.stimulus or event, row.next)
+        return Moved(to, row.key, self.full_name(row), self.flags(row))
+
+    def refusal(self, where: Where, event: str, layer: str, flags: frozenset[str]) -> Refused:
         """What the reason must mention."""
-        layer = self.layer(where)
-        if event in VERDICT_WORDS:
-            if not layer:
-                return Refused(("no layer",))
-            stem = layer.removeprefix("FWPM_LAYER_").replace(f"_V{self.ip}", "")
-            for refusal in VERDICT_REFUSALS:
-                listed = stem in refusal.layers or ("*_DISCARD" in refusal.layers and stem.endswith("_DISCARD"))
-                if listed and refusal.verdict == event:
-                    return Refused((layer, refusal.why, *refusal.cite))
-            return Refused((layer,))
-        if layer:
-            return Refused((where.stimulus, layer))
-        wanted = [row for row in self.rows if row.at == IDLE and row.event == event]
+        if event not in VERDICT_WORDS:
+            return Refused((where.stimulus, layer)) if layer else self.stimulus_refusal(where, event)
+        if not layer:
+            return Refused(("no layer",))
+        stem = layer.removeprefix("FWPM_LAYER_").replace("_V4", "").replace("_V6", "")
+        for refusal in VERDICT_REFUSALS:
+            listed = stem in refusal.layers or ("*_DISCARD" in refusal.layers and stem.endswith("_DISCARD"))
+            if listed and refusal.verdict == event and (refusal.flag in flags if refusal.flag else True):
+                return Refused((layer, refusal.why, *refusal.cite))
+        return Refused((layer,))
+
+    def stimulus_refusal(self, where: Where, event: str) -> Refused:
+        """The same when nothing is in progress."""
+        wanted = self._at.get((IDLE, event), [])
         if not wanted:
             return Refused((f"Windows {self.windows}",))
         # Some register that a row asks for has another value here: the reason names one such register and its value.
@@ -167,14 +194,14 @@ class SlowReader:
         assert wrong, (where, event)
         return Refused(("it needs", "|".join(sorted(wrong))))
 
-    def reachable(self) -> Iterator[Where]:
-        """Every place that can be reached from the start."""
+    def reachable(self) -> Iterator[tuple[Where, dict[str, Moved | Refused]]]:
+        """Every place that can be reached from the start, with what happens there on each event."""
         seen, waiting = {self.start()}, [self.start()]
         while waiting:
             where = waiting.pop()
-            yield where
-            for event in self.events():
-                answer = self.answer(where, event)
+            answers = self.answers(where)
+            yield where, answers
+            for answer in answers.values():
                 if isinstance(answer, Moved) and answer.to not in seen:
                     seen.add(answer.to)
                     waiting.append(answer.to)

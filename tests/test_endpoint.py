@@ -16,7 +16,7 @@ import pytest
 
 from fsm import catalogue
 from fsm.choices import Config, configure
-from fsm.endpoint import UNICAST_LIFETIME_S, ClassifyContext, Endpoint, block_at
+from fsm.endpoint import UNICAST_LIFETIME_S, ClassifyContext, Endpoint, verdict_at
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.flows import make_endpoint
 from fsm.machine import LiveEndpoint, Model, build_machine
@@ -179,7 +179,7 @@ def test_an_unknown_verdict_of_a_callout_is_an_error_and_changes_nothing(make: M
 def test_a_verdict_that_a_layer_does_not_take_is_refused_and_another_can_be_given(make: Make) -> None:
     endpoint = make()
     endpoint.run("bind")
-    endpoint.register(block_at({"FWPM_LAYER_ALE_FLOW_ESTABLISHED_V4": "block"}))
+    endpoint.register(verdict_at({"FWPM_LAYER_ALE_FLOW_ESTABLISHED_V4": "block"}))
     with pytest.raises(NoTransition, match="no policy point"):
         endpoint.run("sendto")
     before = now(endpoint)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from explain_records import ME, OTHER, PEER, accept, bind, connect, drop, explained, last, record, twin
 
-from fsm.explain.codes import CODES, LAYER_WORDS, ORIGINS, REAUTHORIZE_REASONS
+from fsm.explain.codes import CODES, LAYER_WORDS, ORIGINS
 from fsm.explain.reading import NO_DATAGRAM, TCP, read
 from fsm.logs import LogEvent
 from fsm.sources import SOURCES
@@ -71,7 +71,7 @@ CASES: list[tuple[str, list[LogEvent], str, str, list[str]]] = [
     ("group-in", [accept(dest="224.0.0.251:5353")], "group_traffic", "certain", ["received UDP for the group"]),
     ("group-own-copy", [connect(dest="224.0.0.251:5353"), accept(f"{ME}:5353", "224.0.0.251:5353")], "group_traffic", "certain",
      ["own datagram, heard again"]),
-    ("group-v6", [accept("[fe80::1]:0", "[ff02::1]:134", layer=46, protocol=58)], "group_traffic", "certain", ["ICMPv6 type 134"]),
+    ("group-v6", [accept("[fe80::1]:0", "[ff02::1]:134", layer=46, protocol=58)], "group_traffic", "certain", ["ICMPv6 router advertisement (type 134 code 0)", "no program and no port"]),
     ("igmp", [connect(f"{ME}:0", "224.0.0.22:0", protocol=2)], "group_traffic", "certain", ["IGMP"]),
     ("broadcast", [connect(dest="255.255.255.255:67")], "group_traffic", "certain", ["broadcast"]),
     ("likely-broadcast", [connect(dest="198.51.100.255:137")], "group_traffic", "likely", ["netmask"]),
@@ -165,10 +165,10 @@ def test_reauthorization_reasons_are_named() -> None:
         "value": 0x4000009,
         "bits": ["POLICY_CHANGE", "PROFILE_CROSSING", "unknown bits 0x4000000"],
     }
-    assert "authorized again, for POLICY_CHANGE, PROFILE_CROSSING" in got["text"]
+    assert "(POLICY_CHANGE, 0x1); the network profile has changed (PROFILE_CROSSING, 0x8)" in got["text"]
+    assert "unknown bits 0x4000000" in got["text"] and "the refusal ends it" in got["text"]
     assert "reauthorization" in got["tags"]
     assert got["rule"].startswith("receive.accept.block")
-    assert len(REAUTHORIZE_REASONS) == 17
 
 
 def test_layer_id_wins_over_recorded_direction() -> None:

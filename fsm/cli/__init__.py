@@ -20,6 +20,9 @@ COMMANDS = {
     "flow": ("fsm.cli.flow", "Run a documented flow, with or without a block."),
     "run": ("fsm.cli.run", "Run any sequence of stimuli on an endpoint."),
     "diagram": ("fsm.cli.diagram", "Draw the packet path, an endpoint or a flow."),
+    "rules": ("fsm.cli.rules", "Print the rules with citations and basis."),
+    "sources": ("fsm.cli.sources", "Print where the sources disagree, and what each setting takes."),
+    "session": ("fsm.cli.session", "Compose endpoints on two hosts, and search what they can reach."),
     "layers": ("fsm.cli.layers", "Look up filtering layers by any of their names."),
 }
 

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from fsm.cli.options import config_of, run_options
+from fsm.cli.options import config_of, run_options, verdicts_of
 
 
 @click.command("flow")
@@ -19,6 +19,7 @@ def command(
     evidence: str,
     assumptions: tuple[str, ...],
     blocks: tuple[str, ...],
+    verdicts: tuple[str, ...],
     engine: str,
     output_format: str,
 ) -> None:
@@ -35,5 +36,5 @@ def command(
         else:
             click.echo(flow_list_text())
         return
-    run = run_flow(name, config, engine=engine, blocks=blocks)
+    run = run_flow(name, config, engine=engine, blocks=blocks, verdicts=verdicts_of(verdicts))
     click.echo(json.dumps(run.to_json(), indent=2) if output_format == "json" else run_text(run))

@@ -9,7 +9,7 @@ import click
 
 from fsm.choices import CHOICES, Config, configure
 from fsm.errors import FsmError
-from fsm.names import EVIDENCE, WINDOWS
+from fsm.names import EVIDENCE, VERDICTS, WINDOWS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -41,7 +41,7 @@ def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine options, and `--block --engine --format`."""
+    """The machine options, and `--block --verdict --engine --format`."""
     for option in (
         click.option(
             "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -59,6 +59,13 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="LAYER",
             help="Block at this layer, in any spelling. May be repeated.",
+        ),
+        click.option(
+            "--verdict",
+            "verdicts",
+            multiple=True,
+            metavar="LAYER=VERDICT",
+            help=f"Another verdict at this layer: {', '.join(VERDICTS)}. May be repeated.",
         ),
     ):
         function = option(function)
@@ -85,3 +92,19 @@ def config_of(ip: int, windows: str, evidence: str, assumptions: Sequence[str]) 
         if pairs.setdefault(name, option) != option:
             raise FsmError("--assume", f"'{name}' is assumed twice: {pairs[name]} and {option}", fix="Keep one")
     return configure(ip=ip, windows=windows, evidence=evidence, assume=pairs, where="options")
+
+
+def verdicts_of(given: Sequence[str]) -> dict[str, str]:
+    """{layer as given: verdict} from LAYER=VERDICT words.
+
+    Raises
+    ------
+    FsmError : a word without an equals sign.
+    """
+    pairs: dict[str, str] = {}
+    for word in given:
+        layer, equals, verdict = (part.strip() for part in word.rpartition("="))
+        if not equals or not layer:
+            raise FsmError("--verdict", f"'{word}' is not LAYER=VERDICT", f"Verdicts: {', '.join(VERDICTS)}")
+        pairs[layer] = verdict.lower()
+    return pairs

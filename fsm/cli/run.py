@@ -6,7 +6,7 @@ import json
 
 import click
 
-from fsm.cli.options import config_of, run_options
+from fsm.cli.options import config_of, run_options, verdicts_of
 
 
 @click.command("run")
@@ -21,6 +21,7 @@ def command(
     evidence: str,
     assumptions: tuple[str, ...],
     blocks: tuple[str, ...],
+    verdicts: tuple[str, ...],
     engine: str,
     output_format: str,
 ) -> None:
@@ -36,5 +37,12 @@ def command(
     from fsm.flows import run_stimuli
 
     config = config_of(ip, windows, evidence, assumptions)
-    run = run_stimuli(endpoint.replace("-", "_").lower(), stimuli, config, engine=engine, blocks=blocks)
+    run = run_stimuli(
+        endpoint.replace("-", "_").lower(),
+        stimuli,
+        config,
+        engine=engine,
+        blocks=blocks,
+        verdicts=verdicts_of(verdicts),
+    )
     click.echo(json.dumps(run.to_json(), indent=2) if output_format == "json" else run_text(run))

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from fsm.explain.draft import Draft
 from fsm.explain.ends import ICMP_PROTOCOLS
-from fsm.explain.pairing import gap_s
+from fsm.explain.pairing import LOOK_AHEAD_S, gap_s
+from fsm.explain.place import Asked
 from fsm.explain.reading import net_event_type
 
 # A flow without packets ends after 60 s (ALES); an answer that took longer can be new traffic to an old port.
 FLOW_LIFETIME_S = 60.0
 DYNAMIC_PORTS_FROM = 49152  # the default range of Windows (FACTS g.13)
+FIRST_ASSIGNMENT = 36  # ALE_RESOURCE_ASSIGNMENT_V4, the first half of a dual-stack bind
+CLASSIFY_COMPLETION = 0x10  # of fsm.reasons
 
 _BINDS = (
     "ALE_RESOURCE_ASSIGNMENT",
@@ -23,6 +26,9 @@ _BINDS = (
 _CONNECTS = ("ALE_AUTH_CONNECT", "ALE_CONNECT_REDIRECT", "OUTBOUND_NETWORK_CONNECTION_POLICY")
 _ACCEPTS = ("ALE_AUTH_RECV_ACCEPT", "FWPS_LAYER_RESERVED_LAYER_9", "FWPS_LAYER_RESERVED_LAYER_10")
 _FLOW_DIRECTION = {**dict.fromkeys(_CONNECTS, "outbound"), **dict.fromkeys(_ACCEPTS, "inbound")}
+
+# Where a datagram is given up that no socket takes; the same layers are the twins of a filter's block.
+_DROPPED_AT = {"INBOUND_TRANSPORT": "drop.transport_discard", "INBOUND_IPPACKET": "drop.ippacket_discard"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,25 +181,60 @@ def flow_direction(draft: Draft, code: str) -> str | None:
     return "inbound" if draft.accept is not None else None
 
 
-def place_of(draft: Draft, code: str) -> tuple[str, str, str]:
-    """The endpoint of the machine that the record is about, its flow register before the step, and the stimulus."""
-    if code in ("late_reply", "no_listener", "icmp_twin") or draft.reading.stem == "OUTBOUND_ICMP_ERROR":
-        return "dropped_port", "NONE", "datagram"
-    stem = draft.reading.stem
+def place_of(draft: Draft, code: str) -> Asked:
+    """Where on the machine to look for the record."""
+    stem, inbound = draft.reading.stem, draft.reading.packet_direction == "inbound"
+    if code in ("late_reply", "no_listener", "icmp_twin") or stem == "OUTBOUND_ICMP_ERROR":
+        # The ICMP error is about the datagram that was dropped, whose protocol it does not name.
+        assume = () if stem == "OUTBOUND_ICMP_ERROR" else _protocol(draft)
+        position = _DROPPED_AT.get(stem, "") if draft.is_drop else ""
+        return Asked("dropped_port", "NONE", "datagram_group" if draft.is_group_packet else "datagram", position, assume)
     way = _FLOW_DIRECTION.get(stem) or flow_direction(draft, code) or draft.reading.packet_direction
-    outbound = way == "outbound"
+    endpoint = "sender" if way == "outbound" else "receiver"
+    assume = (*_protocol(draft), *_dual_stack(draft))
     if stem in _BINDS:
         port = draft.ends.local.port if draft.ends.local else None
         # An ephemeral port is taken to send, a fixed one to be found.
-        return ("sender" if port is None or port >= DYNAMIC_PORTS_FROM else "receiver"), "NONE", "bind"
-    stimulus = "datagram" if draft.reading.packet_direction == "inbound" else "sendto"
-    endpoint = "sender" if outbound else "receiver"
+        sends = port is None or port >= DYNAMIC_PORTS_FROM
+        position = "bind.assign_v6" if _is_second_assignment(draft) else ""
+        return Asked("sender" if sends else "receiver", "NONE", "bind", position, assume)
+    if draft.is_group_packet and not draft.reauthorized:
+        return Asked(endpoint, "NONE", "datagram_group" if inbound else "sendto_group", assume=assume)
+    stimulus = "datagram" if inbound else "sendto"
     if stem in _CONNECTS or stem in _ACCEPTS:
-        # Every group datagram is reauthorized on one flow (FACTS a.11.5), which starts anew for the model.
-        stale = bool(draft.event.reauthorize_reason) and draft.event.reauthorize_reason != 0x100
-        return endpoint, ("OUT_STALE" if outbound else "IN_STALE") if stale else "NONE", stimulus
+        if draft.reauthorized & CLASSIFY_COMPLETION:
+            position = "send.complete" if stem in _CONNECTS else "receive.complete"
+            return Asked(endpoint, "NONE", "complete", position, assume)
+        stale = "OUT_STALE" if way == "outbound" else "IN_STALE"
+        return Asked(endpoint, stale if draft.reauthorized else "NONE", stimulus, assume=assume)
     if stem == "INBOUND_ICMP_ERROR":
-        return "sender", "OUT", "icmp_error"
+        return Asked("sender", "OUT", "icmp_error")
     if stem == "ALE_FLOW_ESTABLISHED":
-        return endpoint, "NONE", stimulus
-    return endpoint, "OUT" if outbound else "IN", stimulus
+        return Asked(endpoint, "NONE", stimulus, assume=assume)
+    return Asked(endpoint, "OUT" if way == "outbound" else "IN", stimulus, assume=assume)
+
+
+def _protocol(draft: Draft) -> tuple[tuple[str, str], ...]:
+    """The setting `protocol`; a message of ICMP that is no echo is what the model calls raw."""
+    option = {"icmp": "raw", "other": "raw"}.get(draft.traffic, draft.traffic)
+    return () if option == "udp" else (("protocol", option),)
+
+
+def _dual_stack(draft: Draft) -> tuple[tuple[str, str], ...]:
+    """Proven by an IPv4 layer for a socket that is bound to the IPv6 wildcard (FACTS a.1.6)."""
+    layer, bound = draft.reading.layer, draft.ends.local if draft.reading.stem in _BINDS else None
+    if bound is None and draft.bind is not None:
+        bound = draft.bind.local
+    mapped = layer is not None and layer.ip_version == 4 and bound is not None and bound.address == "::"
+    return (("dual_stack", "yes"),) if mapped or _is_second_assignment(draft) else ()
+
+
+def _is_second_assignment(draft: Draft) -> bool:
+    """The V6 half of a dual-stack bind: its V4 half, of the same process and port, came just before."""
+    bind, layer, local = draft.bind, draft.reading.layer, draft.ends.local
+    if bind is None or layer is None or layer.stem != "ALE_RESOURCE_ASSIGNMENT" or layer.ip_version != 6:
+        return False
+    before = bind.before_s(draft.event.time_s)
+    near = before is None or before <= LOOK_AHEAD_S
+    both = local is not None and local.address == bind.local.address == "::"
+    return both and near and bind.runtime_id == FIRST_ASSIGNMENT and bind.process_id == draft.event.process_id

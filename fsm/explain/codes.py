@@ -168,8 +168,191 @@ CODES: dict[str, Code] = {
 }
 
 
-# Said instead of `means` for ICMP: each echo request is recorded, whatever flow it belongs to (FACTS a.16.4).
-MEANS_OF_ICMP = "Each ICMP request is recorded; replies (and neighbour advertisements) are not."
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Words of a code for one kind of traffic. What is "" is said as for any traffic.
+
+    `application_sees` and `remote_sees` go before what the machine says: its rows are about a socket and its peer.
+    """
+
+    sentence: str = ""
+    means: str = ""
+    next_check: str = ""
+    application_sees: str = ""
+    remote_sees: str = ""
+    cite: tuple[str, ...] = ()
+
+
+_ANSWERS_ITSELF = "The stack itself (System) answers echo requests that are let in: no program and no port take part."
+_EACH_ECHO = "Each echo request of a ping is recorded; the replies are not."
+_NEIGHBOURS = "Such messages are the stack's own (neighbours, routers, group membership): no program and no port stand "
+_NEIGHBOURS += "behind them. Each request is recorded; replies (and neighbour advertisements) are not."
+_MEMBERSHIP = "IGMP tells routers and switches which multicast groups a host has joined. The stack sends and takes it "
+_MEMBERSHIP += "itself: no program and no port stand behind it."
+_WENT_ON = "The flow existed before, and was asked about again: this is no new flow, and no step FLOW_ESTABLISHED follows."
+_ENDED = "The flow existed before, and the refusal ends it; the next datagram is a first one and is asked about as such."
+
+# By code and kind of traffic; the first kind of a record (see `wording.kinds`) that has words gives them.
+VARIANTS: dict[tuple[str, str], Variant] = {
+    ("permitted_connect", "completed"): Variant(
+        "{program} on {local} may exchange {proto} with {remote}: a callout had held the first datagram and has let it "
+        "go; allowed {at}.",
+        "The flow is made now. The datagram that was held is lost, unless the callout sends it itself.",
+        cite=("ASY", "DDI-complete"),
+    ),
+    ("blocked_connect", "completed"): Variant(
+        "{program} was not allowed to send {proto} from {local} to {remote}: a callout had held the first datagram, "
+        "and at its completion it was {done} {at}.",
+        cite=("ASY", "DDI-complete"),
+    ),
+    ("permitted_accept", "completed"): Variant(
+        "{program} on {local} may exchange {proto} with {remote}: a callout had held the first datagram and has let it "
+        "in; allowed {at}.",
+        "One page says that a completed receive is authorized again, another that the callout's clone comes in afresh: "
+        "this record speaks for the first.",
+        cite=("ALER", "ASY", "DDI-complete"),
+    ),
+    ("blocked_accept", "completed"): Variant(
+        "{proto} from {remote} to {local} was not let in to {program}: a callout had held the first datagram, and at "
+        "its completion it was {done} {at}.",
+        cite=("ALER", "ASY", "DDI-complete"),
+    ),
+    ("permitted_connect", "reauthorized"): Variant(
+        "{program} on {local} may go on exchanging {proto} with {remote}, to which it sent first; allowed again {at}.",
+        _WENT_ON,
+        "Nothing is wrong. Many such records: something changes filters, interfaces or profiles all the time.",
+        cite=("ALER", "CFL"),
+    ),
+    ("permitted_accept", "reauthorized"): Variant(
+        "{program} on {local} may go on exchanging {proto} with {remote}, which sent first; allowed again {at}.",
+        _WENT_ON,
+        "Nothing is wrong. Many such records: something changes filters, interfaces or profiles all the time.",
+        cite=("ALER", "CFL"),
+    ),
+    ("blocked_connect", "reauthorized"): Variant(
+        "{program} was not allowed to go on sending {proto} from {local} to {remote}; the datagram was {done} {at}.",
+        _ENDED,
+        cite=("ALER", "CFL"),
+    ),
+    ("blocked_accept", "reauthorized"): Variant(
+        "{proto} from {remote} to {local}, of a flow to {program} that had been let in, was {done} {at}.",
+        _ENDED,
+        cite=("ALER", "CFL"),
+    ),
+    ("permitted_connect", "icmp_echo"): Variant(
+        "{program} on {local} sent {remote} an echo request (ping, {proto}); allowed {at}.",
+        _EACH_ECHO,
+        "Nothing is wrong. If no reply comes, look at the other host: replies need no inbound rule here.",
+        "ping waits for the reply",
+        "an echo request arrives",
+        ("ALES", "SECDS"),
+    ),
+    ("permitted_accept", "icmp_echo"): Variant(
+        "{remote} sent {local} an echo request (ping, {proto}); allowed {at}.",
+        f"{_ANSWERS_ITSELF} {_EACH_ECHO}",
+        "",
+        "nothing: no program takes part",
+        "its ping gets a reply",
+        ("ALES", "SECDS"),
+    ),
+    ("blocked_connect", "icmp_echo"): Variant(
+        "{program} was not allowed to send {remote} an echo request (ping, {proto}) from {local}; it was {done} {at}.",
+        "The owner of an echo request is System, whatever program asked: a rule for the program does not match. Every "
+        "further request is asked about, and refused, again.",
+        cite=("ALES", "WSL4985"),
+    ),
+    ("blocked_accept", "icmp_echo"): Variant(
+        "{remote} sent {local} an echo request (ping, {proto}), which was not let in; it was {done} {at}.",
+        f"{_ANSWERS_ITSELF} This one gets no answer, and every further request is asked about, and refused, again.",
+        "",
+        "nothing: no program takes part",
+        "its ping times out",
+        ("ALES", "SECDS"),
+    ),
+    ("group_traffic", "icmp_echo"): Variant(
+        "{program} {group_verb} an echo request (ping, {proto}) {group_words} {group} from {group_sender}; allowed {at}.",
+        _EACH_ECHO,
+        cite=("ALEM", "ALES"),
+    ),
+    ("permitted_connect", "icmp"): Variant(
+        means=_NEIGHBOURS,
+        next_check="Nothing is wrong: blocking such messages breaks IPv6, or the discovery of paths.",
+        application_sees="nothing: no program takes part",
+        remote_sees="the message arrives",
+        cite=("ALES", "SECDS"),
+    ),
+    ("permitted_accept", "icmp"): Variant(
+        "{remote} sent {local} {proto}; allowed {at}.",
+        _NEIGHBOURS,
+        "Nothing is wrong: blocking such messages breaks IPv6, or the discovery of paths.",
+        "nothing: no program takes part",
+        "its message arrived",
+        ("ALES", "SECDS"),
+    ),
+    ("blocked_connect", "icmp"): Variant(
+        means=_NEIGHBOURS,
+        application_sees="nothing: no program takes part",
+        remote_sees="nothing arrives",
+        cite=("ALES", "SECDS"),
+    ),
+    ("blocked_accept", "icmp"): Variant(
+        "{remote} sent {local} {proto}, which was not let in; it was {done} {at}.",
+        _NEIGHBOURS,
+        "",
+        "nothing: no program takes part",
+        "no answer",
+        ("ALES", "SECDS"),
+    ),
+    ("group_traffic", "icmp"): Variant(
+        means=_NEIGHBOURS,
+        application_sees="nothing: no program takes part",
+        cite=("ALEM", "ALES", "SECDS"),
+    ),
+    ("group_traffic", "igmp"): Variant(
+        means=_MEMBERSHIP,
+        application_sees="nothing: no program takes part",
+        remote_sees="routers and switches learn of the membership, or ask for it",
+        cite=("ALEM", "ALES", "SECDS"),
+    ),
+    ("permitted_connect", "igmp"): Variant(
+        means=_MEMBERSHIP,
+        application_sees="nothing: no program takes part",
+        remote_sees="the membership message arrives",
+        cite=("ALES",),
+    ),
+    ("permitted_accept", "igmp"): Variant(
+        "{remote} sent {local} {proto}; allowed {at}.",
+        _MEMBERSHIP,
+        "",
+        "nothing: no program takes part",
+        "its question arrived",
+        ("ALES",),
+    ),
+    ("blocked_connect", "igmp"): Variant(
+        means=f"{_MEMBERSHIP} Refused, switches that watch it may stop forwarding the group to this host.",
+        application_sees="group datagrams may stop to arrive",
+        remote_sees="the membership is not heard of",
+        cite=("ALES",),
+    ),
+    ("blocked_accept", "igmp"): Variant(
+        "{remote} sent {local} {proto}, which was not let in; it was {done} {at}.",
+        f"{_MEMBERSHIP} A router's question that is refused gets no answer, and the membership can run out.",
+        "",
+        "group datagrams may stop to arrive",
+        "no membership report comes",
+        ("ALES",),
+    ),
+    ("blocked_connect", "group"): Variant(
+        means="No state is kept: every further datagram to the group is asked about, and refused, again, and no answers "
+        "get in by it.",
+        cite=("ALEM",),
+    ),
+    ("blocked_accept", "group"): Variant(
+        means="All inbound group datagrams are one flow, and each is asked about by itself: every further one is "
+        "refused again, whoever sends it.",
+        cite=("ALEM", "CFL", "SECDS"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,26 +405,15 @@ ORIGINS: dict[str, Origin] = {
     ),
 }
 
-# Bits of the reauthorization reason (FACTS a.11).
-REAUTHORIZE_REASONS: dict[int, str] = {
-    0x1: "POLICY_CHANGE",
-    0x2: "NEW_ARRIVAL_INTERFACE",
-    0x4: "NEW_NEXTHOP_INTERFACE",
-    0x8: "PROFILE_CROSSING",
-    0x10: "CLASSIFY_COMPLETION",
-    0x20: "IPSEC_PROPERTIES_CHANGED",
-    0x40: "MID_STREAM_INSPECTION",
-    0x80: "SOCKET_PROPERTY_CHANGED",
-    0x100: "NEW_INBOUND_MCAST_BCAST_PACKET",
-    0x200: "EDP_POLICY_CHANGED",
-    0x400: "PRECLASSIFY_LOCAL_ADDR",
-    0x800: "PRECLASSIFY_REMOTE_ADDR",
-    0x1000: "PRECLASSIFY_LOCAL_PORT",
-    0x2000: "PRECLASSIFY_REMOTE_PORT",
-    0x4000: "PROXY_HANDLE_CHANGED",
-    0x8000: "PRECLASSIFY_POLICY_CHANGED",
-    0x10000: "CHECK_OFFLOAD",
-}
+# Kinds of ICMP messages that logs show (FACTS a.16.3), by protocol and type.
+ICMP_WORDS: dict[tuple[int, int], str] = {
+    (1, 0): "echo reply", (1, 8): "echo request", (1, 9): "router advertisement", (1, 10): "router solicitation",
+    (1, 13): "timestamp request",
+    (58, 128): "echo request", (58, 129): "echo reply", (58, 130): "multicast listener query",
+    (58, 131): "multicast listener report", (58, 132): "multicast listener done", (58, 133): "router solicitation",
+    (58, 134): "router advertisement", (58, 135): "neighbour solicitation", (58, 136): "neighbour advertisement",
+    (58, 137): "redirect", (58, 143): "multicast listener report",
+}  # fmt: skip
 
 # Layers in words, by stem; discard layers add their own half-sentence.
 LAYER_WORDS: dict[str, str] = {
@@ -262,5 +434,16 @@ LAYER_WORDS: dict[str, str] = {
     "ALE_FLOW_ESTABLISHED": "a flow was made",
     "ALE_CONNECT_REDIRECT": "redirection of the remote address",
     "ALE_BIND_REDIRECT": "redirection of the local address",
+}
+# The two AUTH layers see a first datagram, except for these kinds of traffic.
+LAYER_WORDS_OF: dict[tuple[str, str], str] = {
+    ("ALE_AUTH_RECV_ACCEPT", "completed"): "receive/accept: completion of what a callout held",
+    ("ALE_AUTH_CONNECT", "completed"): "connect: completion of what a callout held",
+    ("ALE_AUTH_RECV_ACCEPT", "reauthorized"): "receive/accept: a flow that exists is asked about again",
+    ("ALE_AUTH_CONNECT", "reauthorized"): "connect: a flow that exists is asked about again",
+    ("ALE_AUTH_RECV_ACCEPT", "icmp_echo"): "receive/accept: each echo request",
+    ("ALE_AUTH_CONNECT", "icmp_echo"): "connect: each echo request",
+    ("ALE_AUTH_RECV_ACCEPT", "group"): "receive/accept: each datagram to a group, once per socket",
+    ("ALE_AUTH_CONNECT", "group"): "connect: first datagram to a group",
 }
 DISCARD_WORDS = "discard side: what the stack or a filter has already given up"

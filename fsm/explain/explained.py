@@ -10,7 +10,7 @@ from fsm.explain.codes import CODES
 from fsm.explain.draft import Draft, program_name
 from fsm.explain.place import Place, RememberedPlaces
 from fsm.explain.reading import net_event_type
-from fsm.explain.wording import Words, absent_of, citation, layer_words, reauthorize_names
+from fsm.explain.wording import Words, absent_of, citation, layer_words, reauthorize_names, variant_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,16 @@ def explain(draft: Draft, places: RememberedPlaces) -> Explained:
     reading, decision = draft.reading, decide(draft)
     runtime_id = reading.layer.runtime_id if reading.layer else None
     asked = place_of(draft, decision.code)
-    place = places(runtime_id, reading.verdict, *asked)
+    place = places(runtime_id, reading.verdict, asked)
     if place is None and reading.verdict == "veto":  # the model vetoes where arbitration can, a log may say it anywhere
-        place = places(runtime_id, "block", *asked)
+        place = places(runtime_id, "block", asked)
     return Explained(draft, decision, place)
 
 
 def _as_json(explained: Explained) -> dict[str, Any]:
     draft, decision, place = explained.draft, explained.decision, explained.place
     event, reading, ends = draft.event, draft.reading, draft.ends
-    code = CODES[decision.code]
+    code, variant = CODES[decision.code], variant_of(draft, decision.code)
     words = Words(draft, decision)
     out: dict[str, Any] = {
         "source": event.source,
@@ -97,7 +97,7 @@ def _as_json(explained: Explained) -> dict[str, Any]:
         "event_id": event.event_id,
         "event_type": net_event_type(event) or None,
         "layer": reading.layer.name if reading.layer else None,
-        "layer_words": layer_words(reading),
+        "layer_words": layer_words(draft),
         "runtime_id": explained.runtime_id,
         "protocol": event.protocol,
         "local": ends.local.json() if ends.local else None,
@@ -110,7 +110,7 @@ def _as_json(explained: Explained) -> dict[str, Any]:
         "filter_origin": event.filter_origin,
         "process_id": event.process_id,
         "program": explained.program,
-        "endpoint": place.endpoint if place else place_of(draft, decision.code)[0],
+        "endpoint": place.endpoint if place else place_of(draft, decision.code).endpoint,
         "state": place.state if place else None,
         "rule": explained.rule or None,
         "code": decision.code,
@@ -123,8 +123,8 @@ def _as_json(explained: Explained) -> dict[str, Any]:
         "text": words.text(),
         "before": list(place.before) if place else [],
         "after": _after(draft, place),
-        "application_sees": (place.application_sees if place else "") or code.application_sees,
-        "remote_sees": _remote_sees(draft, place) or code.remote_sees,
+        "application_sees": variant.application_sees or (place.application_sees if place else "") or code.application_sees,
+        "remote_sees": variant.remote_sees or _remote_sees(draft, place) or code.remote_sees,
         "next_check": words.next_check(),
         "absent": explained.absent,
         "cite": [citation(key) for key in words.cite(place)],

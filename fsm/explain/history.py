@@ -33,6 +33,7 @@ class Seen:
     program: str | None
     local: End
     remote: End | None
+    runtime_id: int | None = None
 
     def before_s(self, now_s: float | None) -> float | None:
         """How long before `now_s`; None where a time is missing."""

@@ -6,9 +6,28 @@ that no configuration reaches) the explanation does without.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from fsm.choices import Config
 from fsm.errors import FsmError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a record tells about its place besides layer and verdict.
+
+    Parameters
+    ----------
+    endpoint, flow, stimulus, position : as `fsm.placement.place` takes them; "" where the record does not tell.
+    assume : settings that the record proves: the protocol, a dual-stack socket.
+    """
+
+    endpoint: str
+    flow: str
+    stimulus: str
+    position: str = ""
+    assume: tuple[tuple[str, str], ...] = ()
 
 
 class Place(Protocol):
@@ -33,9 +52,19 @@ class Place(Protocol):
 
 
 class Placer(Protocol):
-    """The machine, asked for the place of a record: layer id, verdict, endpoint, flow register before, stimulus."""
+    """The machine, asked for the place of a record: layer id, verdict, and what `Asked` tells besides."""
 
-    def __call__(self, runtime_id: int, verdict: str, *, endpoint: str, flow: str, stimulus: str) -> Place | None: ...
+    def __call__(
+        self,
+        runtime_id: int,
+        verdict: str,
+        *,
+        endpoint: str,
+        flow: str,
+        stimulus: str,
+        position: str,
+        config: Config | None,
+    ) -> Place | None: ...
 
 
 class RememberedPlaces:
@@ -43,21 +72,28 @@ class RememberedPlaces:
 
     def __init__(self, placer: Placer | None) -> None:
         self._placer = placer
-        self._known: dict[tuple[int, str, str, str, str], Place | None] = {}
+        self._known: dict[tuple[int, str, Asked], Place | None] = {}
 
-    def __call__(self, runtime_id: int | None, verdict: str, endpoint: str, flow: str, stimulus: str) -> Place | None:
-        """The place with this stimulus, or else with any; None where there is none."""
+    def __call__(self, runtime_id: int | None, verdict: str, asked: Asked) -> Place | None:
+        """The place that fits all that is known, or else the layer with this verdict; None where there is none."""
         if runtime_id is None:
             return None
-        key = (runtime_id, verdict, endpoint, flow, stimulus)
+        key = (runtime_id, verdict, asked)
         if key not in self._known:
-            self._known[key] = self._ask(*key) or self._ask(runtime_id, verdict, endpoint, flow, "")
+            looser = replace(asked, stimulus="", position="")
+            questions = (asked, looser, replace(looser, assume=()))
+            self._known[key] = next((p for q in questions if (p := self._ask(runtime_id, verdict, q))), None)
         return self._known[key]
 
-    def _ask(self, runtime_id: int, verdict: str, endpoint: str, flow: str, stimulus: str) -> Place | None:
+    def _ask(self, runtime_id: int, verdict: str, asked: Asked) -> Place | None:
         if self._placer is None:
             return None
+        # What a log shows goes before what pages say; the settings are the record's own.
+        config = Config(evidence="observed", assume=asked.assume)
         try:
-            return self._placer(runtime_id, verdict, endpoint=endpoint, flow=flow, stimulus=stimulus)
+            return self._placer(
+                runtime_id, verdict, endpoint=asked.endpoint, flow=asked.flow, stimulus=asked.stimulus,
+                position=asked.position, config=config,
+            )  # fmt: skip
         except FsmError:  # the model does not run this layer, or not with this verdict
             return None

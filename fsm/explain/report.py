@@ -62,7 +62,8 @@ def summary_text(summary: Summary, account: Account) -> str:
             lines += [f"{group.count:>9}  {group.code:<{width}}  {CODES[group.code].title}" for group in there]
         if account.incidents != account.explained:
             lines.append(_wrapped(
-                f"{account.explained} records make {account.incidents} incidents: a 5152 with its 5157 is one.", "", ""
+                f"{_counted(account.explained, 'record')} {'makes' if account.explained == 1 else 'make'} "
+                f"{_counted(account.incidents, 'incident')}: a 5152 with its 5157 is one.", "", ""
             ))  # fmt: skip
     notes = summary.notes(account)
     if notes:

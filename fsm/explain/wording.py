@@ -7,19 +7,32 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from fsm.explain.classify import Decision
-from fsm.explain.codes import CODES, DISCARD_WORDS, LAYER_WORDS, MEANS_OF_ICMP, ORIGINS, REAUTHORIZE_REASONS, Origin
+from fsm.explain.classify import CLASSIFY_COMPLETION, Decision
+from fsm.explain.codes import (
+    CODES,
+    DISCARD_WORDS,
+    ICMP_WORDS,
+    LAYER_WORDS,
+    LAYER_WORDS_OF,
+    ORIGINS,
+    VARIANTS,
+    Origin,
+    Variant,
+)
 from fsm.explain.draft import Draft, program_name
 from fsm.explain.ends import End, protocol_name, span
 from fsm.explain.history import Seen
 from fsm.explain.pairing import gap_s
 from fsm.explain.place import Place
-from fsm.explain.reading import Reading, net_event_type
+from fsm.explain.reading import net_event_type
+from fsm.reasons import REASONS
 from fsm.sources import SOURCES
 
 # The audit subcategories that write the events (FACTS e.1). Their names are translated on other Windows; GUIDs are not.
 PACKET_DROP = "Packet Drop {0CCE9225-69AE-11D9-BED3-505054503030}"
 CONNECTION = "Connection {0CCE9226-69AE-11D9-BED3-505054503030}"
+
+REASON_BITS = {reason.value: reason for reason in REASONS}
 
 _DONE = {"permit": "let through", "block": "dropped", "veto": "vetoed"}
 
@@ -30,14 +43,14 @@ class Words:
     def __init__(self, draft: Draft, decision: Decision) -> None:
         self._draft, self._decision = draft, decision
         self._code = CODES[decision.code]
+        self._variant = variant_of(draft, decision.code)
         self._fields = _fields(draft)
 
     def text(self) -> str:
         """What happened and what it means, in whole sentences with the names of the record."""
         draft, decision = self._draft, self._decision
-        sentences = [self._code.sentence.format_map(self._fields), *evidence(draft, decision)]
-        of_icmp = draft.icmp is not None and decision.code in ("permitted_connect", "permitted_accept")
-        sentences.append(MEANS_OF_ICMP if of_icmp else self._code.means.format_map(self._fields))
+        sentence, means = self._variant.sentence or self._code.sentence, self._variant.means or self._code.means
+        sentences = [sentence.format_map(self._fields), *evidence(draft, decision), means.format_map(self._fields)]
         if decision.doubt:
             sentences.append(f"{decision.confidence.capitalize()}: {decision.doubt}.")
         return " ".join(_capital(sentence) for sentence in sentences)
@@ -45,13 +58,28 @@ class Words:
     def next_check(self) -> str:
         if self._draft.copy_of is not None:
             return f"Ignore it; look at record {self._draft.copy_of.event.record}."
-        return self._code.next_check.format_map(self._fields)
+        return (self._variant.next_check or self._code.next_check).format_map(self._fields)
 
     def cite(self, place: Place | None) -> tuple[str, ...]:
-        """Keys of the sources: of the code, of the filter's origin, of the machine's row; each once."""
+        """Keys of the sources: of the code, of the kind of traffic, of the filter's origin, of the machine's row; each once."""
         origin = origin_of(self._draft)
-        keys = (*self._code.cite, *(origin.cite if origin else ()), *(place.cite if place else ()))
+        keys = (*self._code.cite, *self._variant.cite, *(origin.cite if origin else ()), *(place.cite if place else ()))
         return tuple(dict.fromkeys(keys))
+
+
+def kinds(draft: Draft) -> tuple[str, ...]:
+    """What sets the record apart from a first datagram of a UDP flow, the most telling first."""
+    again = draft.reauthorized
+    return (
+        *(("completed",) if again & CLASSIFY_COMPLETION else ("reauthorized",) if again else ()),
+        *((draft.traffic,) if draft.traffic not in ("udp", "other") else ()),
+        *(("group",) if draft.is_group_packet else ()),
+    )
+
+
+def variant_of(draft: Draft, code: str) -> Variant:
+    """The words of this code for the kind of traffic, empty where it has none of its own."""
+    return next((VARIANTS[code, kind] for kind in kinds(draft) if (code, kind) in VARIANTS), Variant())
 
 
 def _capital(sentence: str) -> str:
@@ -78,10 +106,16 @@ def evidence(draft: Draft, decision: Decision) -> list[str]:
         notes.append(f"{group.address} is {kind}{guess}.")
     notes += [text for tag, text in _TAG_NOTES.items() if tag in decision.tags]
     if draft.event.reauthorize_reason:
-        reasons = ", ".join(reauthorize_names(draft.event.reauthorize_reason))
-        ended = "; the refusal ended it" if draft.reading.verdict != "permit" else ""
-        notes.append(f"The flow was authorized again, for {reasons}{ended}.")
+        notes.append(_reauthorized_note(draft.event.reauthorize_reason))
     return notes
+
+
+def _reauthorized_note(reason: int) -> str:
+    """The bits in words, each with its name and value."""
+    told = [f"{r.text} ({r.name}, {r.value:#x})" for r in REASONS if r.value & reason]
+    unknown = reason & ~sum(REASON_BITS)
+    told += [f"unknown bits {unknown:#x}"] if unknown else []
+    return f"Authorized again, because: {'; '.join(told)}."
 
 
 _TAG_NOTES = {
@@ -177,16 +211,18 @@ def origin_of(draft: Draft) -> Origin | None:
 
 def reauthorize_names(reason: int) -> list[str]:
     """The bits of a reauthorization reason by name; unknown bits as a number."""
-    names = [name for bit, name in REAUTHORIZE_REASONS.items() if reason & bit]
-    rest = reason & ~sum(REAUTHORIZE_REASONS)
+    names = [named.name for bit, named in REASON_BITS.items() if reason & bit]
+    rest = reason & ~sum(REASON_BITS)
     return [*names, *([f"unknown bits {rest:#x}"] if rest else [])]
 
 
-def layer_words(reading: Reading) -> str:
-    """The layer in plain words."""
+def layer_words(draft: Draft) -> str:
+    """The layer in plain words, as it is asked for this kind of traffic."""
+    reading = draft.reading
     if reading.layer is None:
         return "a layer that the record does not name"
-    words = LAYER_WORDS.get(reading.stem, reading.layer.display_name)
+    own = (LAYER_WORDS_OF[reading.stem, kind] for kind in kinds(draft) if (reading.stem, kind) in LAYER_WORDS_OF)
+    words = next(own, LAYER_WORDS.get(reading.stem, reading.layer.display_name))
     return f"{words}; {DISCARD_WORDS}" if reading.is_discard else words
 
 
@@ -197,7 +233,9 @@ def _fields(draft: Draft) -> dict[str, str]:
     event, local, remote = draft.event, draft.ends.local, draft.ends.remote
     proto = protocol_name(event.protocol)
     if draft.icmp is not None:
-        proto = f"{proto} type {draft.icmp[0]} code {draft.icmp[1]}"
+        named = ICMP_WORDS.get((event.protocol or 0, draft.icmp[0]), "")
+        number = f"type {draft.icmp[0]} code {draft.icmp[1]}"
+        proto = f"{proto} {named} ({number})" if named and draft.traffic != "icmp_echo" else f"{proto} {number}"
     connect, partner, group = draft.connect, draft.partner, draft.group
     inbound = draft.reading.packet_direction == "inbound"
     sender = remote if inbound else local

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from fsm.errors import LogError
 
-from . import json_records, recognise, xml_records
+from . import evtx_records, json_records, recognise, xml_records
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
 from .fields import clean
 from .netevents import net_event_item
@@ -180,6 +180,9 @@ def _log(stream: ByteStream, name: str) -> Iterator[LogItem]:
     """The records of one plain log."""
     prefix = stream.peek(PREFIX_BYTES)
     kind = recognise.recognise(prefix)
+    if kind.form == "evtx":
+        yield from _evtx(stream, name)
+        return
     if kind.form not in ("json", "xml"):
         raise kind.refusal(name)
     text = Utf8(stream, kind.encoding)
@@ -212,6 +215,14 @@ def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
     if not found and held:
         why = f"{held[0].where}: {held[0].why}"
         raise LogError(name, f"this is JSON, but no event log: {why}", recognise.READABLE, recognise.EXPORT)
+
+
+def _evtx(stream: ByteStream, name: str) -> Iterator[LogItem]:
+    for ordinal, (where, value, why, broken) in enumerate(evtx_records.records(stream, name), 1):
+        if value is None:
+            yield NotUnderstood(name, ordinal, where, why, broken)
+        else:
+            yield security_item(value, name, ordinal, where)
 
 
 def _xml(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:

@@ -11,13 +11,13 @@ from typing import Literal
 from fsm.errors import LogError
 
 READABLE = (
-    "Readable here: Security events as JSON (lines, array or single object) or as event XML, and net events XML of "
+    "Readable here: Security events as JSON (lines, array or single object), event XML or EVTX, and net events XML of "
     "`netsh wfp`, each plain or in .gz, .zip or .tar.gz"
 )
 EXPORT = "Export with `wevtutil qe Security /f:xml > events.xml` or `netsh wfp show netevents`"
 _WEVTUTIL = "Convert it with `wevtutil qe FILE /lf:true /f:xml > events.xml`"
 
-Form = Literal["json", "xml", "gzip", "zip", "tar"]
+Form = Literal["json", "xml", "evtx", "gzip", "zip", "tar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"\x1f\x8b", Kind("gzip")),
     (b"PK\x03\x04", Kind("zip")),
     (b"PK\x05\x06", Kind("zip")),
-    (b"ElfFile\x00", _no("this is a binary event log (EVTX), not read yet", _WEVTUTIL)),
+    (b"ElfFile\x00", Kind("evtx")),
     (b"\x30\x00\x00\x00LfLe", _no("this is a binary event log of Windows XP (EVT), not read", _WEVTUTIL)),
     (b"\x00\x05\x16\x07", _no("these are file attributes kept by macOS (AppleDouble), no log")),
     (b"\x0a\x0d\x0d\x0a", _no("this is a packet capture (pcapng), which holds no WFP events")),
