@@ -173,10 +173,10 @@ def test_file_that_is_no_trace_is_one_line(content: bytes, tmp_path: Path) -> No
 
 
 def test_trace_of_unknown_rules_names_step_and_nearest(tmp_path: Path) -> None:
-    (tmp_path / "old.json").write_text('{"steps": [{"rule": "send.data.permitted"}]}')
+    (tmp_path / "old.json").write_text('{"steps": [{"rule": "send.establish.permitted"}]}')
     said = refusal("sender", "--highlight", "old.json", folder=tmp_path)
     assert said.startswith(
-        "--highlight old.json, step 1: no rule named 'send.data.permitted'. Did you mean 'send.data.permit'"
+        "--highlight old.json, step 1: no rule named 'send.establish.permitted'. Did you mean 'send.establish.permit'"
     )
 
 

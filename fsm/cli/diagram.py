@@ -10,22 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from fsm.cli.options import config_of, machine_options
+from fsm.cli.picture_file import FORMATS, RASTERS, drawn, format_of, save
 from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
     from fsm.choices import Config
     from fsm.draw.overlay import Overlay
-    from fsm.draw.pictures import Picture
-    from fsm.errors import RenderError
 
 WHERE = "wfp-udp diagram"
-TEXTS = ("dot", "mermaid", "text")  # need no renderer
-RASTERS = ("png", "jpg", "pdf")
-FORMATS = ("svg", *RASTERS, *TEXTS)
-SUFFIXES = {
-    ".svg": "svg", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".pdf": "pdf",
-    ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text",
-}  # fmt: skip
 TRACE_LIMIT = 20_000_000  # bytes; a trace is a list of steps
 
 
@@ -75,73 +67,17 @@ def command(
     Where nothing can draw an SVG or PNG, the picture is written as DOT, Mermaid and text beside FILE.
     """
     from fsm.draw.pictures import picture
-    from fsm.draw.render import NoRenderer
 
     config = config_of(ip, windows, evidence, assumptions)
-    form, path = _format(form, output), Path(output)
-    if output != "-" and not Path(output).parent.is_dir():
-        raise FsmError(
-            f"-o {output}", f"no folder {str(Path(output).parent)!r}", fix="Make it first, or give another file"
-        )
+    form = format_of(form, output)
     overlay = _overlay(highlights, config) if highlights else None
     shown = picture(what, config, blocks=blocks, overlay=overlay, where=WHERE)
     if output == "-":
         if form in RASTERS and sys.stdout.isatty():
             raise FsmError(WHERE, f"{form} is not for a terminal", fix=f"Add -o {shown.name}.{form}, or --format text")
-        click.echo(_drawn(shown, form, dark), nl=False)  # bytes: no CRLF, and UTF-8 whatever the pipe speaks
+        click.echo(drawn(shown, form, dark), nl=False)  # bytes: no CRLF, and UTF-8 whatever the pipe speaks
         return
-    try:
-        data = _drawn(shown, form, dark)
-    except NoRenderer as error:
-        raise _instead(shown, path, dark, error) from None
-    _write(path, data)
-
-
-def _format(given: str | None, output: str) -> str:
-    """The format asked for, or the one that the file's ending says."""
-    if given is not None:
-        form = {"mmd": "mermaid", "txt": "text", "jpeg": "jpg", "gv": "dot"}.get(given.lower(), given.lower())
-        if form not in FORMATS:
-            raise UnknownName.of("--format", "format", given, FORMATS)
-        return form
-    if output == "-":
-        return "text"
-    suffix = Path(output).suffix.lower()
-    if suffix not in SUFFIXES:
-        what = f"no format has the ending {suffix!r}" if suffix else "no ending says which format"
-        raise FsmError(f"-o {output}", what, f"Endings: {' '.join(SUFFIXES)}", "Give one, or --format")
-    return SUFFIXES[suffix]
-
-
-def _drawn(shown: Picture, form: str, dark: bool) -> bytes:
-    from fsm.draw.render import draw, printable
-
-    if form == "dot":
-        return printable(shown.dot(dark=dark, background="paper" if dark else "transparent")).encode("utf-8")
-    if form == "mermaid":
-        return shown.mermaid().encode("utf-8", "backslashreplace")
-    if form == "text":
-        return shown.text().encode("ascii")
-    return draw(shown, form, dark=dark)
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise FsmError(f"-o {path}", f"cannot be written: {error.strerror or error}") from None
-
-
-def _instead(shown: Picture, path: Path, dark: bool, error: RenderError) -> RenderError:
-    """Write what needs no renderer beside `path`; the error says so."""
-    beside = {
-        path.with_name(f"{path.name}{suffix}"): form
-        for suffix, form in ((".dot", "dot"), (".mmd", "mermaid"), (".txt", "text"))
-    }
-    for other, form in beside.items():
-        _write(other, _drawn(shown, form, dark))
-    written = f"{error.what}. Written instead: {', '.join(map(str, beside))}"
-    return type(error)(error.where, written, error.nearest, error.fix)
+    save(shown, output, form, dark=dark)
 
 
 # ---- --highlight

@@ -6,11 +6,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, BinaryIO
 
 import click
 
-from fsm.errors import FsmError
 from fsm.explain.explained import Explained
 from fsm.explain.explainer import Account, Explainer
 from fsm.explain.history import DEFAULT_LIMIT
@@ -61,6 +61,11 @@ def command(files: tuple[str, ...], form: str, events: int | None, diagram: str 
     The exit status is 0 when at least one record was readable, and 2 when none was or a file is damaged; what could
     be read is printed in any case.
     """
+    if diagram:  # before anything is read: a mistake in the name is told at once
+        from fsm.cli.picture_file import check_folder, format_of
+
+        format_of(None, diagram)
+        check_folder(Path(diagram))
     explainer, summary = Explainer(_placer(), history), Summary()
     inputs: list[str | BinaryIO] = [sys.stdin.buffer if name == "-" else name for name in files]
     with _Meter(sys.stderr) as meter:
@@ -82,8 +87,18 @@ def _placer() -> Placer:
 
 
 def write_diagram(path: str, by_row: Mapping[str, int], by_layer: Mapping[int, int]) -> None:
-    """Draw the machine with incidents as counts: `by_row` by row key, `by_layer` by layer run-time id."""
-    raise FsmError("--diagram", f"{path!r} cannot be drawn by this version", "", "Use --format json: by_row, by_layer")
+    """Draw the one-page picture with incidents as counts: `by_row` by row key, `by_layer` by layer run-time id.
+
+    The machine is the one that logs show (`--evidence observed`), since the counts come from a log.
+    """
+    from fsm.choices import configure
+    from fsm.cli.picture_file import format_of, save
+    from fsm.draw.overlay import Overlay
+    from fsm.draw.pictures import PACKET_PATH, picture
+
+    overlay = Overlay(counts=by_row, layer_counts=by_layer)
+    shown = picture(PACKET_PATH, configure(evidence="observed"), overlay=overlay, where="--diagram")
+    save(shown, path, format_of(None, path))
 
 
 def _print_text(
