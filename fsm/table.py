@@ -8,18 +8,18 @@ order: equal rows give equal numbers on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from fsm import catalogue
+from fsm.checks import check_rows
 from fsm.choices import CHOICES, Config
 from fsm.errors import NoTransition, TableError, UnknownName
-from fsm.names import DONE, IDLE, REGISTERS, VERDICTS, WINDOWS, Verdict
-from fsm.rows import OPERATIONS, Discard, Row
+from fsm.names import DONE, IDLE, VERDICTS, WINDOWS, Verdict
+from fsm.rows import Discard, Row
 from fsm.rules import FLAG_WINDOWS, RULES, SETTING_FLAGS, VERDICT_REFUSALS
-from fsm.sources import SOURCES
-from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES, VIEWS, View
+from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS, View
 
 NO_ROW = -1
 
@@ -414,56 +414,6 @@ def rows_of(view: View, config: Config, rows: Iterable[Row] = RULES) -> tuple[Ro
         and row.on_windows(config.windows)
         and all(chosen[name] in options for name, options in row.choices)
     )
-
-
-def check_rows(rows: Iterable[Row]) -> None:
-    """Check what can be said of each row alone, whatever the configuration.
-
-    Raises
-    ------
-    TableError, UnknownName : the first row that names something unknown or repeats a key.
-    """
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows, start=1):
-        where = f"rules, row {number} ({row.key})"
-        if row.key in seen:
-            raise TableError(where, f"its key is that of row {seen[row.key]}", fix="Give each its own guards")
-        seen[row.key] = number
-        for kind, given, known in _names_in(row):
-            if given not in known:
-                raise UnknownName.of(where, kind, given, known)
-        if not row.cite:
-            raise TableError(where, "it cites nothing", fix="Name a source of fsm.sources")
-        if (row.at == IDLE) != (row.layer is None):
-            raise TableError(where, "a row has a layer exactly when it stands at a position")
-
-
-def _names_in(row: Row) -> Iterator[tuple[str, str, Iterable[str]]]:
-    attributes = {name for stimulus in STIMULI.values() for name, _ in stimulus.attributes}
-    for key in row.cite:
-        yield "source", key, SOURCES
-    for op in row.ops:
-        yield "operation", op, OPERATIONS
-    for name, options in row.choices:
-        yield "dispute or setting", name, CHOICES
-        for option in options:
-            yield f"option of {name}", option, CHOICES[name].option_names()
-    for name, values in row.when:
-        yield "guard", name, (*REGISTERS, "stimulus", *attributes)
-        for value in values if name in REGISTERS else ():
-            yield f"value of {name}", value, REGISTERS[name]
-    for name, value in row.sets:
-        yield "register", name, REGISTERS
-        yield f"value of {name}", value, REGISTERS[name]
-    if row.layer is not None:
-        yield "layer", row.layer, {layer.stem for layer in catalogue.layers()}
-        yield "verdict", row.event, VERDICTS
-        yield "position", row.at, POSITIONS
-    else:
-        yield "stimulus", row.event, STIMULI
-    yield "position", row.next, (*POSITIONS, DONE)
-    yield "Windows", row.since, WINDOWS
-    yield "Windows", row.until or row.since, WINDOWS
 
 
 @lru_cache(maxsize=1)
