@@ -19,7 +19,7 @@ from fsm.explain.orientation import learn_order
 from fsm.explain.pairing import ADJACENT_RECORDS, LOOK_AHEAD_S, Neighbours
 from fsm.explain.place import Placer, RememberedPlaces
 from fsm.explain.reading import NOT_WFP, OTHER_REASONS, read
-from fsm.logs.event import LogEvent, LogItem, NotUnderstood
+from fsm.logs.event import LogEvent, LogItem, NotUnderstood, Skipped
 
 WAITING_LIMIT = 10_000  # records that wait for their neighbours, when a host of many falls silent
 LISTED = 1_000  # places of records that were not understood
@@ -33,6 +33,7 @@ class Account:
     other: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OTHER_REASONS, 0))
     not_understood: int = 0
     not_understood_at: list[dict[str, str | int]] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)  # members of archives that hold no records
     container_broken: bool = False
     incidents: int = 0
     repeats: int = 0
@@ -61,6 +62,7 @@ class Account:
             "not_understood": self.not_understood,
             "not_understood_at": self.not_understood_at,
             "not_understood_left_out": self.not_understood - len(self.not_understood_at),
+            "skipped_members": self.skipped,
             "incidents": self.incidents,
             "duplicates": self.repeats,
             "hosts": self.hosts,
@@ -111,6 +113,8 @@ class Explainer:
                     yield self._finish(self._waiting.popleft())
             elif isinstance(item, NotUnderstood):
                 self._not_understood(item)
+            elif isinstance(item, Skipped):
+                self.account.skipped.append({"source": item.source, "why": item.why})
             else:
                 self.account.other[NOT_WFP] += 1
         while self._waiting:

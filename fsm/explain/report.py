@@ -52,6 +52,8 @@ def summary_text(summary: Summary, account: Account) -> str:
         lines.append(_wrapped(f"not understood: {place['source']}, {place['where']}: {place['why']}", "  ", "    "))
     if account.not_understood > 5:
         lines.append(f"  and {account.not_understood - 5} more not understood")
+    for member in account.skipped[:5]:
+        lines.append(_wrapped(f"passed by, no records in it: {member['source']}: {member['why']}", "  ", "    "))
     groups = shown_groups(summary)
     if groups:
         width = max(len(group.code) for group in groups)

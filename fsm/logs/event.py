@@ -66,4 +66,12 @@ class NotUnderstood:
     broken_container: bool = False  # the input itself is damaged here and what follows in it was not read
 
 
-LogItem = LogEvent | OtherRecord | NotUnderstood
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A member of an archive that by its nature holds no records, such as file attributes that macOS adds. Told."""
+
+    source: str
+    why: str
+
+
+LogItem = LogEvent | OtherRecord | NotUnderstood | Skipped

@@ -16,6 +16,7 @@ from fsm.errors import LogError
 
 from .fields import clean
 from .json_records import Decoded
+from .recognise import READABLE
 from .stream import CHUNK_BYTES, Broken, ByteStream
 
 MAGIC = b"ElfFile\x00"
@@ -61,6 +62,9 @@ def records(stream: ByteStream, where: str) -> Iterator[Decoded]:
                 break
             given += 1
             yield _decoded(record)
+        if not given:
+            what = f"an event log (EVTX) without a readable record: {missing or 'its chunks hold none'}"
+            raise Broken(where, what, READABLE, "Copy it again, with the log service stopped or by `wevtutil epl`")
         if missing:
             yield Decoded(f"after record {given}", None, missing, broken=True)
         elif given < promised:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from fsm.errors import LogError
 
 from . import evtx_records, json_records, recognise, xml_records
-from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
+from .event import LogEvent, LogItem, NotUnderstood, OtherRecord, Skipped
 from .fields import clean
 from .netevents import net_event_item
 from .security import NO_EVENT_ID, security_item
@@ -50,7 +50,7 @@ class ReadSummary:
             self.events += 1
         elif isinstance(item, OtherRecord):
             self.others += 1
-        else:
+        elif isinstance(item, NotUnderstood):
             self.not_understood += 1
             if item.broken_container:
                 self.broken.append(item)
@@ -266,6 +266,11 @@ def _member(stream: ByteStream, name: str, outcome: _Members) -> Iterator[LogIte
         kind = recognise.recognise(stream.peek(PREFIX_BYTES))
         if kind.form in ("gzip", "zip", "tar"):
             raise LogError(name, _NESTED, fix="Unpack the outer one first")
+        if kind.is_attachment:
+            outcome.hold(kind.refusal(name), Skipped(name, kind.name))
+            if outcome.read:
+                yield from outcome.flush()
+            return
         for item in _log(stream, name):
             count += 1
             outcome.read += 1
@@ -284,14 +289,17 @@ class _Members:
     name: str
     read: int = 0
     damaged: bool = False  # the archive itself: what tarfile says next about the same spot is no news
-    _held: list[tuple[LogError, NotUnderstood]] = field(default_factory=list)
+    _held: list[tuple[LogError, LogItem]] = field(default_factory=list)
 
     def fail(self, error: LogError, member: str, count: int) -> None:
+        # a member that is no log is no damage
+        broken = isinstance(error, Broken)
+        self.damaged = self.damaged or broken
+        self.hold(error, _as_item(error, member, count, broken=broken))
+
+    def hold(self, error: LogError, item: LogItem) -> None:
         if len(self._held) < LIMIT_MEMBERS:
-            # a member that is no log is no damage
-            broken = isinstance(error, Broken)
-            self.damaged = self.damaged or broken
-            self._held.append((error, _as_item(error, member, count, broken=broken)))
+            self._held.append((error, item))
 
     def flush(self) -> Iterator[LogItem]:
         held, self._held = self._held, []
