@@ -88,9 +88,10 @@ class SlowReader:
     @rows.setter
     def rows(self, rows: list[Row]) -> None:
         self._rows = rows
-        self._at: dict[tuple[str, str], list[Row]] = {}
+        self._at: dict[str, dict[str, list[Row]]] = {}
         for row in rows:
-            self._at.setdefault((row.at, row.event), []).append(row)
+            self._at.setdefault(row.at, {}).setdefault(row.event, []).append(row)
+        self._flags = {row.key: self.flags(row) for row in rows}
 
     def stands(self, row: Row) -> bool:
         """Whether the row is there at all: scope, Windows, choices."""
@@ -112,7 +113,7 @@ class SlowReader:
 
     def fitting(self, where: Where, event: str) -> list[Row]:
         """The rows for this cell: none or one, if the table is sound."""
-        rows = self._at.get((where.position, event), [])
+        rows = self._at.get(where.position, {}).get(event)
         if not rows:
             return []
         in_progress = where.stimulus or event
@@ -125,7 +126,7 @@ class SlowReader:
         """The layer that waits for a verdict, and its flags: those that the rows of the position name."""
         if where.position == IDLE:
             return "", frozenset()
-        here = {(self.full_name(row), self.flags(row)) for v in VERDICT_WORDS for row in self.fitting(where, v)}
+        here = {(self.full_name(row), self._flags[row.key]) for v in VERDICT_WORDS for row in self.fitting(where, v)}
         assert len(here) == 1, (where, here)
         return here.pop()
 
@@ -152,8 +153,9 @@ class SlowReader:
         """What happens here on each event."""
         layer, flags = self.classify(where)
         answers: dict[str, Moved | Refused] = {}
+        here = self._at[where.position]
         for event in self.events():
-            rows = self.fitting(where, event)
+            rows = self.fitting(where, event) if event in here else []
             assert len(rows) <= 1, (where, event, [row.key for row in rows])
             answers[event] = self.moved(where, event, rows[0]) if rows else self.refusal(where, event, layer, flags)
         return answers
@@ -163,7 +165,7 @@ class SlowReader:
         sets = dict(row.sets)
         registers = tuple((name, sets.get(name, value)) for name, value in where.registers)
         to = Where(registers) if row.next == DONE else Where(registers, where.stimulus or event, row.next)
-        return Moved(to, row.key, self.full_name(row), self.flags(row))
+        return Moved(to, row.key, self.full_name(row), self._flags[row.key])
 
     def refusal(self, where: Where, event: str, layer: str, flags: frozenset[str]) -> Refused:
         """What the reason must mention."""
@@ -180,7 +182,7 @@ class SlowReader:
 
     def stimulus_refusal(self, where: Where, event: str) -> Refused:
         """The same when nothing is in progress."""
-        wanted = self._at.get((IDLE, event), [])
+        wanted = self._at[IDLE].get(event, [])
         if not wanted:
             return Refused((f"Windows {self.windows}",))
         # Some register that a row asks for has another value here: the reason names one such register and its value.

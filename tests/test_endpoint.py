@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fsm import catalogue
-from fsm.choices import Config, configure
+from fsm.choices import CHOICES, Config, configure
 from fsm.endpoint import UNICAST_LIFETIME_S, ClassifyContext, Endpoint, verdict_at
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.flows import make_endpoint
@@ -655,13 +655,15 @@ def test_the_live_machine_and_the_endpoint_stand_in_the_same_state_through_a_ran
         for seed in range(12):
             dice = random.Random(f"{view} {seed}")
             options: dict[str, Any] = {
-                "windows": dice.choice(["vista", "11"]),
+                "ip": dice.choice([4, 6]),
+                "windows": dice.choice(["vista", "7", "11"]),
                 "evidence": dice.choice(["base", "observed"]),
+                "assume": {name: dice.choice(CHOICES[name].option_names()) for name in dice.sample([*CHOICES], 3)},
             }
             pair = [make_endpoint(view, configure(**options), engine) for engine in ("table", "live")]
             for _ in range(150):
                 word = dice.choice([*VIEWS[view].stimuli, *VERDICTS, *VERDICTS, "permit", "permit", "wait"])
-                peer, seconds = dice.choice("ABC"), dice.choice([1, 30, 60])
+                peer, seconds = dice.choice("ABC"), dice.choice([1, 4, 30, 60])
                 answers = []
                 for endpoint in pair:
                     before = now(endpoint)
@@ -672,37 +674,67 @@ def test_the_live_machine_and_the_endpoint_stand_in_the_same_state_through_a_ran
                             endpoint.begin(word, peer)
                         elif endpoint.table.layer(endpoint.state) is None:
                             endpoint.wait(seconds)
+                        if endpoint.table.layer(endpoint.state) is not None:
+                            answers.append(str(endpoint.context()))
                         answers.append("")
                     except FsmError as error:
                         answers.append(str(error))
                         assert now(endpoint) == before, f"refused, and yet changed: {error}"
-                assert answers[0] == answers[1]
+                assert answers[: len(answers) // 2] == answers[len(answers) // 2 :]
                 assert now(pair[0]) == now(pair[1]) and pair[0].trace == pair[1].trace
                 assert pair[0].history == pair[1].history
 
 
-def test_the_flow_register_of_every_peer_follows_a_simple_model_through_a_random_walk(make: Make) -> None:
-    """An oracle in a few lines: permit everywhere, what FACTS a.2-a.14 say of the flow of each peer."""
+MARKS = ["policy_change", "interface_change", "profile_change"]
+PACKETS = ["sendto", "datagram", "sendto", "datagram", "inject_send", "inject_receive"]
+OTHERS = ["sendto_group", "datagram_group", "icmp_error", "flow_abort", "wait", "wait"]
+
+
+def test_the_registers_of_every_peer_follow_a_simple_model_through_a_random_walk(make: Make) -> None:
+    """An oracle in a few lines: permit everywhere, what FACTS a.2-a.15 and a.21 say of each flow and of the group."""
     for seed in range(10):
         dice, endpoint = random.Random(seed), make()
         endpoint.run("bind")
-        flows, touched = dict.fromkeys("ABC", "NONE"), dict.fromkeys("ABC", 0)
-        for _ in range(60):
-            word, peer = dice.choice(["sendto", "datagram", "policy_change", "wait", "icmp_error"]), dice.choice("ABC")
+        flows, touched, sent_to_group = dict.fromkeys("ABC", "NONE"), dict.fromkeys("ABC", 0), -1000
+        for _ in range(80):
+            word, peer = dice.choice([*PACKETS, *MARKS, *OTHERS]), dice.choice("ABC")
             if word == "wait":
-                endpoint.wait(dice.choice([10, 25, 60]))
+                endpoint.wait(dice.choice([1, 3, 4, 10, 25, 60]))
                 for p, flow in flows.items():
                     if flow != "NONE" and endpoint.now_s - touched[p] >= 60:
                         flows[p] = "NONE"
-                continue
-            endpoint.run(word, peer)
-            if word == "policy_change":
-                flows = {p: f if f == "NONE" or "_" in f else f + "_STALE" for p, f in flows.items()}
-            elif word in ("sendto", "datagram"):
-                first = "OUT" if word == "sendto" else "IN"
-                flows[peer] = first if flows[peer] == "NONE" else flows[peer].removesuffix("_STALE")
-                touched[peer] = endpoint.now_s
+            elif word != "flow_abort" or flows[peer] != "NONE":
+                answered = endpoint.now_s - sent_to_group < 4  # FACTS a.15.1: no flow is needed
+                endpoint.run(word, peer)
+                if word in MARKS:
+                    flows = {p: f if f == "NONE" or "_" in f else f + "_STALE" for p, f in flows.items()}
+                elif word == "flow_abort":
+                    flows[peer] = "NONE"
+                elif word == "sendto_group":
+                    sent_to_group = endpoint.now_s
+                elif word in PACKETS and not (word in ("datagram", "inject_receive") and answered and flows[peer] == "NONE"):
+                    first = "OUT" if word in ("sendto", "inject_send") else "IN"
+                    flows[peer] = first if flows[peer] == "NONE" else flows[peer].removesuffix("_STALE")
+                    touched[peer] = endpoint.now_s
             assert {p: endpoint.flow(p) for p in "ABC"} == flows
+            window = "window" in endpoint.table.name_of(endpoint.state)
+            assert window == (endpoint.now_s - sent_to_group < 4)
+
+
+def test_connect_hears_its_peer_only_through_a_random_walk(make: Make) -> None:
+    """FACTS a.5.3, a.5.4: sendto overrides the peer for one datagram, reception is from the connected one alone."""
+    for seed in range(6):
+        dice, endpoint, connected = random.Random(seed), make(), ""
+        endpoint.run("bind")
+        for _ in range(60):
+            word, peer = dice.choice(["connect", "sendto", "datagram", "datagram", "inject_receive"]), dice.choice("ABC")
+            record = endpoint.run(word, peer)
+            if word == "connect":
+                connected = peer
+            elif word == "sendto":
+                assert record.outcome == "sent"
+            else:
+                assert record.outcome == ("delivered" if connected in ("", peer) else "silent")
 
 
 def test_the_records_of_a_run_keep_every_step_once(make: Make) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from explain_records import ME, OTHER, PEER, accept, bind, connect, drop, explained, last, record, twin
 
-from fsm.explain.codes import CODES, LAYER_WORDS, ORIGINS
+from fsm.explain.codes import CODES, LAYER_WORDS, LAYER_WORDS_OF, ORIGINS, VARIANTS
 from fsm.explain.reading import NO_DATAGRAM, TCP, read
 from fsm.logs import LogEvent
 from fsm.sources import SOURCES
@@ -73,11 +73,40 @@ CASES: list[tuple[str, list[LogEvent], str, str, list[str]]] = [
      ["own datagram, heard again"]),
     ("group-v6", [accept("[fe80::1]:0", "[ff02::1]:134", layer=46, protocol=58)], "group_traffic", "certain", ["ICMPv6 router advertisement (type 134 code 0)", "no program and no port"]),
     ("igmp", [connect(f"{ME}:0", "224.0.0.22:0", protocol=2)], "group_traffic", "certain", ["IGMP"]),
+    ("igmp-refused", [accept(f"{PEER}:0", "224.0.0.1:0", protocol=2, event_id=5157)], "blocked_accept", "certain",
+     ["sent IGMP to 224.0.0.1", "no program and no port", "membership can run out"]),
+    ("igmp-out-refused", [connect(f"{ME}:0", "224.0.0.22:0", protocol=2, event_id=5157)], "blocked_connect", "certain", ["stop forwarding"]),
+    ("igmp-unicast", [connect(f"{ME}:0", f"{PEER}:0", protocol=2)], "permitted_connect", "certain", [f"sent IGMP to {PEER}"]),
+    ("igmp-unicast-in", [connect(), accept(f"{PEER}:0", f"{ME}:0", protocol=2)], "permitted_accept", "certain", [f"{PEER} sent IGMP"]),
+    ("group-refused", [accept(dest="224.0.0.251:5353", event_id=5152)], "blocked_accept", "certain", ["each is asked about by itself"]),
+    ("group-out-refused", [connect(dest="224.0.0.251:5353", event_id=5157)], "blocked_connect", "certain", ["no answers get in by it"]),
+    ("group-no-listener", [drop(dest="224.0.0.251:9")], "no_listener", "certain", ["no ICMP error is made"]),
+    ("neighbour-out", [connect("[fe80::2]:135", "[fe80::1]:0", layer=50, protocol=58)], "permitted_connect", "certain",
+     ["sent ICMPv6 neighbour solicitation (type 135 code 0) to fe80::1"]),
+    ("neighbour-in", [connect("[fe80::2]:1", "[fe80::1]:2", layer=50), accept("[fe80::1]:0", "[fe80::2]:135", layer=46, protocol=58)],
+     "permitted_accept", "certain", ["fe80::1 sent ICMPv6 neighbour solicitation", "no program and no port"]),
+    ("neighbour-refused", [connect("[fe80::2]:1", "[fe80::1]:2", layer=50), accept("[fe80::1]:0", "[fe80::2]:135", layer=46, protocol=58, event_id=5157)],
+     "blocked_accept", "certain", ["which was not let in"]),
+    ("neighbour-out-refused", [connect("[fe80::2]:135", "[fe80::1]:0", layer=50, protocol=58, event_id=5157)], "blocked_connect", "certain", ["stack's own"]),
+    ("ping-refused", [connect(), accept(f"{PEER}:0", f"{ME}:8", protocol=1, event_id=5152)], "blocked_accept", "certain",
+     ["echo request (ping, ICMP type 8 code 0)", "The stack itself (System) answers"]),
+    ("ping-out-refused", [connect(f"{ME}:8", f"{PEER}:0", protocol=1, event_id=5157)], "blocked_connect", "certain",
+     ["a rule for the program does not match"]),
+    ("ping-group", [connect(f"{ME}:8", "224.0.0.1:0", protocol=1)], "group_traffic", "certain", ["echo request (ping", "the replies are not"]),
+    ("flow-again-out", [net("CLASSIFY_ALLOW", 48, reauthorize_reason=0x8)], "permitted_connect", "certain",
+     ["may go on exchanging", "(PROFILE_CROSSING, 0x8)", "no new flow"]),
+    ("flow-again-in", [net("CLASSIFY_ALLOW", 44, reauthorize_reason=0x1)], "permitted_accept", "certain", ["which sent first", "no new flow"]),
+    ("flow-again-out-refused", [net("CLASSIFY_DROP", 48, reauthorize_reason=0x1)], "blocked_connect", "certain", ["to go on sending", "ends it"]),
+    ("flow-again-in-refused", [net("CLASSIFY_DROP", 44, reauthorize_reason=0x1)], "blocked_accept", "certain", ["had been let in", "ends it"]),
+    ("completed-out", [net("CLASSIFY_ALLOW", 48, reauthorize_reason=0x10)], "permitted_connect", "certain", ["a callout had held", "is lost"]),
+    ("completed-in", [net("CLASSIFY_ALLOW", 44, reauthorize_reason=0x10)], "permitted_accept", "certain", ["speaks for the first"]),
+    ("completed-out-refused", [net("CLASSIFY_DROP", 48, reauthorize_reason=0x10)], "blocked_connect", "certain", ["at its completion"]),
+    ("completed-in-refused", [net("CLASSIFY_DROP", 44, reauthorize_reason=0x10)], "blocked_accept", "certain", ["at its completion"]),
     ("broadcast", [connect(dest="255.255.255.255:67")], "group_traffic", "certain", ["broadcast"]),
     ("likely-broadcast", [connect(dest="198.51.100.255:137")], "group_traffic", "likely", ["netmask"]),
     ("connect", [connect()], "permitted_connect", "certain", ["svchost.exe (process 1124) on", "60 s"]),
-    ("ping-out", [connect(f"{ME}:8", f"{PEER}:0", protocol=1)], "permitted_connect", "certain", ["ICMP type 8 code 0"]),
-    ("ping-in", [connect(), accept(f"{PEER}:0", f"{ME}:8", protocol=1)], "permitted_accept", "certain", ["ICMP type 8 code 0"]),
+    ("ping-out", [connect(f"{ME}:8", f"{PEER}:0", protocol=1)], "permitted_connect", "certain", ["sent", "echo request (ping, ICMP type 8 code 0)", "the replies are not"]),
+    ("ping-in", [connect(), accept(f"{PEER}:0", f"{ME}:8", protocol=1)], "permitted_accept", "certain", ["echo request (ping, ICMP type 8 code 0)", "no program and no port"]),
     ("accept", [connect(), accept()], "permitted_accept", "certain", [f"{PEER}:5000, which sent first"]),
     ("accept-orientation-assumed", [accept()], "permitted_accept", "likely", ["assumed"]),
     ("bind", [bind(5353)], "bind", "certain", ["took UDP port 5353 on all addresses"]),
@@ -113,6 +142,14 @@ def test_every_code_has_a_case() -> None:
     assert list(CODES) == PRECEDENCE
 
 
+def test_every_variant_has_a_case() -> None:
+    said = {last(*case[1])["text"] for case in CASES}
+    for (code, kind), variant in VARIANTS.items():
+        words = (variant.sentence or variant.means).partition("{")[0] or variant.means
+        assert code in CODES and any(words.format_map({}) in text for text in said), (code, kind)
+        assert set(variant.cite) <= set(SOURCES)
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_code_cites_known_sources(code: str) -> None:
     assert set(CODES[code].cite) <= set(SOURCES)
@@ -125,7 +162,8 @@ def test_origins_cite_known_sources() -> None:
 def test_layer_words_name_real_layers() -> None:
     from fsm.catalogue import layers
 
-    assert set(LAYER_WORDS) <= {layer.stem for layer in layers()}
+    stems = {layer.stem for layer in layers()}
+    assert set(LAYER_WORDS) <= stems and {stem for stem, _ in LAYER_WORDS_OF} <= stems
 
 
 ORIGIN_WORDS = [
@@ -269,3 +307,69 @@ def test_no_place_on_the_machine_leaves_the_words() -> None:
 
 def test_capability_of_an_inbound_app_is_an_accept() -> None:
     assert last(net("CAPABILITY_DROP", None, direction="inbound"))["code"] == "blocked_accept"
+
+
+# ---- where on the machine
+
+
+PLACES: list[tuple[str, list[LogEvent], str]] = [
+    ("group-out", [connect(dest="239.255.255.250:1900")], "send.group_authorize.permit"),
+    ("group-out-refused", [connect(dest="239.255.255.250:1900", event_id=5157)], "send.group_authorize.block"),
+    ("group-in", [accept(dest="224.0.0.251:5353")], "receive.group_accept.permit"),
+    ("broadcast-in-refused", [accept(dest="198.51.100.255:138", event_id=5152)], "receive.group_accept.block"),
+    ("group-by-its-reason", [net("CLASSIFY_DROP", 44, reauthorize_reason=0x100)], "receive.group_accept.block"),
+    ("igmp", [connect(f"{ME}:0", "224.0.0.22:0", protocol=2)], "send.group_authorize.permit"),
+    ("ping-out", [connect(f"{ME}:8", f"{PEER}:0", protocol=1)], "send.authorize.permit[flow=NONE]"),
+    ("ping-out-refused", [connect(f"{ME}:8", f"{PEER}:0", protocol=1, event_id=5157)], "send.authorize.block[flow=NONE; protocol:icmp_echo]"),
+    ("udp-out-refused", [connect(event_id=5157)], "send.authorize.block[flow=NONE; protocol:udp"),
+    ("flow-again-out", [net("CLASSIFY_ALLOW", 48, reauthorize_reason=0x20)], "send.authorize.permit[flow=OUT_STALE]"),
+    ("flow-again-in", [net("CLASSIFY_DROP", 44, reauthorize_reason=0x4)], "receive.accept.block[flow=IN_STALE]"),
+    ("completed-out", [net("CLASSIFY_ALLOW", 48, reauthorize_reason=0x10)], "send.complete.permit"),
+    ("completed-in", [net("CLASSIFY_ALLOW", 44, reauthorize_reason=0x10)], "receive.complete.permit"),
+    ("no-listener", [drop()], "drop.transport_discard.block[to=unicast"),
+    ("no-listener-group", [drop(dest="224.0.0.251:9")], "drop.transport_discard.block[to=group"),
+    ("no-listener-at-ip", [drop(layer=1)], "drop.ippacket_discard.block[no_listener:ippacket"),
+    ("dual-stack-v4", [bind(5353)], "bind.assign.permit[stimulus=bind; dual_stack:yes; ip4]"),
+    ("dual-stack-v6", [bind(5353), bind(5353, layer=38)], "bind.assign_v6.permit[stimulus=bind"),
+    ("v6-only", [bind(5353, layer=38)], "bind.assign.permit[stimulus=bind; dual_stack:no"),
+    ("v6-only-later", [bind(5353), bind(5353, layer=38, at=9.0)], "bind.assign.permit[stimulus=bind; dual_stack:no"),
+    ("v6-of-another-process", [bind(5353), bind(5353, layer=38, process_id=9)], "bind.assign.permit[stimulus=bind; dual_stack:no"),
+    ("one-address", [bind(68, ME)], "bind.assign.permit[stimulus=bind; dual_stack:no"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "rule"), [c[1:] for c in PLACES], ids=[c[0] for c in PLACES])
+def test_record_stands_on_its_row(events: list[LogEvent], rule: str) -> None:
+    got = last(*events)
+    assert got["rule"].startswith(rule), got["rule"]
+
+
+def test_mapped_flow_of_a_dual_stack_socket_is_redirected_as_v6() -> None:
+    got = last(bind(64773), bind(64773, layer=38), connect(at=0.1))
+    assert got["rule"] == "send.authorize.permit[flow=NONE]"
+    assert got["before"][-1] == "FWPM_LAYER_ALE_CONNECT_REDIRECT_V6"
+    assert last(bind(64773, "0.0.0.0"), connect())["before"][-1] == "FWPM_LAYER_ALE_CONNECT_REDIRECT_V4"
+
+
+WORDS_OF_LAYERS = [
+    ([connect()], "first datagram to a peer"),
+    ([connect(dest="224.0.0.251:5353")], "first datagram to a group"),
+    ([accept(dest="224.0.0.251:5353")], "each datagram to a group"),
+    ([connect(f"{ME}:8", f"{PEER}:0", protocol=1)], "each echo request"),
+    ([net("CLASSIFY_ALLOW", 44, reauthorize_reason=1)], "asked about again"),
+]
+
+
+@pytest.mark.parametrize(("events", "words"), WORDS_OF_LAYERS)
+def test_layer_words_fit_the_traffic(events: list[LogEvent], words: str) -> None:
+    assert words in last(*events)["layer_words"]
+
+
+def test_nothing_of_a_socket_is_said_of_echo_requests() -> None:
+    for event in (5152, 5156):
+        got = last(connect(), accept(f"{PEER}:0", f"{ME}:8", protocol=1, event_id=event))
+        assert "recv" not in got["application_sees"] and "socket owns" not in got["text"]
+
+
+def test_reason_without_a_flow_layer_is_no_reauthorization() -> None:
+    assert last(net("CLASSIFY_DROP", 36, reauthorize_reason=1))["code"] == "blocked_bind"

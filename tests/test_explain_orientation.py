@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from explain_records import ME, OTHER, PEER, accept, bind, connect, explained, last, record
+from explain_records import ME, OTHER, PEER, accept, bind, connect, drop, explained, last, record, twin
 
 
 def ends(got: dict[str, object]) -> tuple[object, object]:
@@ -114,3 +116,24 @@ def test_icmp_ports_are_type_and_code() -> None:
 def test_mapped_addresses_and_zones_are_one_address() -> None:
     got = explained(connect(f"::ffff:{ME}:64773", f"{PEER}:53"), accept(f"{PEER}:1", f"{ME}:2"))
     assert got[1]["confidence"] == "certain"
+
+
+def test_records_of_one_second_are_put_in_the_order_of_the_log() -> None:
+    """Collectors ship what one step of the clock holds in any order; the log's own numbers tell."""
+    log = [bind(64773, record_number=11), connect(record_number=12), drop(record_number=13), twin(record_number=14)]
+    expected = ["bind", "permitted_connect", "late_reply", "icmp_twin"]
+    for shipped in (log, log[::-1], [log[2], log[0], log[3], log[1]]):
+        assert [one["code"] for one in explained(*shipped)] == expected
+    unnumbered = [replace(event, record_number=None) for event in (log[2], log[1])]
+    assert [one["code"] for one in explained(*unnumbered)] == ["no_listener", "permitted_connect"]
+
+
+def test_hosts_keep_their_places_when_one_is_put_in_order() -> None:
+    items = [
+        connect(host="A", record_number=2),
+        connect(host="B", record_number=9, source=f"{ME}:1"),
+        bind(64773, host="A", record_number=1),
+        connect(host="B", record_number=7, source=f"{ME}:2"),
+    ]
+    got = [(one["host"], one["record_number"]) for one in explained(*items)]
+    assert got == [("A", 1), ("B", 7), ("A", 2), ("B", 9)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from explain_records import DATA, ME, PEER, accept, bind, connect, drop, numbered, record, twin
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.cli.explain import command
@@ -116,6 +116,7 @@ ITEMS = st.lists(
 )
 
 
+@settings(deadline=None)  # the first question of a kind compiles tables
 @given(ITEMS)
 def test_the_account_always_adds_up(items: list[LogItem]) -> None:
     out = as_json(*items)
@@ -161,6 +162,19 @@ def test_text_is_clear_and_fits() -> None:
         assert f"\n  {label} " in body
     assert "FWPM_LAYER_INBOUND_TRANSPORT_V4_DISCARD (id 13)" in body
     assert all(len(one) <= WIDTH for one in f"{text}\n{body}".splitlines() if "http" not in one)
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        (EVENTS, "6 records make 5 incidents: a 5152 with its 5157 is one."),
+        (EVENTS[4:6], "2 records make 1 incident: a 5152 with its 5157 is one."),
+        ([bind(1, record_number=1)] * 2, "2 records make 1 incident"),
+    ],
+)
+def test_numbers_agree_with_their_nouns(events: list[LogItem], words: str) -> None:
+    summary, explainer = summed(*numbered(*events))
+    assert words in " ".join(summary_text(summary, explainer.account).split())
 
 
 def test_program_names_of_any_language_are_printed_as_ascii() -> None:

@@ -192,7 +192,7 @@ MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("run", "sender", "datagrm"), ("datagrm", "datagram")),
     (("run", "sender", ""), ("Allowed", "bind")),
     (("run", "sender", "@B"), ("stimulus",)),
-    (("run", "sender", "bind", "bind"), ("'bind' is not possible in state BOUND/NONE", "Possible here: sendto")),
+    (("run", "sender", "bind", "bind"), ("'bind' is not possible in state BOUND/NONE", "Possible here: connect, ", " sendto, ")),
     (("run", "receiver", "datagram"), ("socket UNBOUND", "Possible here: bind")),
     (("run", "sender", "bind", "close", "sendto"), ("CLOSED", "nothing, this is the end")),
     (("run", "dropped_port", "bind"), ("no socket owns the port", "Possible: datagram")),

@@ -10,6 +10,7 @@ verdict at a layer during that one stimulus. Expected are the layers of the last
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -361,22 +362,29 @@ SEQUENCES = [
 # fmt: on
 
 
+VERSION = re.compile(r"_V([46])$")
+
+
 def full_names(layers: str, ip: int) -> list[tuple[str, int]]:
-    """FACTS' notation `A > B` as full FWPM names with their run-time ids."""
+    """FACTS' notation `A > B` as full FWPM names with their run-time ids; `A_V6` where the version does not follow."""
     found = []
-    for stem in filter(None, layers.split(" > ")):
-        ale = "ALE_" if stem.split("_")[0] in ("BIND", "RESOURCE", "CONNECT", "AUTH", "FLOW", "ENDPOINT") else ""
-        base, discard = stem.removesuffix("_DISCARD"), "_DISCARD" if stem.endswith("_DISCARD") else ""
-        found.append((f"FWPM_LAYER_{ale}{base}_V{ip}{discard}", RUNTIME_IDS[stem][0 if ip == 4 else 1]))
+    for word in filter(None, layers.split(" > ")):
+        base, discard = word.removesuffix("_DISCARD"), "_DISCARD" if word.endswith("_DISCARD") else ""
+        fixed = VERSION.search(base)
+        version, base = int(fixed[1]) if fixed else ip, VERSION.sub("", base)
+        ale = "ALE_" if base.split("_")[0] in ("BIND", "RESOURCE", "CONNECT", "AUTH", "FLOW", "ENDPOINT") else ""
+        runtime_id = RUNTIME_IDS[base + discard][0 if version == 4 else 1]
+        found.append((f"FWPM_LAYER_{ale}{base}_V{version}{discard}", runtime_id))
     return found
 
 
 def play(endpoint: Endpoint, words: str) -> list[StimulusRecord]:
-    """Do the words; the records of the last one. Verdicts hold for their own word only."""
+    """Do the words; the records of the last one. Verdicts hold for their own word only, and once."""
     verdicts: dict[str, str] = {}
 
     def callout(context: ClassifyContext) -> str | None:
-        return verdicts.pop(context.layer.stem.removeprefix("ALE_"), None)
+        stem = context.layer.stem.removeprefix("ALE_")
+        return verdicts.pop(f"{stem}_V{context.layer.ip_version}", None) or verdicts.pop(stem, None)
 
     endpoint.register(callout)
     records: list[StimulusRecord] = []
@@ -385,7 +393,7 @@ def play(endpoint: Endpoint, words: str) -> list[StimulusRecord]:
         for pair in filter(None, given.split(",")):
             stem, _, verdict = pair.partition("=")
             verdicts[stem] = verdict
-        assert all(stem in RUNTIME_IDS for stem in verdicts), f"{word}: no such layer in FACTS"
+        assert all(VERSION.sub("", stem) in RUNTIME_IDS for stem in verdicts), f"{word}: no such layer in FACTS"
         records = perform(endpoint, stimulus)
         assert not verdicts, f"{word}: {', '.join(verdicts)} was not reached"
     return records

@@ -15,7 +15,7 @@ from fsm.explain.explained import Explained
 from fsm.explain.explainer import Account, Explainer
 from fsm.explain.history import DEFAULT_LIMIT
 from fsm.explain.place import Placer
-from fsm.explain.report import event_line, groups_text, listing_text, summary_text
+from fsm.explain.report import account_text, event_line, groups_text, listing_text, summary_text
 from fsm.explain.summary import Summary
 from fsm.explain.to_json import write_json
 from fsm.logs import LogItem, read
@@ -43,6 +43,9 @@ def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> in
     metavar="N|all",
     help="Single records to list (text).",
 )
+@click.option(
+    "--evidence-report", is_flag=True, help="Count which rules the records confirm, contradict or never show."
+)
 @click.option("--diagram", type=click.Path(dir_okay=False, writable=True), help="Draw the events on the machine here.")
 @click.option(
     "--history",
@@ -52,11 +55,16 @@ def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> in
     metavar="N",
     help="Earlier flows and ports remembered per host (of each kind).",
 )
-def command(files: tuple[str, ...], form: str, events: int | None, diagram: str | None, history: int) -> None:
+def command(
+    files: tuple[str, ...], form: str, events: int | None, evidence_report: bool, diagram: str | None, history: int
+) -> None:
     """Say what each recorded UDP, ICMP or other non-TCP event means.
 
     FILE is a Security log or net events in any form that can be read, also in .zip, .gz and .tar.gz; `-` is standard
     input. Several files are one log in the order given; what one host did is kept apart from the others.
+
+    With --evidence-report the rules of the model are judged instead, over all files together: what the records show,
+    what they contradict, and what no such log can show. --diagram then draws how many records show each rule.
 
     The exit status is 0 when at least one record was readable, and 2 when none was or a file is damaged; what could
     be read is printed in any case.
@@ -67,15 +75,19 @@ def command(files: tuple[str, ...], form: str, events: int | None, diagram: str 
         format_of(None, diagram)
         check_folder(Path(diagram))
     explainer, summary = Explainer(_placer(), history), Summary()
+    by_row: Mapping[str, int] = summary.by_row
+    by_layer: Mapping[int, int] = summary.by_layer
     inputs: list[str | BinaryIO] = [sys.stdin.buffer if name == "-" else name for name in files]
     with _Meter(sys.stderr) as meter:
         items = read(inputs, progress=meter.show if meter.is_on else None)
-        if form == "json":
+        if evidence_report:
+            by_row, by_layer = _print_evidence(explainer, items, form, meter)
+        elif form == "json":
             write_json(explainer, items, summary, lambda text: click.echo(text, nl=False))
         else:
             _print_text(explainer, items, summary, events, meter)
     if diagram:
-        write_diagram(diagram, summary.by_row, summary.by_layer)
+        write_diagram(diagram, by_row, by_layer)
     if not explainer.account.readable or explainer.account.container_broken:
         sys.exit(2)
 
@@ -116,6 +128,27 @@ def _print_text(
             click.echo("\n" + groups_text(summary))
         for part in listing.parts(explainer.account):
             click.echo(part)
+
+
+def _print_evidence(
+    explainer: Explainer, items: Iterable[LogItem], form: str, meter: _Meter
+) -> tuple[Mapping[str, int], Mapping[int, int]]:
+    """Print the report; what it comes to by row and by layer, for a picture."""
+    from fsm.evidence import Evidence
+    from fsm.explain.evidence_text import evidence_text
+    from fsm.explain.to_json import write_evidence
+
+    evidence = Evidence(explainer.account.history_limit)
+    for explained in explainer.run(items):
+        evidence.add(explained)
+    meter.close()
+    report = evidence.report()
+    if form == "json":
+        write_evidence(report, explainer.account, lambda text: click.echo(text, nl=False))
+    else:
+        click.echo(account_text(explainer.account))
+        click.echo("\n" + evidence_text(report))
+    return report.counts, report.layers
 
 
 class _Listing:

@@ -1,4 +1,7 @@
-"""Logs exported newest first (`Get-WinEvent`, the event viewer) are turned round, as far as memory allows."""
+"""The order of records: logs exported newest first are turned round, and the log's own numbers order one moment.
+
+Both as far as memory allows.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from fsm.logs.event import LogEvent, LogItem
 
+AT_ONCE_EVENTS = 10_000  # of one time, held to put them in order
 PROBED_EVENTS = 200  # enough to see which way a log runs
 
 
@@ -25,6 +29,9 @@ class Chronology:
 
     def sort(self, items: Iterable[LogItem]) -> Iterator[LogItem]:
         """The items, with the events of each source oldest first. Items that are no events keep no order."""
+        return in_log_order(self._forwards(items))
+
+    def _forwards(self, items: Iterable[LogItem]) -> Iterator[LogItem]:
         held: list[LogEvent] = []
         source: str | None = None
         backwards: bool | None = None
@@ -57,6 +64,36 @@ class Chronology:
         if backwards and source is not None and source not in self.newest_first:
             self.newest_first.append(source)
         return iter(held[::-1] if backwards else held)
+
+
+def in_log_order(items: Iterable[LogItem]) -> Iterator[LogItem]:
+    """The items, with events of one time and host in the order of the log's own numbers.
+
+    Collectors shuffle what was logged in one step of the clock, which can be a whole second.
+    """
+    held: list[LogEvent] = []
+    for item in items:
+        if not isinstance(item, LogEvent):
+            yield item
+            continue
+        goes_on = held and (item.source, item.time_s) == (held[0].source, held[0].time_s)
+        if held and (not goes_on or item.record_number is None or len(held) >= AT_ONCE_EVENTS):
+            yield from _numbered(held)
+            held = []
+        if item.record_number is None or item.time_s is None:
+            yield item
+        else:
+            held.append(item)
+    yield from _numbered(held)
+
+
+def _numbered(events: list[LogEvent]) -> Iterator[LogEvent]:
+    """Each host's events by number, in the places that this host's events have."""
+    by_host: dict[str | None, list[LogEvent]] = {}
+    for event in events:
+        by_host.setdefault(event.host, []).append(event)
+    turns = {host: iter(sorted(own, key=lambda e: e.record_number or 0)) for host, own in by_host.items()}
+    return (next(turns[event.host]) for event in events)
 
 
 def runs_backwards(events: Iterable[LogEvent]) -> bool:

@@ -188,7 +188,9 @@ def place_of(draft: Draft, code: str) -> Asked:
         # The ICMP error is about the datagram that was dropped, whose protocol it does not name.
         assume = () if stem == "OUTBOUND_ICMP_ERROR" else _protocol(draft)
         position = _DROPPED_AT.get(stem, "") if draft.is_drop else ""
-        return Asked("dropped_port", "NONE", "datagram_group" if draft.is_group_packet else "datagram", position, assume)
+        return Asked(
+            "dropped_port", "NONE", "datagram_group" if draft.is_group_packet else "datagram", position, assume
+        )
     way = _FLOW_DIRECTION.get(stem) or flow_direction(draft, code) or draft.reading.packet_direction
     endpoint = "sender" if way == "outbound" else "receiver"
     assume = (*_protocol(draft), *_dual_stack(draft))

@@ -189,8 +189,12 @@ _NEIGHBOURS = "Such messages are the stack's own (neighbours, routers, group mem
 _NEIGHBOURS += "behind them. Each request is recorded; replies (and neighbour advertisements) are not."
 _MEMBERSHIP = "IGMP tells routers and switches which multicast groups a host has joined. The stack sends and takes it "
 _MEMBERSHIP += "itself: no program and no port stand behind it."
-_WENT_ON = "The flow existed before, and was asked about again: this is no new flow, and no step FLOW_ESTABLISHED follows."
-_ENDED = "The flow existed before, and the refusal ends it; the next datagram is a first one and is asked about as such."
+_WENT_ON = (
+    "The flow existed before, and was asked about again: this is no new flow, and no step FLOW_ESTABLISHED follows."
+)
+_ENDED = (
+    "The flow existed before, and the refusal ends it; the next datagram is a first one and is asked about as such."
+)
 
 # By code and kind of traffic; the first kind of a record (see `wording.kinds`) that has words gives them.
 VARIANTS: dict[tuple[str, str], Variant] = {
@@ -235,7 +239,7 @@ VARIANTS: dict[tuple[str, str], Variant] = {
         cite=("ALER", "CFL"),
     ),
     ("blocked_accept", "reauthorized"): Variant(
-        "{proto} from {remote} to {local}, of a flow to {program} that had been let in, was {done} {at}.",
+        "{proto} from {remote} to {local}, of a flow that had been let in to {program}, was {done} {at}.",
         _ENDED,
         cite=("ALER", "CFL"),
     ),
@@ -270,19 +274,21 @@ VARIANTS: dict[tuple[str, str], Variant] = {
         ("ALES", "SECDS"),
     ),
     ("group_traffic", "icmp_echo"): Variant(
-        "{program} {group_verb} an echo request (ping, {proto}) {group_words} {group} from {group_sender}; allowed {at}.",
+        "{program} {group_verb} an echo request (ping, {proto}) {group_words} {group} from {group_sender}; "
+        "allowed {at}.",
         _EACH_ECHO,
         cite=("ALEM", "ALES"),
     ),
     ("permitted_connect", "icmp"): Variant(
-        means=_NEIGHBOURS,
-        next_check="Nothing is wrong: blocking such messages breaks IPv6, or the discovery of paths.",
-        application_sees="nothing: no program takes part",
-        remote_sees="the message arrives",
-        cite=("ALES", "SECDS"),
+        "{program} on {local} sent {proto} to {remote}; allowed {at}.",
+        _NEIGHBOURS,
+        "Nothing is wrong: blocking such messages breaks IPv6, or the discovery of paths.",
+        "nothing: no program takes part",
+        "the message arrives",
+        ("ALES", "SECDS"),
     ),
     ("permitted_accept", "icmp"): Variant(
-        "{remote} sent {local} {proto}; allowed {at}.",
+        "{remote} sent {proto} to {local}; allowed {at}.",
         _NEIGHBOURS,
         "Nothing is wrong: blocking such messages breaks IPv6, or the discovery of paths.",
         "nothing: no program takes part",
@@ -296,7 +302,7 @@ VARIANTS: dict[tuple[str, str], Variant] = {
         cite=("ALES", "SECDS"),
     ),
     ("blocked_accept", "icmp"): Variant(
-        "{remote} sent {local} {proto}, which was not let in; it was {done} {at}.",
+        "{remote} sent {proto} to {local}, which was not let in; it was {done} {at}.",
         _NEIGHBOURS,
         "",
         "nothing: no program takes part",
@@ -315,13 +321,14 @@ VARIANTS: dict[tuple[str, str], Variant] = {
         cite=("ALEM", "ALES", "SECDS"),
     ),
     ("permitted_connect", "igmp"): Variant(
-        means=_MEMBERSHIP,
+        "{program} on {local} sent {proto} to {remote}; allowed {at}.",
+        _MEMBERSHIP,
         application_sees="nothing: no program takes part",
         remote_sees="the membership message arrives",
         cite=("ALES",),
     ),
     ("permitted_accept", "igmp"): Variant(
-        "{remote} sent {local} {proto}; allowed {at}.",
+        "{remote} sent {proto} to {local}; allowed {at}.",
         _MEMBERSHIP,
         "",
         "nothing: no program takes part",
@@ -335,16 +342,22 @@ VARIANTS: dict[tuple[str, str], Variant] = {
         cite=("ALES",),
     ),
     ("blocked_accept", "igmp"): Variant(
-        "{remote} sent {local} {proto}, which was not let in; it was {done} {at}.",
+        "{remote} sent {proto} to {local}, which was not let in; it was {done} {at}.",
         f"{_MEMBERSHIP} A router's question that is refused gets no answer, and the membership can run out.",
         "",
         "group datagrams may stop to arrive",
         "no membership report comes",
         ("ALES",),
     ),
+    ("no_listener", "group"): Variant(
+        means="No rule blocks it: a program would have to listen on that port. For a group datagram no ICMP error is "
+        "made.",
+        remote_sees="its send succeeded; no ICMP error is made for a group",
+        cite=("RFC1122",),
+    ),
     ("blocked_connect", "group"): Variant(
-        means="No state is kept: every further datagram to the group is asked about, and refused, again, and no answers "
-        "get in by it.",
+        means="No state is kept: every further datagram to the group is asked about, and refused, again, and no "
+        "answers get in by it.",
         cite=("ALEM",),
     ),
     ("blocked_accept", "group"): Variant(

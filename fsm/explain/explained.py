@@ -123,7 +123,9 @@ def _as_json(explained: Explained) -> dict[str, Any]:
         "text": words.text(),
         "before": list(place.before) if place else [],
         "after": _after(draft, place),
-        "application_sees": variant.application_sees or (place.application_sees if place else "") or code.application_sees,
+        "application_sees": variant.application_sees
+        or (place.application_sees if place else "")
+        or code.application_sees,
         "remote_sees": variant.remote_sees or _remote_sees(draft, place) or code.remote_sees,
         "next_check": words.next_check(),
         "absent": explained.absent,

@@ -131,6 +131,7 @@ def _trust_packet(packet: Draft, connection: Draft, history: HostHistory) -> Non
         return
     turned = not connection.ends.turned
     connection.ends = replace(packet.ends, turned=turned)
+    connection.icmp = packet.icmp  # type and code stand in the port fields, turned round with them
     connection.tags -= {"orientation_assumed", "orientation_unknown"}
     connection.tags |= set(packet.ends.tags)
     learn_order(connection.event, connection.reading, connection.ends, history)

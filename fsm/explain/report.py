@@ -47,13 +47,7 @@ Without auditing, for the latest drops only (about 100 to 150, until the next st
 
 def summary_text(summary: Summary, account: Account) -> str:
     """The account and the table of kinds."""
-    lines = [_accounting(account)]
-    for place in account.not_understood_at[:5]:
-        lines.append(_wrapped(f"not understood: {place['source']}, {place['where']}: {place['why']}", "  ", "    "))
-    if account.not_understood > 5:
-        lines.append(f"  and {account.not_understood - 5} more not understood")
-    for member in account.skipped[:5]:
-        lines.append(_wrapped(f"passed by, no records in it: {member['source']}: {member['why']}", "  ", "    "))
+    lines = [account_text(account)]
     groups = shown_groups(summary)
     if groups:
         width = max(len(group.code) for group in groups)
@@ -63,17 +57,29 @@ def summary_text(summary: Summary, account: Account) -> str:
             lines += [part] if there else []
             lines += [f"{group.count:>9}  {group.code:<{width}}  {CODES[group.code].title}" for group in there]
         if account.incidents != account.explained:
-            lines.append(_wrapped(
-                f"{_counted(account.explained, 'record')} {'makes' if account.explained == 1 else 'make'} "
-                f"{_counted(account.incidents, 'incident')}: a 5152 with its 5157 is one.", "", ""
+            lines.append(wrapped(
+                f"{counted(account.explained, 'record')} {'makes' if account.explained == 1 else 'make'} "
+                f"{counted(account.incidents, 'incident')}: a 5152 with its 5157 is one.", "", ""
             ))  # fmt: skip
     notes = summary.notes(account)
     if notes:
         lines += ["", "Note:"]
-        lines += [_wrapped(note, "  - ", "    ") for note in notes]
+        lines += [wrapped(note, "  - ", "    ") for note in notes]
     if not groups:
         nothing = "No record is about a datagram or socket other than TCP's."
         lines += ["", nothing if account.readable else "No record could be read.", "", HOW_TO_GET_A_LOG.rstrip()]
+    return "\n".join(lines)
+
+
+def account_text(account: Account) -> str:
+    """What became of the records, and the first of those that were not understood."""
+    lines = [_accounting(account)]
+    for place in account.not_understood_at[:5]:
+        lines.append(wrapped(f"not understood: {place['source']}, {place['where']}: {place['why']}", "  ", "    "))
+    if account.not_understood > 5:
+        lines.append(f"  and {account.not_understood - 5} more not understood")
+    for member in account.skipped[:5]:
+        lines.append(wrapped(f"passed by, no records in it: {member['source']}: {member['why']}", "  ", "    "))
     return "\n".join(lines)
 
 
@@ -82,7 +88,7 @@ def groups_text(summary: Summary) -> str:
     groups = shown_groups(summary)
     parts = [_group(group) for group in groups]
     cited = dict.fromkeys(cite for group in groups if group.example for cite in group.example.json["cite"][:CITED])
-    sources = [_wrapped(cite.replace(", http", " http"), "  ", "    ") for cite in cited]
+    sources = [wrapped(cite.replace(", http", " http"), "  ", "    ") for cite in cited]
     return "\n\n".join([*parts, "\n".join(["Sources", *sources])])
 
 
@@ -105,7 +111,7 @@ def listing_text(lines: Iterable[str], shown: int, of: int, what: str) -> str:
     rest = of - shown
     more = f", {rest} more with --events all" if rest > 0 else ""
     head = f"{what} ({shown} of {of}{more}): time, #record, code, sender -> receiver"
-    body = [_wrapped(line, "  ", "      ") for line in lines]
+    body = [wrapped(line, "  ", "      ") for line in lines]
     return "\n".join([head, *body])
 
 
@@ -117,18 +123,18 @@ def ascii_safe(text: str) -> str:
 def _accounting(account: Account) -> str:
     other = sum(account.other.values())
     reasons = ", ".join(f"{account.other[reason]:,} {reason}" for reason in OTHER_REASONS if account.other[reason])
-    parts = [f"{_counted(account.records, 'record')}: {account.explained:,} explained"]
+    parts = [f"{counted(account.records, 'record')}: {account.explained:,} explained"]
     parts.append(f"{other:,} other" + (f" ({reasons})" if reasons else ""))
     parts.append(f"{account.not_understood:,} not understood")
     hosts = f" {account.hosts} hosts." if account.hosts > 1 else ""
-    return _wrapped("; ".join(parts) + "." + hosts, "", "")
+    return wrapped("; ".join(parts) + "." + hosts, "", "")
 
 
 def _group(group: Group) -> str:
     assert group.example is not None  # a group is made by its first record
     out = group.example.json
-    head = f"{group.code} - {CODES[group.code].title}: {_counted(group.count, 'incident')}"
-    example = f"record {out['record']} of {_file_name(out['source'])}"
+    head = f"{group.code} - {CODES[group.code].title}: {counted(group.count, 'incident')}"
+    example = f"record {out['record']} of {file_name(out['source'])}"
     if out["host"]:
         example += f", host {out['host']}"
     if out["time"]:
@@ -153,7 +159,7 @@ def _group(group: Group) -> str:
 def _field(label: str, text: str) -> list[str]:
     if not text:
         return []
-    return [_wrapped(text, f"  {label:<{LABEL}}", " " * (LABEL + 2))]
+    return [wrapped(text, f"  {label:<{LABEL}}", " " * (LABEL + 2))]
 
 
 def _place(out: dict[str, Any]) -> str:
@@ -191,15 +197,15 @@ def _between(out: dict[str, Any]) -> str:
     return f"{proto} {local if local else '?'} {arrow} {remote}"
 
 
-def _counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
-def _file_name(source: str) -> str:
+def file_name(source: str) -> str:
     return source.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _wrapped(text: str, first: str, rest: str) -> str:
+def wrapped(text: str, first: str, rest: str) -> str:
     return textwrap.fill(
         ascii_safe(text), WIDTH, initial_indent=first, subsequent_indent=rest,
         break_long_words=False, break_on_hyphens=False,

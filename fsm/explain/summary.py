@@ -128,12 +128,18 @@ def _reading_notes(account: Account) -> list[str]:
         notes.append(f"Records that are older than the one before them by more than a second: {account.out_of_order}. "
                      "Give several files of a host in the order of time.")  # fmt: skip
     if account.evicted:
+        forgotten = "1 tuple was" if account.evicted == 1 else f"{account.evicted} tuples were"
         notes.append(
-            f"{account.evicted} tuples were forgotten to keep to --history {account.history_limit} per host: older "
-            "queries could not be found again."
+            f"{forgotten} forgotten to keep to --history {account.history_limit} per host: older queries could not be "
+            "found again."
         )
     if account.repeats:
-        notes.append(f"{account.repeats} records were given twice and are counted once.")
+        were = (
+            "1 record was given twice and is"
+            if account.repeats == 1
+            else f"{account.repeats} records were given twice and are"
+        )
+        notes.append(f"{were} counted once.")
     return notes
 
 

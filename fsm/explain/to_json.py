@@ -6,7 +6,8 @@ import itertools
 import json
 from collections.abc import Callable, Iterable
 
-from fsm.explain.explainer import Explainer
+from fsm.evidence import Report
+from fsm.explain.explainer import Account, Explainer
 from fsm.explain.summary import Summary
 from fsm.logs.event import LogItem
 
@@ -29,6 +30,15 @@ def write_json(
     write(',\n"by_layer": ' + _line({str(k): v for k, v in sorted(summary.by_layer.items())}))
     write(',\n"notes": ' + _line(summary.notes(explainer.account)))
     write(',\n"accounting": ' + _line(explainer.account.json()) + "}\n")
+
+
+def write_evidence(report: Report, account: Account, write: Callable[[str], object]) -> None:
+    """Write `{"evidence": {...}, "accounting": {...}}`; ASCII only, one rule and one statement a line."""
+    out = report.json()
+    for name, before in (("rules", '{"evidence": {"rules": ['), ("statements", '\n],\n"statements": [')):
+        write(before + ",".join("\n" + _line(one) for one in out[name]))
+    write('\n],\n"totals": ' + _line(out["totals"]))
+    write('},\n"accounting": ' + _line(account.json()) + "}\n")
 
 
 def _line(value: object) -> str:

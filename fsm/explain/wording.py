@@ -61,7 +61,7 @@ class Words:
         return (self._variant.next_check or self._code.next_check).format_map(self._fields)
 
     def cite(self, place: Place | None) -> tuple[str, ...]:
-        """Keys of the sources: of the code, of the kind of traffic, of the filter's origin, of the machine's row; each once."""
+        """Keys of the sources, each once: of code, kind of traffic, filter origin and the machine's row."""
         origin = origin_of(self._draft)
         keys = (*self._code.cite, *self._variant.cite, *(origin.cite if origin else ()), *(place.cite if place else ()))
         return tuple(dict.fromkeys(keys))

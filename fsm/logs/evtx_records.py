@@ -42,20 +42,26 @@ def records(stream: ByteStream, where: str) -> Iterator[Decoded]:
             CONVERT,
         ) from None
     with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY_BYTES) as file:
-        while data := stream.read(CHUNK_BYTES):
-            file.write(data)
+        cut = ""
+        try:
+            while data := stream.read(CHUNK_BYTES):
+                file.write(data)
+        except Broken as error:  # a cut-off archive: what came out of it is read
+            cut = error.what
         promised, missing = _promised(file)
+        missing = missing or cut
         file.seek(0)
         try:
             parser = evtx.PyEvtxParser(file)
             source = iter(parser.records_json())
         except (RuntimeError, ValueError, OSError) as error:
             raise Broken(where, f"a damaged event log (EVTX): {clean(str(error))}", fix="Copy it again") from None
-        given = 0
+        given = damaged = 0
         while True:
             try:
                 record = next(source, None)
             except (RuntimeError, ValueError, OSError) as error:
+                damaged += 1
                 yield Decoded(f"after record {given}", None, f"a damaged record or chunk: {clean(str(error))[:300]}")
                 continue
             if record is None:
@@ -67,8 +73,9 @@ def records(stream: ByteStream, where: str) -> Iterator[Decoded]:
             raise Broken(where, what, READABLE, "Copy it again, with the log service stopped or by `wevtutil epl`")
         if missing:
             yield Decoded(f"after record {given}", None, missing, broken=True)
-        elif given < promised:
-            why = f"{promised - given} of the {promised} records that the file's chunks name did not come out"
+        elif given + damaged < promised:
+            lost = promised - given - damaged
+            why = f"{lost} of the {promised} records that the file's chunks name did not come out"
             yield Decoded(f"after record {given}", None, why)
 
 
@@ -86,7 +93,7 @@ def _promised(file: IO[bytes]) -> tuple[int, str]:
     file.seek(0)
     header = file.read(_HEADER_BYTES)
     chunks = struct.unpack_from("<H", header, 42)[0] if len(header) >= 44 else 0
-    names, whole = 0, 0
+    names = whole = strange = 0
     for number in range(chunks):
         file.seek(_HEADER_BYTES + number * _CHUNK_BYTES)
         chunk = file.read(_CHUNK_BYTES)
@@ -96,6 +103,10 @@ def _promised(file: IO[bytes]) -> tuple[int, str]:
         if chunk.startswith(b"ElfChnk\x00"):
             first, last = struct.unpack_from("<QQ", chunk, 8)
             names += max(0, last - first + 1) if last - first < _CHUNK_BYTES else 0
+        else:
+            strange += 1
     if whole < chunks:
         return names, f"the file is cut off: {whole} of its {chunks} chunks are whole"
+    if strange:
+        return names, f"{strange} of the file's {chunks} chunks are no chunks (overwritten): their records are lost"
     return names, ""

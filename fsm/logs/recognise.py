@@ -45,7 +45,10 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"PK\x05\x06", Kind("zip")),
     (b"ElfFile\x00", Kind("evtx")),
     (b"\x30\x00\x00\x00LfLe", _no("this is a binary event log of Windows XP (EVT), not read", _WEVTUTIL)),
-    (b"\x00\x05\x16\x07", Kind(None, "these are file attributes kept by macOS (AppleDouble), no log", is_attachment=True)),
+    (
+        b"\x00\x05\x16\x07",
+        Kind(None, "these are file attributes kept by macOS (AppleDouble), no log", is_attachment=True),
+    ),
     (b"\x0a\x0d\x0d\x0a", _no("this is a packet capture (pcapng), which holds no WFP events")),
     *(
         (magic, _no("this is a packet capture (pcap), which holds no WFP events"))
