@@ -23,22 +23,45 @@ _GUARD_WORDS: dict[tuple[str, tuple[str, ...]], str | None] = {
     ("flow", ("OUT", "IN")): "flow known",
     ("flow", ("OUT",)): "outbound flow",
     ("flow", ("IN",)): "inbound flow",
-    ("flow", ("OUT_STALE",)): "outbound flow, stale: reauthorize",
-    ("flow", ("IN_STALE",)): "inbound flow, stale: reauthorize",
+    ("flow", ("OUT_STALE",)): "outbound flow stale: reauthorize",
+    ("flow", ("IN_STALE",)): "inbound flow stale: reauthorize",
     ("socket", ("UNBOUND",)): "socket not bound",
     ("socket", ("BOUND",)): None,
-    ("stimulus", ("bind",)): "explicit bind",
-    ("stimulus", ("sendto",)): "bind inside sendto",
+    ("window", ("closed",)): None,
+    ("window", ("open",)): "window open",
+    ("connected", ("no",)): None,
+    ("connected", ("no", "this")): None,
+    ("connected", ("other",)): "connected elsewhere",
+    ("connected", ("this", "other")): "connected",
+    ("to", ("unicast",)): None,
+    ("to", ("group",)): "to a group",
     ("icmp", ("port_unreachable",)): "port unreachable",
     ("icmp", ("ttl_expired",)): "time exceeded",
+}
+# What a guard for the stimulus in progress says; others are named.
+_INSIDE = {
+    "bind": "explicit bind",
+    "complete": "on completion",
+    "connect_other": "inside connect",
+    "sendto_group": "inside sendto",
 }
 _STOPS = ("block", "absorb", "veto", "pend")  # verdicts whose `next` is no way on
 
 
 def guard_words(row: Row) -> str:
     """The guards of a row in words: `no flow yet`; empty where the row stands unguarded."""
-    words = [_GUARD_WORDS.get((name, values), f"{name} {' or '.join(values)}") for name, values in row.when]
+    words = [_guard_words(name, values) for name, values in row.when]
     return ", ".join(word for word in words if word)
+
+
+def _guard_words(name: str, values: tuple[str, ...]) -> str | None:
+    if (name, values) in _GUARD_WORDS:
+        return _GUARD_WORDS[name, values]
+    if name == "flow" and all(value.endswith("_PENDED") for value in values):
+        return "flow pended"
+    if name == "stimulus":
+        return " or ".join(dict.fromkeys(_INSIDE.get(value, f"inside {value}") for value in values))
+    return f"{name} {' or '.join(values)}"
 
 
 def layer_title(stem: str) -> str:
@@ -86,6 +109,17 @@ class Selection:
         reached = {row.next for row in self.rows if row.event not in _STOPS}
         return frozenset(row.next for row in self.rows) - reached - {DONE}
 
+    def dead_ends(self) -> frozenset[str]:
+        """Discard layers that a permit leads to and that lead nowhere: shown like a verdict, at the box before."""
+        by_position: dict[str, list[Row]] = {}
+        for row in self.rows:
+            by_position.setdefault(row.at, []).append(row)
+        return frozenset(
+            position
+            for position, rows in by_position.items()
+            if all(row.next == DONE and (row.layer or "").endswith("_DISCARD") for row in rows)
+        )
+
 
 def select(rows: Iterable[Row], config: Config, disputes: Iterable[str] = ()) -> Selection:
     """The rows that stand in a configuration and can be reached, and those that one of the named disputes keeps out."""
@@ -102,8 +136,8 @@ def select(rows: Iterable[Row], config: Config, disputes: Iterable[str] = ()) ->
         kept.append(row)
         if missing:
             ghosts[row.key] = "; ".join(f"{n}={'|'.join(options)}" for n, options in row.choices if n in missing)
-    reached = _reached(kept)
-    kept = [row for row in kept if row.at in reached]
+    reached, values = _reached(kept), _possible_values(kept)
+    kept = [row for row in kept if row.at in reached and _can_hold(row, values)]
     return Selection(tuple(kept), {row.key: ghosts[row.key] for row in kept if row.key in ghosts})
 
 
@@ -119,6 +153,17 @@ def _reached(rows: list[Row]) -> set[str]:
                 reached.add(position)
                 waiting.append(position)
     return reached
+
+
+def _possible_values(rows: list[Row]) -> set[tuple[str, str]]:
+    """The register values that there are: at the start, or because a row sets them."""
+    start = {(name, values[0]) for name, values in REGISTERS.items()}
+    return start | {pair for row in rows for pair in row.sets}
+
+
+def _can_hold(row: Row, possible: set[tuple[str, str]]) -> bool:
+    guards = [(name, values) for name, values in row.when if name in REGISTERS]
+    return all(any((name, value) in possible for value in values) for name, values in guards)
 
 
 def is_way_on(row: Row, twins: frozenset[str]) -> bool:
@@ -147,29 +192,39 @@ class Consequence:
     twin_rows: tuple[Row, ...]
 
 
-def consequences(selection: Selection, position: str, windows: str) -> tuple[Consequence, ...]:
-    """The badges of a position, in table order: rows of one verdict that go the same way are one badge."""
-    twins = selection.twins()
+def consequences(selection: Selection, positions: Iterable[str], windows: str) -> tuple[Consequence, ...]:
+    """The badges of the positions that one box stands for, in table order."""
+    twins, dead = selection.twins(), selection.dead_ends()
     groups: dict[tuple[str, str], list[Row]] = {}
-    for row in selection.at(position):
-        if not is_way_on(row, twins) and row.at not in twins and row.key not in selection.ghosts:
-            groups.setdefault((row.event, row.next), []).append(row)
+    for row in (row for position in positions for row in selection.at(position)):
+        if row.at in twins or row.key in selection.ghosts:
+            continue
+        if not is_way_on(row, twins) or row.next in dead:
+            stem = next((r.layer for r in selection.at(row.next) if r.layer), None) or ""
+            event = guard_words(row) if row.event == "permit" else row.event
+            groups.setdefault((event, stem), []).append(row)
     blocked = {_sees(row) for (event, _), rows in groups.items() if event == "block" for row in rows}
     found: list[Consequence] = []
-    for (event, target), rows in groups.items():
-        twin_rows = selection.at(target) if target in twins else ()
-        stem = next((row.layer for row in selection.at(target) if row.layer), None)
+    for (event, stem), rows in groups.items():
+        targets = dict.fromkeys(row.next for row in rows)
+        ended = [target for target in targets if target in twins or target in dead]
+        twin_rows = tuple(row for target in ended for row in selection.at(target))
         head = short = event + marks(rows)
         if stem:
             ids = layer_ids(stem, windows) + marks(rows)
-            head = f"{event} > {layer_title(stem)} {ids}" if twin_rows else f"{event}: on to {layer_title(stem)} {ids}"
-            short = f"{event} > discard {ids}" if twin_rows else head
-        sees = list(dict.fromkeys(_sees(row) for row in rows if _sees(row)))
+            head = f"{event} > {layer_title(stem)} {ids}" if ended else f"{event}: on to {layer_title(stem)} {ids}"
+            short = f"{event} > discard {ids}" if ended else head
+        sees = _joined(dict.fromkeys(_sees(row) for row in rows if _sees(row)))
+        if not sees and event not in _STOPS:
+            sees = _joined(dict.fromkeys(_sees(row) for row in twin_rows if _sees(row)))
         ends = sum("drop_flow" in row.ops for row in rows)
         if ends:
             sees.append("the flow ends" if ends == len(rows) else "a stale flow ends")
         if event == "absorb" and {_sees(row) for row in rows} <= blocked:
             sees = []  # as the block above it says
+        if event == "pend":
+            head = short = f"pend: held until completed{marks(rows)}"
+            sees = []
         numbers = list(dict.fromkeys(number for row in rows for number in row.logged))
         logged = f"log {', '.join(map(str, numbers))}" if numbers else ""
         found.append(Consequence(head, short, tuple(sees), logged, tuple(rows), twin_rows))
@@ -181,6 +236,15 @@ def _sees(row: Row) -> str:
     if row.scope == "host":
         return f"remote sees {row.remote_sees}" if row.remote_sees else ""
     return row.application_sees
+
+
+def _joined(texts: Iterable[str]) -> list[str]:
+    """Texts that differ in their first word only, as one: `connect, sendto fails; its error code ...`."""
+    by_rest: dict[str, list[str]] = {}
+    for text in texts:
+        first, _, rest = text.partition(" ")
+        by_rest.setdefault(rest, []).append(first)
+    return [" ".join((", ".join(firsts), rest)).strip() for rest, firsts in by_rest.items()]
 
 
 def dispute_lines(rows: Iterable[Row], config: Config, shown: Iterable[str]) -> list[str]:

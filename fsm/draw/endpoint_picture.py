@@ -15,17 +15,18 @@ from fsm.draw import boxes
 from fsm.draw.overlay import Overlay
 from fsm.draw.page import Box, Line, Place, Way
 from fsm.draw.pen import Pen
-from fsm.draw.sketch import PLACES, SHOWN_DISPUTES, Sketch, about, once
+from fsm.draw.sketch import ENTERING, PLACES, SHOWN_DISPUTES, Sketch, about, once, stimuli_words
 from fsm.draw.theme import row_tooltip, safe_id
 from fsm.errors import UnknownName
-from fsm.names import IDLE
+from fsm.names import DONE, IDLE
 from fsm.rows import Row
 from fsm.rules import RULES
 from fsm.stimuli import VIEWS
 from fsm.table import NO_ROW, Table, compile_rows, compile_table
 
-_STATE_COLUMN = 6
+_STATE_COLUMN = 7
 _FIRST_STATE_ROW = 1
+_PHASES = ("", "_STALE", "_PENDED", "_REDIRECT_PENDED")  # of a flow in one direction
 _SPREAD = 48.0  # room in front of the panel with the states
 
 
@@ -49,52 +50,93 @@ def pictured(table: Table) -> Pictured:
     A sender's picture has no inbound flow and a receiver's no outbound one, or both would be the same picture.
     """
     view = table.view
-    directions = ("NONE", *(f"{way}{end}" for way in view.pictured for end in ("", "_STALE", "_PENDED")))
-
-    def allowed(state: int) -> bool:
-        return "flow" not in view.registers or table.register(state, "flow") in directions
-
-    def at_rest(state: int) -> bool:
-        return table.states[state].position == IDLE
-
-    shown: dict[int, None] = {}
-    moves: list[tuple[str, str, str, tuple[Row, ...]]] = []
-    waiting = [table.start]
-    known = {table.start}
+    directions = ("NONE", *(f"{way}{end}" for way in view.pictured for end in _PHASES))
+    passed: dict[Row, None] = {}
+    moves: dict[tuple[str, str, str, tuple[Row, ...]], None] = {}
+    waiting, known = [table.start], {table.start}
     while waiting:
         state = waiting.pop(0)
         for stimulus in view.stimuli:
-            taken: list[int] = []
-            event = table.event_ids[stimulus]
-            here = state
-            while (target := table.next_or_none(here, event)) != NO_ROW and allowed(target):
-                taken.append(table.row_index(here, event))
-                here, event = target, table.event_ids["permit"]
-                if at_rest(here):
-                    break
-            if not taken or not at_rest(here):
+            rows, target = _run(table, state, stimulus, directions)
+            if target is None:
                 continue
-            shown.update(dict.fromkeys(taken))
-            rows = tuple(table.rows[index] for index in taken)
-            moves.append((table.name_of(state), stimulus, table.name_of(here), rows))
-            if here not in known:
-                known.add(here)
-                waiting.append(here)
-    positions = {table.rows[index].at for index in shown} - {IDLE}
-    passed = frozenset(table.rows[index].key for index in shown)
-    twins = boxes.Selection(table.rows, {}).twins()
-    kept = tuple(
-        row
-        for row in table.rows
-        if row.key in passed or (row.at in positions and not boxes.is_way_on(row, twins)) or row.at in twins
-    )
-    return Pictured(_without_strangers(kept, positions), tuple(moves))
+            passed.update(dict.fromkeys(rows))
+            if stimulus not in ENTERING:
+                moves[_at_rest(table, state), stimulus, _at_rest(table, target), rows] = None
+            if target not in known:
+                known.add(target)
+                waiting.append(target)
+    return Pictured(_with_what_belongs(table, tuple(passed), directions), tuple(moves))
 
 
-def _without_strangers(rows: tuple[Row, ...], positions: set[str]) -> tuple[Row, ...]:
-    """Without discard layers that no row of a pictured position leads to."""
-    targets = {row.next for row in rows if row.at in positions}
-    return tuple(row for row in rows if row.at == IDLE or row.at in positions or row.at in targets)
+def _run(table: Table, state: int, stimulus: str, directions: tuple[str, ...]) -> tuple[tuple[Row, ...], int | None]:
+    """A stimulus that every layer permits: its rows, and where it ends; None where it is not possible or not shown."""
+    rows: list[Row] = []
+    event = table.event_ids[stimulus]
+    while (target := table.next_or_none(state, event)) != NO_ROW:
+        if table.view.registers and table.register(target, "flow") not in directions:
+            break
+        rows.append(table.rows[table.row_index(state, event)])
+        state, event = target, table.event_ids["permit"]
+        if table.states[state].position == IDLE:
+            return tuple(rows), state
+    return (), None
+
+
+def _at_rest(table: Table, state: int) -> str:
+    """The state without the registers that a picture of one peer does not draw: `BOUND/OUT`."""
+    if not table.view.registers:
+        return table.name_of(state)
+    return f"{table.register(state, 'socket')}/{table.register(state, 'flow')}"
+
+
+def _with_what_belongs(table: Table, passed: tuple[Row, ...], directions: tuple[str, ...]) -> tuple[Row, ...]:
+    """The rows passed, what else can happen at their positions, and what callouts bring in there; in table order."""
+
+    def fits(row: Row) -> bool:
+        flow = dict(row.when).get("flow")
+        return flow is None or any(value in directions for value in flow)
+
+    positions = {row.at for row in passed} - {IDLE}
+    kept = set(passed)
+    selection = boxes.Selection(table.rows, {})
+    twins = selection.twins()
+    ends = {DONE, *twins, *selection.dead_ends()}
+    growing = True
+    while growing:
+        before = len(kept), len(positions)
+        for row in table.rows:
+            if row in kept or not fits(row):
+                continue
+            onward = row.next in positions or row.next in ends
+            if row.at in positions:
+                # A redirect goes on to a position of its own.
+                if row.event == "redirect" and not onward:
+                    positions.add(row.next)
+                    onward = True
+                if onward or not boxes.is_way_on(row, twins):
+                    kept.add(row)
+            elif row.at == IDLE and (row.event in ENTERING or (row.next == DONE and "flow" in dict(row.when))):
+                if row.event == "complete" and not onward:
+                    positions |= _chain(selection, row.next)
+                    onward = True
+                if onward:
+                    kept.add(row)
+        growing = before != (len(kept), len(positions))
+    ended = {row.next for row in kept} & ends
+    return tuple(row for row in table.rows if row in kept or row.at in ended)
+
+
+def _chain(selection: boxes.Selection, position: str) -> set[str]:
+    """The positions that permits lead through from here."""
+    found: set[str] = set()
+    waiting = [position]
+    while waiting:
+        here = waiting.pop()
+        if here not in found and here != DONE:
+            found.add(here)
+            waiting += [row.next for row in selection.at(here) if row.event == "permit"]
+    return found
 
 
 def endpoint_dot(
@@ -154,18 +196,17 @@ def _add_states(sketch: Sketch, shown: Pictured, table: Table) -> dict[str, Plac
         sketch.boxes[f"state {name}"] = Box(f"state {name}", "state", "state", name)
     seen: set[str] = set()
     for (state, target), runs in joined.items():
-        rows = tuple(dict.fromkeys(row for _, rows in runs for row in rows))
-        own = [row for row in rows if row.scope == "flow"]
+        made_by = tuple(dict.fromkeys(rows for _, rows in runs))
+        own = [rows[0] for rows in made_by if rows[0].scope == "flow"]
         name = once(safe_id("row", own[0].key) if own else safe_id("run", f"{state} {target}"), seen)
-        words = ", ".join(stimulus for stimulus, _ in runs)
+        words = stimuli_words(stimulus for stimulus, _ in runs)
         if state == target:
-            tooltip = "\n".join(row_tooltip(row) for row in (own or rows[:1]))
+            tooltip = "\n".join(row_tooltip(row) for row in own or made_by[0][:1])
             sketch.boxes[f"state {state}"].lines.append(Line(f"stays: {words}", "muted", name, tooltip))
         else:
-            first = (own or rows)[0]
-            sketch.ways.append(
-                Way(name, first, f"state {state}", f"state {target}", tuple(rows for _, rows in runs), words)
-            )
+            first = own[0] if own else made_by[0][0]
+            way = Way(name, first, f"state {state}", f"state {target}", made_by, words, derived=True)
+            sketch.ways.append(way)
     if not table.view.registers:
         return {f"state {name}": (_STATE_COLUMN, 0, 2) for name in names}
     return {

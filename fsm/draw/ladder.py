@@ -7,13 +7,14 @@ rungs step down and aside, and every arrow is a straight line or an elbow. Text 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from fsm.draw.overlay import Overlay
 from fsm.draw.rungs import LANES, Ladder, Part, Rung, citation, ladder_of, rung_kind
-from fsm.draw.theme import BASIS, FONT, Palette, cite_url, graph_attributes, html, palette, text_width, wrap
+from fsm.draw.sheet import Look, attributes, fitted, html_line, node_name
+from fsm.draw.theme import BASIS, FONT, Palette, cite_url, graph_attributes, palette, text_width
 from fsm.flows import FlowRun
 from fsm.names import Basis
 from fsm.table import Step
@@ -53,23 +54,12 @@ def ladder_dot(
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """How a box is drawn: colours, line style, width of the line."""
-
-    fill: str
-    line: str
-    text: str
-    style: str = "solid"
-    wide: float = 1.1
-
-
-@dataclass(frozen=True, slots=True)
 class _Box:
     """A box to draw. `lines` are HTML-like labels of one line each."""
 
     name: str
     lanes: tuple[str, str]  # from and to
-    look: _Look
+    look: Look
     lines: tuple[str, ...]
     tooltip: str = ""
     url: str = ""
@@ -99,15 +89,15 @@ class _Drawing:
             "network": c.band_network, "wire": c.band_wire, "remote": c.band_below,
         }  # fmt: skip
         self.kinds = {
-            "local": _Look(c.local_fill, c.local, c.ink),
-            "outbound": _Look(c.out_fill, c.out, c.ink),
-            "inbound": _Look(c.inn_fill, c.inn, c.ink),
-            "icmp": _Look(c.icmp_fill, c.icmp, c.ink),
-            "block": _Look(c.block_fill, c.block, c.ink, wide=2.2),
-            "discard": _Look(c.paper, c.block, c.ink),
+            "local": Look(c.local_fill, c.local, c.ink),
+            "outbound": Look(c.out_fill, c.out, c.ink),
+            "inbound": Look(c.inn_fill, c.inn, c.ink),
+            "icmp": Look(c.icmp_fill, c.icmp, c.ink),
+            "block": Look(c.block_fill, c.block, c.ink, wide=2.2),
+            "discard": Look(c.paper, c.block, c.ink),
         }
-        self.plain = _Look(c.paper, c.rule, c.ink)
-        self.state = _Look(c.state_fill, c.hair, c.state)
+        self.plain = Look(c.paper, c.rule, c.ink)
+        self.state = Look(c.state_fill, c.hair, c.state)
 
     def dot(self) -> str:
         ladder = self.ladder
@@ -135,7 +125,7 @@ class _Drawing:
         node |= {"shape": "box", "margin": "0.05,0.03", "tooltip": " "}
         edge = {"color": self.colours.rule, "penwidth": "1.2", "arrowsize": "0.7", "tooltip": " "}
         defaults = [
-            f"  {name} [{_attributes(values)}];" for name, values in (("graph", graph), ("node", node), ("edge", edge))
+            f"  {name} [{attributes(values)}];" for name, values in (("graph", graph), ("node", node), ("edge", edge))
         ]
         return "\n".join(["digraph ladder {", *defaults, *lanes, *self.nodes, *self.arrows, "}", ""])
 
@@ -143,23 +133,23 @@ class _Drawing:
 
     def _heading(self) -> None:
         for name, text, size, line in (("title", self.ladder.title, 12, 16), ("about", self.ladder.about, 9, 13)):
-            lines = _fitted(text, self.width, size, bold=name == "title")
+            lines = fitted(text, self.width, size, bold=name == "title")
             self._text(name, 0, self.width, line * len(lines), lines, size, bold=name == "title")
             self.y += line * len(lines) + 3
         self.y += 4
         for name, first, last in _HOST_SPANS:
             left, right = self._span((first, last))
-            look = _Look(self.colours.grey, self.colours.hair, self.colours.muted)
+            look = Look(self.colours.grey, self.colours.hair, self.colours.muted)
             self._node(
-                _Box(name, (first, last), look, (_html(name),)), (left + right) / 2, self.y + 8, right - left, 16
+                _Box(name, (first, last), look, (html_line(name),)), (left + right) / 2, self.y + 8, right - left, 16
             )
         self.y += 20
         for lane, name in LANES.items():
             left, right = self._span((lane, lane), inset=0)
             shown = "peer" if lane == "remote" else name
             values = {**self._at((left + right) / 2, self.y + 9, right - left, 18), "shape": "plain"}
-            label = _html(shown, _NAME_SIZE, bold=True)
-            self.nodes.append(f"  {_name(f'lane {lane} name')} [{_attributes(values)}, label=<{label}>];")
+            label = html_line(shown, _NAME_SIZE, bold=True)
+            self.nodes.append(f"  {node_name(f'lane {lane} name')} [{attributes(values)}, label=<{label}>];")
         self.y += 18
 
     def _lane(self, lane: str, top: float) -> str:
@@ -168,7 +158,7 @@ class _Drawing:
             **self._at((left + right) / 2, (top + self.y) / 2, right - left, self.y - top),
             "label": "", "style": "filled", "fillcolor": self.bands[lane], "color": self.bands[lane], "class": "lane",
         }  # fmt: skip
-        return f"  {_name(f'lane {lane}')} [{_attributes(values)}];"
+        return f"  {node_name(f'lane {lane}')} [{attributes(values)}];"
 
     def _legend(self) -> None:
         """Two rows of samples: the borders say who says so, the colours what comes by."""
@@ -191,7 +181,7 @@ class _Drawing:
             if x + width > self.width:
                 x, self.y = float(self.left["application"] + _INSET / 2), self.y + 22
             self._node(
-                _Box(f"legend{number}", ("ale", "ale"), look, (_html(word),)), x + width / 2, self.y + 8, width, 16
+                _Box(f"legend{number}", ("ale", "ale"), look, (html_line(word),)), x + width / 2, self.y + 8, width, 16
             )
             x += width + 7
         self.y += 20
@@ -212,7 +202,7 @@ class _Drawing:
             lines = _words(text, right - left - 20)
             look = self.state
             if state and state == self.overlay.current:
-                look = _Look(self.colours.taken_fill, self.colours.taken, self.colours.ink, wide=2)
+                look = Look(self.colours.taken_fill, self.colours.taken, self.colours.ink, wide=2)
             self._row([_Box(name, _INSIDE, look, lines)], height=_LINE * len(lines) + 4)
 
     # -- a part ---------------------------------------------------------------------------------------------------
@@ -224,7 +214,10 @@ class _Drawing:
         path = [box.name for box in ([start] if part.start else []) + rungs]
         if not rungs and part.start:
             quiet = _Box(
-                f"{name} quiet", _INSIDE, replace(self.plain, line=self.colours.hair), (_html("no layer sees this"),)
+                f"{name} quiet",
+                _INSIDE,
+                replace(self.plain, line=self.colours.hair),
+                (html_line("no layer sees this"),),
             )
             self._row([start, quiet])
         elif not part.start:
@@ -238,7 +231,7 @@ class _Drawing:
             if box is rungs[-1] and beside:
                 boxes += results
                 results = []
-            self._row(boxes, _fitted(f"{rung.number}  {rung.label}", _LANE_WIDTH["gutter"] - 6, 9))
+            self._row(boxes, fitted(f"{rung.number}  {rung.label}", _LANE_WIDTH["gutter"] - 6, 9))
         if results:
             self._row(results)
         for before, after in pairwise(path):
@@ -251,8 +244,11 @@ class _Drawing:
         lanes = (part.start, part.start) if part.start else _INSIDE
         text = part.text if part.start or part.rungs else f"{part.text}; no layer sees this"
         left, right = self._span(lanes)
-        names = _fitted(part.name, right - left - 12, _NAME_SIZE, bold=True)
-        lines = (*(_html(name, _NAME_SIZE, bold=True) for name in names), *_words(text, right - left - 12, apart=True))
+        names = fitted(part.name, right - left - 12, _NAME_SIZE, bold=True)
+        lines = (
+            *(html_line(name, _NAME_SIZE, bold=True) for name in names),
+            *_words(text, right - left - 12, apart=True),
+        )
         return self._cited(_Box(f"{name} start", lanes, self.plain, lines), part.begin)
 
     def _results(self, part: Part, name: str) -> list[_Box]:
@@ -269,8 +265,8 @@ class _Drawing:
         if part.way_out in ("lost", "held") and part.rungs:
             lane = part.rungs[-1].lane
             text = part.lost if part.way_out == "lost" else "a callout holds it"
-            look = _Look(self.colours.paper, self.colours.block, self.colours.block)
-            boxes.append(_Box(f"{name} {part.way_out}", (lane, lane), look, (_html(text, bold=True),)))
+            look = Look(self.colours.paper, self.colours.block, self.colours.block)
+            boxes.append(_Box(f"{name} {part.way_out}", (lane, lane), look, (html_line(text, bold=True),)))
         return boxes
 
     def _rung(self, rung: Rung, name: str) -> _Box:
@@ -285,12 +281,12 @@ class _Drawing:
                 rows.append([])
                 size = _TEXT_SIZE
             rows[-1].append(fact)
-        lines = [_html(rung.stem, _NAME_SIZE, bold=True)]
+        lines = [html_line(rung.stem, _NAME_SIZE, bold=True)]
         for row in rows:
             # Blanks of a larger size set the lines apart: an HTML-like label has no line spacing.
             lines.append(
-                _html("  ", 10.5).join(
-                    _html(
+                html_line("  ", 10.5).join(
+                    html_line(
                         fact,
                         _NAME_SIZE if fact == "_DISCARD" else _TEXT_SIZE,
                         bold=fact == "_DISCARD" or (fact.isupper() and fact == verdict),
@@ -314,7 +310,7 @@ class _Drawing:
         over, colours = self.overlay, self.colours
         if over.takes(rule):
             times = over.counts.get(rule, 0)  # its place in the path is the number of the rung
-            more = (_html(f"x{times}", bold=True, colour=colours.taken),) if times else ()
+            more = (html_line(f"x{times}", bold=True, colour=colours.taken),) if times else ()
             return replace(box, look=replace(box.look, line=colours.taken, wide=2.6), lines=(*box.lines, *more))
         if over.dims:
             return replace(
@@ -344,7 +340,7 @@ class _Drawing:
 
     def _arrow(self, before: str, after: str, *, down_first: bool = False) -> None:
         (x1, y1), (x2, y2) = self.place[before], self.place[after]
-        tail, head = _name(before), _name(after)
+        tail, head = node_name(before), node_name(after)
         side, other = ("e", "w") if x2 > x1 else ("w", "e")
         if x1 == x2:
             self.arrows.append(f"  {tail}:s -> {head}:n;")
@@ -352,9 +348,9 @@ class _Drawing:
             self.arrows.append(f"  {tail}:{side} -> {head}:{other};")
         else:
             x, y = (x1, y2) if down_first else (x2, y1)
-            corner = _name(f"corner {after}")
+            corner = node_name(f"corner {after}")
             values = {**self._at(x, y, 1.2, 1.2), "shape": "point", "color": self.colours.rule}
-            self.nodes.append(f"  {corner} [{_attributes(values)}];")
+            self.nodes.append(f"  {corner} [{attributes(values)}];")
             first, second = (":s", f":{other}") if down_first else (f":{side}", ":n")
             self.arrows.append(f"  {tail}{first} -> {corner} [arrowhead=none];")
             self.arrows.append(f"  {corner} -> {head}{second};")
@@ -369,19 +365,19 @@ class _Drawing:
         *, bold: bool = False,
     ) -> None:  # fmt: skip
         """Lines of text without a shape, from the present height on; a table, because it alone aligns to a side."""
-        cells = "".join(f'<TR><TD ALIGN="LEFT">{_html(line, size, bold=bold)}</TD></TR>' for line in lines)
+        cells = "".join(f'<TR><TD ALIGN="LEFT">{html_line(line, size, bold=bold)}</TD></TR>' for line in lines)
         bare = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE"'
         table = f'<TABLE {bare} WIDTH="{width:g}" HEIGHT="{height:g}">{cells}</TABLE>'
         values = {
             **self._at(x + width / 2, self.y + height / 2, width, height),
             "shape": "plain",
         }
-        self.nodes.append(f"  {_name(name)} [{_attributes(values)}, label=<{table}>];")
+        self.nodes.append(f"  {node_name(name)} [{attributes(values)}, label=<{table}>];")
 
     def _node(self, box: _Box, x: float, y: float, width: float, height: float) -> None:
         look = box.look
         values = {
-            "id": _name(box.name),
+            "id": node_name(box.name),
             **self._at(x, y, width, height),
             "style": f"filled,rounded,{look.style}",
             "fillcolor": look.fill,
@@ -392,46 +388,13 @@ class _Drawing:
         }
         if box.url:
             values |= {"URL": box.url, "target": "_blank"}
-        self.nodes.append(f"  {_name(box.name)} [{_attributes(values)}, label=<{'<BR/>'.join(box.lines)}>];")
-
-
-def _html(text: str, size: float = _TEXT_SIZE, *, bold: bool = False, colour: str = "") -> str:
-    """One piece of an HTML-like label. Graphviz reads `\\N` there too, so a backslash is doubled."""
-    attributes = f' COLOR="{colour}"' if colour else ""
-    shown = html(text).replace("\\", "\\\\")
-    return f'<FONT POINT-SIZE="{size:g}"{attributes}>{f"<B>{shown}</B>" if bold else shown}</FONT>'
+        self.nodes.append(f"  {node_name(box.name)} [{attributes(values)}, label=<{'<BR/>'.join(box.lines)}>];")
 
 
 def _words(text: str, width: float, *, apart: bool = False) -> tuple[str, ...]:
     """Running text as lines of an HTML-like label; on demand the first one is set apart from what stands above it."""
     if not apart:
-        return tuple(map(_html, _fitted(text, width, _TEXT_SIZE)))
-    first, *others = _fitted(text, width, _TEXT_SIZE)
+        return tuple(map(html_line, fitted(text, width, _TEXT_SIZE)))
+    first, *others = fitted(text, width, _TEXT_SIZE)
     head, blank, rest = first.partition(" ")
-    return (_html(head) + (_html(blank, 11) + _html(rest) if rest else ""), *map(_html, others))
-
-
-def _fitted(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:
-    """Text in lines that fit, words that are too long (somebody's peer name) cut."""
-    lines: list[str] = []
-    for line in wrap(text, width, size, bold):
-        while text_width(line, size, bold) > width and len(line) > 1:
-            fits = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or text_width(line[:n], size, bold) <= width)
-            lines.append(line[:fits])
-            line = line[fits:]
-        lines.append(line)
-    return lines
-
-
-def _name(text: str) -> str:
-    """A node name that DOT, SVG and CSS take as it is."""
-    return text.replace(" ", "_")
-
-
-def _attributes(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={_quoted(value)}" for name, value in values.items())
-
-
-def _quoted(text: str) -> str:
-    """A DOT string, in which nothing is an escape."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    return (html_line(head) + (html_line(blank, 11) + html_line(rest) if rest else ""), *map(html_line, others))

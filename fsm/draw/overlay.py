@@ -41,12 +41,11 @@ class Overlay:
         places = [str(place) for place, taken in enumerate(self.path, start=1) if taken == key]
         return ", ".join(places[:3]) + (" ..." if len(places) > 3 else "")
 
-    def label(self, key: str) -> str:
-        """What stands at the row's edge: its places in the path and its count; empty where neither is known."""
-        parts = [self.numbers(key)] if key in self.path else []
-        if self.counts.get(key):
-            parts.append(f"x{self.counts[key]}")
-        return " ".join(filter(None, parts))
+    def label(self, *keys: str) -> str:
+        """What stands at the line of these rows: their places in the path and their count; empty for none."""
+        places = ", ".join(numbers for key in keys if key in self.path and (numbers := self.numbers(key)))
+        count = sum(self.counts.get(key, 0) for key in keys)
+        return " ".join(filter(None, (places, f"x{count}" if count else "")))
 
     @classmethod
     def of_steps(cls, steps: Iterable[Step], current: str | None = None) -> Overlay:

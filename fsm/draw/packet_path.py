@@ -14,7 +14,7 @@ from fsm.draw import boxes
 from fsm.draw.overlay import Overlay
 from fsm.draw.page import SMALL, Box, Line, Place, Way
 from fsm.draw.pen import Pen
-from fsm.draw.sketch import PLACES, SHOWN_DISPUTES, Sketch, about, once
+from fsm.draw.sketch import PLACES, SHOWN_DISPUTES, Sketch, about, once, stimuli_words, strongest_first
 from fsm.draw.theme import cite_url, cited, row_tooltip, safe_id
 from fsm.names import REGISTERS
 from fsm.rows import Row
@@ -23,16 +23,16 @@ from fsm.rules import RULES
 # What this picture has and the others have not.
 _PLACES: dict[str, Place] = {
     **PLACES,
-    "state NONE": (6, 1, 2),
-    "state OUT": (6, 2, 1),
-    "state IN": (7, 2, 1),
-    "state OUT_STALE": (6, 3, 1),
-    "state IN_STALE": (7, 3, 1),
+    "state NONE": (7, 1, 2),
+    "state OUT": (7, 2, 1),
+    "state IN": (8, 2, 1),
+    "state OUT_STALE": (7, 3, 1),
+    "state IN_STALE": (8, 3, 1),
     "grey forward": (0, 7, 1),
-    "grey vswitch outbound": (1, 8, 1),
-    "grey mac outbound": (2, 8, 1),
-    "grey mac inbound": (3, 8, 1),
-    "grey vswitch inbound": (4, 8, 1),
+    "grey vswitch outbound": (2, 8, 1),
+    "grey mac outbound": (3, 8, 1),
+    "grey mac inbound": (4, 8, 1),
+    "grey vswitch inbound": (5, 8, 1),
 }
 # The layers that are shown and not run: key, group and direction in the catalogue.
 _GREY: tuple[tuple[str, str, str], ...] = (
@@ -58,7 +58,6 @@ _FLOW_TEXT = {
 }
 _FLOW_WORDS = {
     "first packet": "first packet permitted",
-    "policy_change": "policy change",
     "idle_timeout": "60 s idle",
     "permit": "permitted again",
     "block": "blocked",
@@ -96,7 +95,7 @@ def _pen(config: Config, rows: tuple[Row, ...], dark: bool, background: str) -> 
     sketch.legend("grey box: a layer that is not run here")
     line = Line(_FRAGMENTS, "ink", "note_fragments_text", cited(_FRAGMENTS_CITE), cite_url(_FRAGMENTS_CITE))
     sketch.note("fragments", "Fragments", [line])
-    page = sketch.page(_PLACES, spread={6: 20.0})
+    page = sketch.page(_PLACES, spread={7: 20.0})
     title = "UDP in the Windows Filtering Platform"
     return Pen("packet_path", page, title, about(config, selection.rows), dark=dark, background=background)
 
@@ -121,28 +120,32 @@ def _add_grey(sketch: Sketch) -> None:
 
 
 def _add_flow(sketch: Sketch) -> None:
-    """The flow register as a small machine: its values, and every row that changes it."""
+    """The flow register as a small machine: its values, and every row that changes it.
+
+    Pended values are no rest: the boxes where a flow is pended tell of them.
+    """
     moves: dict[tuple[str, str], list[Row]] = {}
     for row in sketch.selection.rows:
         for value, target in _flow_moves(row):
-            if row.key not in sketch.selection.ghosts:
+            if row.key not in sketch.selection.ghosts and not f"{value} {target}".count("_PENDED"):
                 moves.setdefault((value, target), []).append(row)
     for name in dict.fromkeys(name for move in moves for name in move):
         key = f"state {name}"
         sketch.boxes[key] = Box(key, "state", "state", f"flow {name}", tooltip=_FLOW_TEXT.get(name, name))
     seen: set[str] = set()
     for (value, target), rows in moves.items():
+        rows = strongest_first(rows)
         own = [row for row in rows if row.scope == "flow"]
         name = once(safe_id("row", own[0].key) if own else safe_id("flow", f"{value} {target}"), seen)
         words = flow_words(rows)
         if target == value:
             tooltip = "\n".join(row_tooltip(row) for row in rows)
-            sketch.boxes[f"state {value}"].lines.append(Line(f"{words}: stays", "muted", name, tooltip))
+            sketch.boxes[f"state {value}"].lines.append(Line(f"stays: {words}", "muted", name, tooltip))
         else:
+            made_by = tuple((row,) for row in rows)
             first = own[0] if own else rows[0]
-            sketch.ways.append(
-                Way(name, first, f"state {value}", f"state {target}", tuple((row,) for row in rows), words)
-            )
+            way = Way(name, first, f"state {value}", f"state {target}", made_by, words, derived=True)
+            sketch.ways.append(way)
 
 
 def _flow_moves(row: Row) -> list[tuple[str, str]]:
@@ -164,4 +167,6 @@ def _flow_moves(row: Row) -> list[tuple[str, str]]:
 def flow_words(rows: Iterable[Row]) -> str:
     """What changes a flow, in words: `blocked or 60 s idle`."""
     words = ("first packet" if "create_flow" in row.ops else row.event for row in rows)
-    return " or ".join(dict.fromkeys(_FLOW_WORDS.get(word, word.replace("_", " ")) for word in words))
+    told = stimuli_words(words).split(", ")
+    said = [_FLOW_WORDS.get(word, word.replace("policy_change", "policy change").replace("_", " ")) for word in told]
+    return " or ".join(dict.fromkeys(said))

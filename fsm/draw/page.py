@@ -16,14 +16,14 @@ from fsm.names import DONE, IDLE, Basis
 from fsm.rows import Row
 
 # Sizes in points. At 1,600 pixels the big picture is a little smaller than its own size.
-WIDTH, GAP, HALF_GAP = 186.0, 38.0, 10.0
+WIDTH, GAP, HALF_GAP = 179.0, 34.0, 10.0
 TITLE, TEXT, EXIT, SMALL, CHIP = 13.0, 11.0, 10.0, 9.5, 11.0  # of type
 LINE = 1.2  # height of a line, in font sizes
 SAMPLE = 34.0  # width of the lines in the legend
-_LEFT = 92.0  # for the names of the bands
+_LEFT = 84.0  # for the names of the bands
 _RIGHT = 24.0
-_ROW_GAP = 31.0
-_BAND_GAP = 17.0  # above and below the rows of a band
+_ROW_GAP = 29.0
+_BAND_GAP = 16.0  # above and below the rows of a band
 HEAD = 46.0  # for the title
 _LANE = 8.0
 _PANEL_LEFT = 34.0  # between the border of the panel and its boxes
@@ -90,7 +90,8 @@ class Box:
     tooltip: str = ""
     url: str = ""
     stem: str = ""
-    badges: tuple[Row, ...] = ()  # the rows behind its block, absorb ... lines
+    badges: tuple[Row, ...] = ()  # the rows that its lines tell: block, absorb ..., ways that lead nowhere
+    positions: tuple[str, ...] = ()  # the positions that it stands for
     inbound: bool = False  # its ways on run upwards
     place: Place = (0.0, 0, 1.0)
     rect: Rect | None = None
@@ -158,16 +159,24 @@ def broken(text: str, width: float, size: float, bold: bool = False) -> list[str
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A line to draw: one row, or what several rows do together."""
+    """A line to draw: the rows that go from one box to another. The first row gives it its name and its look.
+
+    A `derived` line stands for what several rows do together: one of `made_by`, with all its rows.
+    """
 
     id: str
     row: Row
     start: str
     end: str
-    behind: tuple[tuple[Row, ...], ...] = ()  # of a line that stands for several: the rows that make it, each way
+    made_by: tuple[tuple[Row, ...], ...]
     words: str = ""  # its condition
     ghost: bool = False
-    tone: str = ""  # else that of the box where it starts
+    derived: bool = False
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every row behind it, each once."""
+        return tuple(dict.fromkeys(row for rows in self.made_by for row in rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +354,7 @@ class Layout:
         else:
             corners |= self._routed(self.ways, [box.area() for box in self.boxes.values()], xs, ys)
         for way in self.ways:
-            yield Edge(way, tuple(corners[way.id]), way.tone or self.boxes[way.start].tone)
+            yield Edge(way, tuple(corners[way.id]), self.boxes[way.start].tone)
 
     def _routed(
         self, ways: Sequence[Way], obstacles: list[Rect], xs: list[float], ys: list[float]

@@ -14,7 +14,7 @@ import graphviz
 
 from fsm.draw.boxes import layer_names, layer_numbers
 from fsm.draw.overlay import Overlay
-from fsm.draw.page import CHIP, EXIT, HEAD, LINE, SAMPLE, TITLE, Box, Edge, Line, Page, Way, cell_lines, cells_height
+from fsm.draw.page import CHIP, EXIT, HEAD, LINE, SAMPLE, TITLE, Box, Edge, Line, Page, cell_lines, cells_height
 from fsm.draw.route import Point, Rect, spline
 from fsm.draw.theme import (
     BASIS,
@@ -89,7 +89,7 @@ class Pen:
         dot.attr("node", _attributes=node_attributes(self.colours))
         dot.attr("edge", _attributes=edge_attributes(self.colours))
         for name, fill, rect in self.page.bands:
-            self._area(dot, "band", name, fill, rect, (rect.left + 42, rect.middle[1]))
+            self._area(dot, "band", name, fill, rect, (rect.left + 38, rect.middle[1]))
         if self.page.panel:
             rect = self.page.panel
             self._area(dot, "panel", "states of the endpoint", "paper", rect, (rect.middle[0], rect.top - 13))
@@ -234,7 +234,8 @@ class Pen:
         role = {_TAKEN: "taken", _BACK: "dim"}.get(look, "grey_ink" if way.ghost else edge.tone)
         width = "1.7" if basis.style == "dotted" else "1.2"  # dots of the same width look paler than a whole line
         width = "3" if look == _TAKEN else "0.8" if way.ghost or look == _BACK else width
-        words = (edge.tone, str(way.row.basis), "ghost" if way.ghost else "", look if look != _PLAIN else "")
+        others = [safe_id("row", row.key) for row in way.rows[1:]] if not way.derived else []
+        words = (edge.tone, str(way.row.basis), "ghost" if way.ghost else "", look if look != _PLAIN else "", *others)
         attributes = {
             "pos": spline(edge.corners),
             "id": way.id,
@@ -243,7 +244,7 @@ class Pen:
             "arrowhead": basis.arrowhead,
             "color": self._colour(role),
             "penwidth": width,
-            "tooltip": "\n".join(row_tooltip(row) for row in _rows(way)),
+            "tooltip": "\n".join(row_tooltip(row) for row in way.rows),
         }
         url = cite_url(way.row.cite)
         if url:
@@ -259,13 +260,13 @@ class Pen:
         taken: list[Rect] = []
         chips: list[str] = []
         for edge in self.page.edges:
-            text = "" if edge.way.behind else overlay.label(edge.way.row.key)
+            text = "" if edge.way.derived else overlay.label(*(row.key for row in edge.way.rows))
             if text:
                 chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken"))
         for box in self.page.boxes:
             words = ["BLOCKED HERE"] if box.key in seen.blocked else []
             words += ["STANDS HERE"] if box.key in seen.here else []
-            words += [label for row in box.badges if (label := overlay.label(row.key))]
+            words += [label for label in (overlay.label(*(row.key for row in box.badges)),) if label]
             count = sum(overlay.layer_counts.get(n, 0) for n in layer_numbers(box.stem)) if box.stem else 0
             words += [f"records: {count}"] if count and not box.ghost else []
             if words:
@@ -300,8 +301,7 @@ class _Seen:
         self.touched: set[str] = set()
         if self.dims:
             for edge in page.edges:
-                made_by = edge.way.behind or ((edge.way.row,),)
-                if any(all(overlay.takes(row.key) for row in rows) for rows in made_by):
+                if any(all(overlay.takes(row.key) for row in rows) for rows in edge.way.made_by):
                     self.taken.add(edge.way.id)
                     self.touched |= {edge.way.start, edge.way.end}
             self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in box.badges)}
@@ -332,11 +332,6 @@ class _Seen:
 _NOTHING = Overlay()
 
 
-def _rows(way: Way) -> tuple[Row, ...]:
-    """Every row behind a line, each once."""
-    return tuple(dict.fromkeys(row for rows in way.behind for row in rows)) or (way.row,)
-
-
 def _standing(page: Page, current: str | None) -> set[str]:
     """The boxes of a state, from its name: `BOUND/OUT`, or `BOUND/NONE sendto@send.authorize` in mid-way."""
     if not current:
@@ -344,9 +339,14 @@ def _standing(page: Page, current: str | None) -> set[str]:
     registers, _, cursor = current.partition(" ")
     known = {box.key for box in page.boxes}
     if cursor:
-        return {f"position {cursor.partition('@')[2]}"} & known
+        position = cursor.partition("@")[2]
+        return {box.key for box in page.boxes if position in box.positions}
     values = registers.split("/")
-    return {f"state {registers}", *(f"{kind} {value}" for value in values for kind in ("state", "end"))} & known
+    values = [values[0], values[-1]]  # the socket and the flow; what stands between them is not drawn
+    return {
+        f"state {'/'.join(dict.fromkeys(values))}",
+        *(f"{kind} {value}" for value in values for kind in ("state", "end")),
+    } & known
 
 
 def _along(corners: tuple[Point, ...]) -> list[Point]:

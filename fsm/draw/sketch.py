@@ -1,7 +1,11 @@
 """From rows to the boxes and lines of a picture: what both kinds of picture share, and where things stand.
 
-A box is a position of the rules, a stimulus, or an end (what becomes of a datagram, or the state of the socket); a
-line is a row. The same thing stands at the same place in every picture, so a reader who knows one knows them all.
+A box is a layer at its place in the path, a stimulus, or an end (what becomes of a datagram, or the state of the
+socket); a line is a row, or several that go the same way. The same thing stands at the same place in every picture,
+so a reader who knows one knows them all.
+
+What would be a line of its own for a rare thing is told in the box where it happens: what else enters there (callouts
+that complete or inject), and what leads nowhere. Nothing is left out: such a line of text names its rows.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from fsm import catalogue
-from fsm.choices import CHOICES, Config
+from fsm.choices import Config
 from fsm.draw import boxes
 from fsm.draw.page import BANDS, TEXT, WIDTH, Box, Layout, Line, Page, Place, Way
 from fsm.draw.theme import BASIS, cite_url, row_tooltip, safe_id, text_width
@@ -21,6 +25,32 @@ from fsm.stimuli import POSITIONS, STIMULI
 # Disputes whose other sides are drawn too, in grey: they change the path and not only a word.
 SHOWN_DISPUTES = ("close", "no_listener")
 
+# Positions before the same layer at the same place of the path share a box.
+_SAME_PLACE: dict[str, tuple[str, str]] = {  # the main one, and how the words tell this one apart
+    "bind.redirect_again": ("bind.redirect", "again"),
+    "bind.assign_v6": ("bind.assign", "IPv6"),
+    "bind.reclassify": ("bind.assign", "classified again"),
+    "send.group_redirect": ("send.redirect", "to a group"),
+    "send.authorize_redirected": ("send.authorize", "redirected"),
+    "send.complete": ("send.authorize", "on completion"),
+    "send.group_authorize": ("send.authorize", "to a group"),
+    "send.complete_establish": ("send.establish", "on completion"),
+    "send.group_establish": ("send.establish", "to a group"),
+    "receive.complete": ("receive.accept", "on completion"),
+    "receive.group_accept": ("receive.accept", "to a group"),
+    "receive.complete_establish": ("receive.establish", "on completion"),
+    "close.release_v4": ("close.release", "IPv4"),
+}
+# Stimuli that begin at the same place share a box; the words tell the second one apart.
+_SAME_STIMULUS: dict[str, tuple[str, str]] = {
+    "connect_other": ("connect", "to another peer"),
+    "sendto_group": ("sendto", "to a group"),
+    "datagram_group": ("datagram", "to a group"),
+    "icmp_ttl": ("icmp_error", "time exceeded"),
+}
+# What these begin is told in the box that they enter.
+ENTERING = ("complete", "complete_block", "inject_send", "inject_receive", "protection_level")
+
 PLACES: dict[str, Place] = {
     "stimulus bind": (0, 0, 1),
     "position bind.redirect": (0, 1, 1),
@@ -28,46 +58,55 @@ PLACES: dict[str, Place] = {
     "end BOUND": (0, 3, 1),
     "note legend": (0, 4, 1),
     "note fragments": (0, 6, 1),
-    "stimulus sendto": (1, 0, 2),
-    "position send.redirect": (1, 1, 1),
-    "position send.authorize": (1, 2, 1),
-    "position send.reaccept": (2, 2, 1),
-    "position send.establish": (1, 3, 1),
-    "position send.data": (1, 4, 2),
-    "position send.transport": (1, 5, 2),
-    "position send.ippacket": (1, 7, 2),
-    "end send wire": (1, 9, 2),
-    "end receive application": (3, 0, 2),
-    "position receive.establish": (4, 2, 1),
-    "position receive.accept": (4, 3, 1),
-    "position receive.reconnect": (3, 2, 1),
-    "position receive.data": (3, 4, 1),
-    "position receive.transport": (3, 5, 2),
-    "position receive.ippacket": (3, 7, 2),
-    "stimulus datagram": (3, 9, 2),
-    "stimulus close": (5, 0, 1),
-    "position close.closure": (5, 1, 1),
-    "position close.release": (5, 2, 1),
-    "end CLOSED": (5, 3, 1),
-    "end icmp application": (6, 0, 2),
-    "position icmp.error": (5, 4, 1),
-    "position icmp.ippacket": (5, 7, 1),
-    "stimulus icmp_error": (5, 9, 0.5),
-    "stimulus icmp_ttl": (5.5, 9, 0.5),
-    "position drop.transport_discard": (6, 4, 1),
-    "position drop.transport": (6, 5, 1),
-    "position drop.ippacket_discard": (6, 6, 1),
-    "position drop.ippacket": (6, 7, 1),
-    "stimulus datagram host": (6, 9, 1),
-    "position drop.icmp_error": (7, 4, 1),
-    "position drop.icmp_transport": (7, 5, 1),
-    "position drop.icmp_ippacket": (7, 7, 1),
-    "end drop wire": (7, 9, 1),
+    "stimulus connect": (1, 0, 1),
+    "position connect.redirect": (1, 1, 1),
+    "end connected": (1, 2, 1),
+    "stimulus sendto": (2, 0, 2),
+    "position send.redirect": (2, 1, 1),
+    "position send.authorize": (2, 2, 1),
+    "position send.reaccept": (3, 2, 1),
+    "position send.establish": (2, 3, 1),
+    "position send.data": (2, 4, 2),
+    "position send.transport": (2, 5, 2),
+    "position send.ippacket": (2, 7, 2),
+    "end send wire": (2, 9, 2),
+    "end receive application": (4, 0, 2),
+    "position receive.establish": (5, 1, 1),
+    "position receive.accept": (5, 2, 1),
+    "position receive.reconnect": (4, 2, 1),
+    "position receive.data": (4, 4, 1),
+    "position receive.transport": (4, 5, 2),
+    "position receive.ippacket": (4, 7, 2),
+    "stimulus datagram": (4, 9, 2),
+    "stimulus close": (6, 0, 1),
+    "position close.closure": (6, 1, 1),
+    "position close.release": (6, 2, 1),
+    "end CLOSED": (6, 3, 1),
+    "end icmp application": (7, 0, 2),
+    "position icmp.error": (6, 4, 1),
+    "position icmp.ippacket": (6, 7, 1),
+    "stimulus icmp_error": (6, 9, 1),
+    "position drop.transport_discard": (7, 4, 1),
+    "position drop.transport": (7, 5, 1),
+    "position drop.ippacket_discard": (7, 6, 1),
+    "position drop.ippacket": (7, 7, 1),
+    "stimulus datagram host": (7, 9, 1),
+    "position drop.icmp_error": (8, 4, 1),
+    "position drop.icmp_transport": (8, 5, 1),
+    "position drop.icmp_ippacket": (8, 7, 1),
+    "end drop wire": (8, 9, 1),
 }
 _ROWS_OF_GROUP = {"ale": (1, 3), "datagram": (4, 4), "transport": (5, 5), "icmp": (4, 4), "ippacket": (7, 7)}
 _ROW_OF_BAND = {name: (first, last) for name, first, last, _ in BANDS}
-
-_TONE_OF_PREFIX = {"bind": "local", "close": "local", "send": "out", "receive": "inn", "icmp": "icmp", "drop": "icmp"}
+_TONE_OF_PREFIX = {
+    "bind": "local",
+    "connect": "local",
+    "close": "local",
+    "send": "out",
+    "receive": "inn",
+    "icmp": "icmp",
+    "drop": "icmp",
+}
 
 
 class Sketch:
@@ -75,20 +114,47 @@ class Sketch:
 
     def __init__(self, selection: boxes.Selection, config: Config) -> None:
         self.selection, self.config = selection, config
-        self.twins = selection.twins()
+        self.twins, self.dead_ends = selection.twins(), selection.dead_ends()
         self.boxes: dict[str, Box] = {}
         self.ways: list[Way] = []
-        self._begin = [row for row in selection.rows if boxes.is_way_on(row, self.twins)]
+        told = self._told()
+        self._rows = [
+            row
+            for row in selection.rows
+            if boxes.is_way_on(row, self.twins)
+            and (row.event in ENTERING or (row.at not in told and row.next not in told))
+        ]
+        layers = {row.at: row.layer for row in selection.rows if row.layer}
+        self._main = {
+            other: main
+            for other, (main, _) in _SAME_PLACE.items()
+            if layers.get(other) == layers.get(main, layers.get(other))
+        }
 
     def add_rows(self) -> None:
         """The boxes of all rows and the lines between them; flow events are for the picture to place."""
-        per_start: dict[str, int] = {}
-        ends = [(row, self._start(row), self._end(row)) for row in self._begin if not _is_flow_event(row)]
-        for _, start, _ in ends:
-            per_start[start] = per_start.get(start, 0) + 1
-        for row, start, end in ends:
-            words = self._words(row, per_start[start])
-            self.ways.append(Way(safe_id("row", row.key), row, start, end, (), words, row.key in self.selection.ghosts))
+        groups: dict[tuple[str, str, bool], list[Row]] = {}
+        aside: list[tuple[str, Row]] = []
+        for row in self._rows:
+            if row.at == IDLE and (row.scope == "flow" or row.event in ENTERING or self._is_aside(row)):
+                continue
+            start = self._start(row)
+            end = self._end(row)
+            if end is None or end == start:
+                aside.append((start, row))
+            else:
+                groups.setdefault((start, end, row.key in self.selection.ghosts), []).append(row)
+        leaving: dict[str, int] = {}
+        for start, _, _ in groups:
+            leaving[start] = leaving.get(start, 0) + 1
+        for (start, end, ghost), rows in groups.items():
+            words = self._words(rows, leaving[start])
+            rows = strongest_first(rows)
+            made_by = tuple((row,) for row in rows)
+            self.ways.append(Way(safe_id("row", rows[0].key), rows[0], start, end, made_by, words, ghost))
+        for start, row in aside:
+            self._tell(start, row)
+        self._tell_what_enters()
 
     def page(self, places: dict[str, Place], *, panel: str = "", spread: dict[int, float] | None = None) -> Page:
         """The finished geometry."""
@@ -113,109 +179,198 @@ class Sketch:
             said.append("discard n/m: the layer's _DISCARD twin")
         if any(row.event == "absorb" for row in self.selection.rows):
             said.append("absorb: a block without discard layer and log")
+        if any(row.event in ENTERING for row in self.selection.rows):
+            said.append("enter here: what a callout completes or injects")
         if any(row.logged for row in self.selection.rows):
             said.append("log n: Security event n, if a filter decided")
         self.note("legend", "How to read it", [*lines, *(Line(text, "muted") for text in said)])
 
+    def main(self, position: str) -> str:
+        """The position whose box shows this one too."""
+        return self._main.get(position, position)
+
     # -- boxes --------------------------------------------------------------------------------------------------------
+
+    def _told(self) -> frozenset[str]:
+        """Discard layers without a place of their own that lead nowhere: told like a verdict."""
+        return frozenset(name for name in self.dead_ends if f"position {name}" not in PLACES)
 
     def _start(self, row: Row) -> str:
         if row.at != IDLE:
             return self._position(row.at)
         host = row.scope == "host" and "socket" in STIMULI[row.event].scopes
-        key = f"stimulus {row.event}{' host' if host else ''}"
+        main, _ = _SAME_STIMULUS.get(row.event, (row.event, ""))
+        key = f"stimulus {main}{' host' if host else ''}"
         if key not in self.boxes:
-            own = [r for r in self._begin if r.at == IDLE and r.event == row.event and r.scope == row.scope]
+            own = [r for r in self._rows if r.at == IDLE and r.scope == row.scope and _main_stimulus(r.event) == main]
             prefix = row.next.split(".")[0] if row.next != DONE else row.event
-            text = "a datagram arrives for a port that no socket owns" if host else STIMULI[row.event].text
-            lines = [Line(text)]
+            names = list(dict.fromkeys(r.event for r in own))
+            texts = [STIMULI[name].text for name in names]
+            if host:
+                texts = ["a datagram arrives for a port that no socket owns"]
+            lines = [Line(text) for text in texts]
             lines += [Line(said, "muted") for said in boxes.dispute_lines(own, self.config, SHOWN_DISPUTES)]
-            outbound = STIMULI[row.event].packet_direction == "outbound"
-            tone = "out" if outbound else _TONE_OF_PREFIX.get(prefix, "local")
-            self.boxes[key] = Box(key, "stimulus", tone, row.event, lines=lines, inbound=_from_wire(row.event))
+            direction = STIMULI[main].packet_direction
+            tone = "out" if direction == "outbound" else _TONE_OF_PREFIX.get(prefix, "local")
+            tone = "local" if main in ("bind", "connect") else tone
+            title = ", ".join(names) if not host else main
+            self.boxes[key] = Box(key, "stimulus", tone, title, lines=lines, inbound=direction == "inbound")
         return key
 
     def _position(self, name: str) -> str:
-        key = f"position {name}"
+        main = self.main(name)
+        key = f"position {main}"
         if key in self.boxes:
             return key
-        here = self.selection.at(name)
+        names = tuple(dict.fromkeys((main, *(p for p in self._positions() if self.main(p) == main))))
+        here = [row for position in names for row in self.selection.at(position)]
         ways = [row for row in here if boxes.is_way_on(row, self.twins)]
         ghost = bool(here) and all(row.key in self.selection.ghosts for row in here)
-        stem = (here[0].layer or "") if here else ""
+        stem = next((row.layer for row in here if row.layer), "") or ""
         lines: list[Line] = []
         if ghost:
-            lines.append(Line(f"only if {self.selection.ghosts[here[0].key]}", "muted"))
+            decided = dict.fromkeys(self.selection.ghosts[row.key] for row in here)
+            lines.append(Line(f"only if {' or '.join(decided)}", "muted"))
         else:
             lines += [Line(text, "muted") for text in boxes.dispute_lines(ways, self.config, SHOWN_DISPUTES)]
         if ways and all("IS_REAUTHORIZE" in row.flags for row in ways):
             lines.append(Line("reauthorization", "muted", tooltip=row_tooltip(ways[0])))
         if not ghost:
-            lines = self._badges(name, lines)
-        position = POSITIONS.get(name)
+            lines = self._badges(names, lines)
+        position = POSITIONS.get(main)
+        texts = "; ".join(f"{position}: {boxes.position_text(position)}" for position in names)
         self.boxes[key] = Box(
             key,
             "position",
-            _TONE_OF_PREFIX.get(name.split(".")[0], "local"),
-            boxes.layer_title(stem) or name,
+            _TONE_OF_PREFIX.get(main.split(".")[0], "local"),
+            boxes.layer_title(stem) or main,
             boxes.layer_ids(stem, self.config.windows) if stem else "",
             lines,
             ghost=ghost,
-            tooltip=f"{name}: {boxes.position_text(name)}",
-            url=cite_url(key for row in here for key in row.cite),
+            tooltip=texts,
+            url=cite_url(cite for row in here for cite in row.cite),
             stem=stem,
-            badges=tuple(
-                row for row in here if not boxes.is_way_on(row, self.twins) and row.key not in self.selection.ghosts
-            ),
+            badges=tuple(r for r in here if not boxes.is_way_on(r, self.twins) and r.key not in self.selection.ghosts),
+            positions=names,
             inbound=position is not None and position.packet_direction == "inbound",
         )
         return key
 
-    def _badges(self, position: str, lines: list[Line]) -> list[Line]:
-        """`lines` and one or more for each other verdict of a position."""
-        found = boxes.consequences(self.selection, position, self.config.windows)
+    def _positions(self) -> Iterable[str]:
+        return dict.fromkeys(row.at for row in self.selection.rows if row.at != IDLE)
+
+    def _badges(self, positions: tuple[str, ...], lines: list[Line]) -> list[Line]:
+        """`lines` and one or more for each other verdict of a box."""
+        found = boxes.consequences(self.selection, positions, self.config.windows)
         for badge in found:
             for line in _badge(badge):
                 before = lines[-1] if lines else line
                 together = text_width(before.text, TEXT) + text_width(line.text, TEXT) + 26
-                if line.right_id and before.text.startswith("log ") and together < WIDTH:
+                if line.right_id and before.text.startswith("log ") and not before.right and together < WIDTH:
                     # Two short ones on one line.
                     lines[-1] = replace(before, right=line.text, right_id=line.right_id, right_tooltip=line.tooltip)
                 else:
                     lines.append(line)
-        return lines if found else [*lines, Line("cannot be blocked", "muted")]
+        blocks = any(row.event == "block" for badge in found for row in badge.rows)
+        return lines if blocks else [*lines, Line("cannot be blocked", "muted")]
 
-    def _end(self, row: Row) -> str:
+    def _end(self, row: Row) -> str | None:
+        """The box to which a row leads; None for one that leads nowhere else."""
         if row.next != DONE:
             return self._position(row.next)
         prefix = row.at.split(".")[0] if row.at != IDLE else row.event
-        socket = dict(row.sets).get("socket")
+        sets = dict(row.sets)
         tone = _TONE_OF_PREFIX.get(prefix, "local")
         if "emit" in row.ops or "emit_icmp" in row.ops:
             key, title, text = f"end {prefix} wire", row.outcome, row.remote_sees
-        elif socket:
-            key, title, text, tone = f"end {socket}", f"socket {socket}", row.application_sees, "local"
+        elif sets.get("socket") in ("BOUND", "CLOSED"):
+            key, title, text, tone = f"end {sets['socket']}", f"socket {sets['socket']}", row.application_sees, "local"
+        elif "connected" in sets:
+            key, title, text, tone = "end connected", "socket connected", row.application_sees, "local"
+        elif "deliver" in row.ops or "socket_error" in row.ops or (prefix == "icmp" and row.at != IDLE):
+            key, title, text = f"end {prefix} application", row.outcome or "done", row.application_sees
         else:
-            where = "application" if row.scope != "host" else "silent"
-            key, title, text = f"end {prefix} {where}", row.outcome or "done", row.application_sees or row.remote_sees
-            text = row.remote_sees or text if row.scope == "host" else text
+            return None
         box = self.boxes.setdefault(key, Box(key, "end", tone, title.replace("_", " ")))
         if text and text not in {line.text for line in box.lines}:
             box.lines.append(Line(text))
         return key
 
-    def _words(self, row: Row, ways: int) -> str:
-        """The condition of a way."""
+    def _tell(self, key: str, row: Row) -> None:
+        """A row that leads nowhere else, as a line of text in its box."""
+        box = self.boxes[key]
+        if row.event == "redirect":
+            said = f"redirect{boxes.marks([row])}: rewritten, and on"
+        elif row.next != DONE:
+            then = _SAME_PLACE.get(row.next, ("", row.next))[1]
+            said = f"then once more: {then}{boxes.marks([row])}"
+        else:
+            said = ": ".join(filter(None, (self._condition(row, 2), _outcome(row)))) + boxes.marks([row])
+        self._add_line(box, said, row)
+
+    def _is_aside(self, row: Row) -> bool:
+        """A register that changes by itself: `window_timeout`. It is told where that value is set."""
+        return row.next == DONE and not STIMULI[row.event].packet_direction and self._end(row) is None
+
+    def _tell_what_enters(self) -> None:
+        """What callouts bring in, as a line of text in the box where it enters or where it was held."""
+        held: dict[tuple[str, str], str] = {}
+        for row in self.selection.rows:
+            if row.layer and row.key not in self.selection.ghosts:
+                for name, value in row.sets:
+                    held.setdefault((name, value), row.at)
+        entering: dict[tuple[str, str], list[Row]] = {}
+        for row in self._rows:
+            if row.at != IDLE or row.scope == "flow" or not (row.event in ENTERING or self._is_aside(row)):
+                continue
+            into = row.next if row.next != DONE and row.next not in (self.twins | self.dead_ends) else None
+            since = [held[name, v] for name, values in row.when for v in values if (name, v) in held]
+            own = [at for at in since if dict(row.when).get("flow") or not at.startswith("bind.assign")]
+            where = into or next(iter([*own, *since]), None)
+            key = f"position {self.main(where)}" if where else ""
+            if key in self.boxes:
+                entering.setdefault((key, "" if row.event in ENTERING else row.event), []).append(row)
+        for (key, name), rows in entering.items():
+            names = ", ".join(dict.fromkeys(row.event for row in rows))
+            said = f"{name}: {_outcome(rows[0])}" if name else f"enter here: {names}"
+            self._add_line(self.boxes[key], f"{said}{boxes.marks(rows)}", *rows)
+
+    def _add_line(self, box: Box, said: str, *rows: Row) -> None:
+        if box.ghost and not all(row.key in self.selection.ghosts for row in rows):
+            return
+        for number, line in enumerate(box.lines):
+            if line.text == said and line.tooltip:
+                more = "\n".join((line.tooltip, *map(row_tooltip, rows)))
+                box.lines[number] = replace(line, tooltip=more)
+                break
+        else:
+            tooltip = "\n".join(map(row_tooltip, rows))
+            box.lines.append(Line(said, "muted", safe_id("row", rows[0].key), tooltip))
+        box.badges = (*box.badges, *rows)
+
+    def _words(self, rows: list[Row], ways: int) -> str:
+        """The condition of a line: `no flow yet or to a group [O]`. Empty for the only line of a box."""
+        if ways == 1:
+            return ""
+        guards = {boxes.guard_words(row) for row in rows if not _told_apart(row)}
+        found: dict[str, list[Row]] = {}
+        for row in rows:
+            if _told_apart(row) and boxes.guard_words(row) in guards and not row.choices:
+                continue  # as the main one
+            words = self._condition(row, ways)
+            if not words and row.when:
+                words = ", ".join(f"{name} {' or '.join(values)}" for name, values in row.when)
+            found.setdefault(words, []).append(row)
+        found.pop("", None)
+        return " or ".join(words + boxes.marks(at) for words, at in found.items())
+
+    def _condition(self, row: Row, ways: int) -> str:
         words = [boxes.guard_words(row)]
-        for name, options in row.choices:
-            if CHOICES[name].kind == "dispute":
-                words += [f"if {' or '.join(options)}"] if name in SHOWN_DISPUTES and ways > 1 else []
-            elif options != (CHOICES[name].default(self.config.evidence),):
-                words.append(f"{name} {' or '.join(options)}")
-        text = ", ".join(word for word in words if word)
-        if not text and ways > 1 and row.when:
-            text = ", ".join(f"{name} {' or '.join(values)}" for name, values in row.when)
-        return (text + boxes.marks([row])) if text else ""
+        if ways > 1:
+            words.append(_told_apart(row))
+        if ways > 1:
+            words += [f"if {' or '.join(options)}" for name, options in row.choices if name in SHOWN_DISPUTES]
+        return ", ".join(dict.fromkeys(word for word in words if word))
 
     def _rows_for(self, box: Box) -> tuple[int, int]:
         """Where a box without a place may stand."""
@@ -228,6 +383,23 @@ class Sketch:
         if box.stem:
             return _ROWS_OF_GROUP.get(catalogue.layer_of(box.stem, 4).group, _ROW_OF_BAND["ALE"])
         return _ROW_OF_BAND["below IP" if box.kind == "grey" else "ALE"]
+
+
+def _told_apart(row: Row) -> str:
+    """The words that tell a row apart whose box is that of another position or stimulus."""
+    return (_SAME_STIMULUS if row.at == IDLE else _SAME_PLACE).get(row.event if row.at == IDLE else row.at, ("", ""))[1]
+
+
+def _main_stimulus(name: str) -> str:
+    return _SAME_STIMULUS.get(name, (name, ""))[0]
+
+
+def _outcome(row: Row) -> str:
+    """What becomes of a datagram whose row leads nowhere: `silent`, or what the sockets' registers become."""
+    if row.outcome:
+        return row.outcome.replace("_", " ")
+    changed = ", ".join(f"{name} {value}" for name, value in row.sets)
+    return changed or "nothing more"
 
 
 def _badge(badge: boxes.Consequence) -> Iterator[Line]:
@@ -244,12 +416,10 @@ def _badge(badge: boxes.Consequence) -> Iterator[Line]:
         yield Line(", ".join(filter(None, (head, badge.logged))), "block", name, tooltip, url, right_id=name)
 
 
-def _is_flow_event(row: Row) -> bool:
-    return row.at == IDLE and row.scope == "flow"
-
-
-def _from_wire(stimulus: str) -> bool:
-    return STIMULI[stimulus].packet_direction == "inbound"
+def strongest_first(rows: Iterable[Row]) -> list[Row]:
+    """Rows by basis, documented ones first, else in their order: the first gives a line its look."""
+    order = list(BASIS)
+    return sorted(rows, key=lambda row: order.index(row.basis))
 
 
 def once(name: str, seen: set[str]) -> str:
@@ -260,6 +430,15 @@ def once(name: str, seen: set[str]) -> str:
         found = f"{name}__{number}"
     seen.add(found)
     return found
+
+
+def stimuli_words(names: Iterable[str]) -> str:
+    """Names of stimuli for a line of text; the reasons to authorize again are told by the first and their number."""
+    told = list(dict.fromkeys(names))
+    reasons = [name for name in told if name in STIMULI and ("stale", "yes") in STIMULI[name].attributes]
+    kept = [name for name in told if name not in reasons[1:]]
+    more = f" (or one of {len(reasons) - 1} reasons more)" if len(reasons) > 1 else ""
+    return ", ".join(f"{name}{more}" if reasons and name == reasons[0] else name for name in kept)
 
 
 def about(config: Config, rows: Iterable[Row]) -> str:
