@@ -25,8 +25,14 @@ _HOME: dict[str, str] = {
     "build_machine": "fsm.machine",
     "compile_table": "fsm.table",
     "configure": "fsm.choices",
+    "explore": "fsm.space",
     "find_layers": "fsm.catalogue:find",
+    "make_session": "fsm.session",
+    "place": "fsm.placement",
+    "read_logs": "fsm.logs:read",
     "run_flow": "fsm.flows",
+    "run_stimuli": "fsm.flows",
+    "session_graph": "fsm.graph",
 }
 
 __all__ = sorted(_HOME)

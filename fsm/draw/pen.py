@@ -7,6 +7,7 @@ so that a picture with another overlay costs a few hundred look-ups and no layou
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -31,6 +32,8 @@ from fsm.draw.theme import (
 )
 from fsm.rows import Row
 
+# As graphviz.quoting has it: a quotation mark that is not escaped yet.
+_QUOTE, _ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)"'), r"\1\""
 _PILLS = ("stimulus", "end", "state")  # what is no layer has round corners
 _ASIDE = ("note", "grey")  # what no overlay touches
 _PLAIN, _TAKEN, _BACK, _BLOCKED = "plain", "taken", "back", "blocked"
@@ -122,9 +125,7 @@ class Pen:
             )
 
     def _node(self, name: str, attributes: dict[str, str]) -> str:
-        dot = graphviz.Digraph()
-        dot.node(name, _attributes=attributes)
-        return str(dot.body[0])
+        return _statement(name, attributes)
 
     # -- boxes --------------------------------------------------------------------------------------------------------
 
@@ -249,9 +250,7 @@ class Pen:
         url = cite_url(way.row.cite)
         if url:
             attributes["URL"] = url
-        dot = graphviz.Digraph()
-        dot.edge(safe_id("n", way.start), safe_id("n", way.end), _attributes=attributes)
-        return str(dot.body[0])
+        return _statement(f"{safe_id('n', way.start)} -> {safe_id('n', way.end)}", attributes)
 
     # -- the overlay's marks ------------------------------------------------------------------------------------------
 
@@ -330,6 +329,17 @@ class _Seen:
 
 
 _NOTHING = Overlay()
+
+
+def _statement(head: str, attributes: dict[str, str]) -> str:
+    """A node or an edge of a picture with many: the head is made of safe ids, HTML-like labels stay as they are."""
+    pairs = (
+        f"{name}={value}"
+        if value.startswith("<") and value.endswith(">")
+        else f'{name}="{_QUOTE.sub(_ESCAPED, value)}"'
+        for name, value in attributes.items()
+    )
+    return f"\t{head} [{' '.join(pairs)}]\n"
 
 
 def _standing(page: Page, current: str | None) -> set[str]:
