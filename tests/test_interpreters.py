@@ -134,9 +134,7 @@ def old_and_new(config: Config) -> bool:
 
 
 def reader_of(view: str, config: Config) -> SlowReader:
-    return SlowReader(
-        view, ip=config.ip, windows=config.windows, evidence=config.evidence, assumed=dict(config.assume)
-    )
+    return SlowReader(view, ip=config.ip, windows=config.windows, evidence=config.evidence, assumed=dict(config.assume))
 
 
 def places(table: Table) -> dict[Where, int]:
@@ -223,22 +221,30 @@ def disagreements(table: Table, reader: SlowReader, machine: Machine, *, refused
 def compare(view: str, configs: Iterable[Config]) -> int:
     """The number of cells on which the three agree."""
     compared = 0
+    built: dict[tuple[object, ...], Machine] = {}
     for config in configs:
         table = compiled(view, config)
-        found = disagreements(table, reader_of(view, config), build_machine(table))
+        # A machine knows names and arrows only: where IPv6 has those of IPv4, it is the same machine.
+        made_of = (table.names, tuple(map(tuple, table._next)))
+        machine = built.pop(made_of, None)
+        if machine is None:
+            machine = built[made_of] = build_machine(table)
+        found = disagreements(table, reader_of(view, config), machine)
         assert not found, f"{view}, {config}:\n" + "\n".join(found[:20])
         compared += len(table.states) * len(table.events)
     return compared
 
 
 # Pieces of about equal work, so that two workers share it.
-PIECES = [("receiver", 0), ("dropped_port", 0), *(("sender", part) for part in range(8))]
+PIECES = [*(("receiver", part) for part in range(2)), ("dropped_port", 0), *(("sender", part) for part in range(8))]
 
 
 @pytest.mark.parametrize(("view", "part"), PIECES)
 def test_three_interpreters_agree_on_every_cell_of_every_machine(view: str, part: int) -> None:
     parts = sum(name == view for name, _ in PIECES)
-    assert compare(view, machines(view)[part::parts]) > {"sender": 300_000, "receiver": 300_000}.get(view, 1_000)
+    mine = sorted(machines(view), key=lambda config: (config.windows, config.evidence, config.assume, config.ip))
+    first, last = (len(mine) * n // parts for n in (part, part + 1))
+    assert compare(view, mine[first:last]) > {"sender": 300_000, "receiver": 200_000, "dropped_port": 1_000}[view]
 
 
 @pytest.mark.slow
@@ -329,7 +335,8 @@ def test_a_shape_is_all_that_a_machine_depends_on() -> None:
     for config in itertools.islice(wanted("receiver"), 0, None, 5):
         table, key = compiled("receiver", config), shape("receiver", config)
         like = first.setdefault(key, table)
-        assert (like.names, like.rows, like._flags, like._layers) == (table.names, table.rows, table._flags, table._layers)
+        assert (like.names, like.rows) == (table.names, table.rows)
+        assert (like._flags, like._layers) == (table._flags, table._layers)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -362,18 +369,19 @@ def test_every_option_that_is_asked_for_changes_the_table_or_its_flags(view: str
         assert len(set(seen)) == len(seen) - alike, name
 
 
-def test_every_row_is_used_in_some_machine() -> None:
-    used = set()
+def test_every_row_is_used_and_every_position_reached_in_some_machine() -> None:
+    used: set[str] = set()
+    reached: set[str] = set()
     for view in VIEWS:
-        for table in tables(view, lambda config: config.ip == 4):
+        for config in machines(view):
+            if all(row.key in used for row in rows_of(VIEWS[view], config)):
+                continue  # nothing new can be found there
+            table = compiled(view, config)
+            reached |= {state.position for state in table.states}
             for state in range(len(table.states)):
                 indexes = {table.row_index(state, event) for event in range(len(table.events))}
                 used |= {table.rows[index].key for index in indexes if index >= 0}
     assert [row.key for row in RULES if row.key not in used] == []
-
-
-def test_every_position_is_reached_in_some_machine() -> None:
-    reached = {state.position for view in VIEWS for table in tables(view, old_and_new) for state in table.states}
     assert set(POSITIONS) - reached == set()
 
 
@@ -386,9 +394,9 @@ def test_every_refused_verdict_of_the_rows_is_met_somewhere() -> None:
         assert any(refusal.why in reason for reason in reasons), refusal
 
 
-def graph_of(table: Table) -> nx.DiGraph:
+def graph_of(table: Table) -> nx.DiGraph[int]:
     """Which state comes after which."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(table.states)))
     for state in graph:
         for event in range(len(table.events)):
@@ -397,7 +405,7 @@ def graph_of(table: Table) -> nx.DiGraph:
     return graph
 
 
-def can_reach(graph: nx.DiGraph, ends: set[int]) -> set[int]:
+def can_reach(graph: nx.DiGraph[int], ends: set[int]) -> set[int]:
     """The states from which some end can be reached, the ends included."""
     found, waiting = set(ends), list(ends)
     while waiting:
@@ -431,7 +439,7 @@ def test_no_state_is_a_trap_but_the_closed_socket(view: str) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_work_on_a_stimulus_ends_whatever_the_verdicts_are(view: str) -> None:
-    for table in tables(view, lambda config: config.ip == 4):
+    for table in tables(view, old_and_new):
         graph = graph_of(table)
         graph.remove_nodes_from([state for state in graph if table.layer(state) is None])
         assert nx.is_directed_acyclic_graph(graph), "goes in a circle"
@@ -470,19 +478,24 @@ def flow_of(state: str) -> str:
     return CURSOR.sub("", state).split("/")[-1]
 
 
+Fates = dict[str, list[list[str]]]  # outcome -> the fates of the datagram that go with it
+
 FATES = ("lose", "emit", "deliver", "socket_error", "emit_icmp")
-LOST = {"blocked": [["lose"]], "silent": [["lose"]]}
+LOST: Fates = {"blocked": [["lose"]], "silent": [["lose"]]}
 # Nobody keeps what was pended, unless the callout has cloned it: the datagram is queued or lost.
-SENT = {"sent": [["emit"]], "pended": [[], ["lose"]], **LOST}
-RECEIVED = {"delivered": [["deliver"]], "pended": [[], ["lose"]], **LOST}
-HEARD = {"icmp_error": [["socket_error"]], **LOST}
-NO_DATAGRAM = {"": [[]], "blocked": [[]], "pended": [[]]}
-EXPECTED = {
+SENT: Fates = {"sent": [["emit"]], "pended": [[], ["lose"]], **LOST}
+RECEIVED: Fates = {"delivered": [["deliver"]], "pended": [[], ["lose"]], **LOST}
+HEARD: Fates = {"icmp_error": [["socket_error"]], **LOST}
+NO_DATAGRAM: Fates = {"": [[]], "blocked": [[]], "pended": [[]]}
+EXPECTED: dict[str, Fates] = {
     **dict.fromkeys(("sendto", "sendto_group", "inject_send"), SENT),
     **dict.fromkeys(("datagram", "datagram_group", "inject_receive"), RECEIVED),
     **dict.fromkeys(("icmp_error", "icmp_ttl"), HEARD),
     **dict.fromkeys(("bind", "connect", "connect_other", "protection_level", "close"), NO_DATAGRAM),
-    "complete": {"": [[]], "blocked": [[], ["lose"]], "silent": [["lose"]], "sent": [["emit"]], "delivered": [["deliver"]], "pended": [[]]},
+    "complete": {
+        "": [[]], "blocked": [[], ["lose"]], "silent": [["lose"]], "pended": [[]],
+        "sent": [["emit"]], "delivered": [["deliver"]],
+    },
     "complete_block": {"blocked": [[], ["lose"]]},
 }  # fmt: skip
 QUIET = {name for name, stimulus in STIMULI.items() if "flow" in stimulus.scopes} | {
@@ -545,12 +558,17 @@ def account(path: list[Step]) -> list[str]:
     return [f"{path[0].from_state}: {' '.join(s.event for s in path)}: {each}" for each in wrong]
 
 
-@pytest.mark.parametrize("windows", [("vista",), ("7", "8", "11")], ids=["old", "new"])
+@pytest.mark.parametrize("old", [True, False], ids=["old", "new"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_on_every_path_the_fate_of_the_datagram_and_the_flow_add_up(view: str, windows: tuple[str, ...]) -> None:
+def test_on_every_path_the_fate_of_the_datagram_and_the_flow_add_up(view: str, old: bool) -> None:
+    def wanted_here(config: Config) -> bool:
+        # Windows 7 goes a way of its own where a callout redirects to a local process.
+        seven = config.windows == "7" and config.ip == 4 and config.choice("redirect_target") == "local_process"
+        return (old_and_new(config) or seven) and (config.windows == "vista") == old
+
     wrong: dict[str, None] = {}
     count = 0
-    for table in tables(view, lambda config: config.ip == 4 and config.windows in windows):
+    for table in tables(view, wanted_here):
         for _, path in all_paths(table):
             wrong |= dict.fromkeys(account(path))
             count += 1
@@ -631,10 +649,9 @@ def test_ip_version_changes_the_layers_and_nothing_else(view: str) -> None:
             a, b = four.layer(state), six.layer(state)
             assert (a is None) == (b is None)
             if a is not None and b is not None:
-                fixed = {four.rows[four.row_index(state, e)].ip for e in range(len(four.events)) if four.row_index(state, e) >= 0}
-                assert len(fixed) == 1
-                same = a.fwpm_name if fixed != {0} else a.fwpm_name.replace("_V4", "_V6")
-                assert same == b.fwpm_name and (fixed == {0} or config.choice("dual_stack") == "yes")
+                row = four.rows[four.row_index(state, four.event_ids["permit"])]
+                expected = a.fwpm_name if row.ip else a.fwpm_name.replace("_V4", "_V6")
+                assert b.fwpm_name == expected and (not row.ip or config.choice("dual_stack") == "yes")
 
 
 def test_no_layer_is_visited_on_a_windows_that_lacks_it() -> None:

@@ -18,8 +18,8 @@ from fsm.choices import CHOICES, configure
 from fsm.cli import cli, main
 from fsm.errors import UnknownName
 from fsm.names import DONE, EVIDENCE, IDLE, IP_VERSIONS, WINDOWS
-from fsm.rule_text import find_rules
 from fsm.rows import Row
+from fsm.rule_text import find_rules
 from fsm.rules import RULES
 from fsm.sources import SOURCES
 from fsm.stimuli import POSITIONS, STIMULI, VIEWS
@@ -348,9 +348,7 @@ def test_without_active_the_options_change_no_rows() -> None:
         (("sources", "extra"), "extra"),
     ],
 )
-def test_a_wrong_option_is_one_line_and_exit_status_2(
-    refused: Any, arguments: tuple[str, ...], mention: str
-) -> None:
+def test_a_wrong_option_is_one_line_and_exit_status_2(refused: Any, arguments: tuple[str, ...], mention: str) -> None:
     assert mention in refused(*arguments)
 
 

@@ -65,6 +65,12 @@ def told(wfp: Any, *arguments: str) -> dict[str, Any]:
         ("run", "receiver", "bind", "datagram", "wait:60", "datagram@B", "--windows", "vista"),
         ("run", "sender", "wait:5"),
         ("run", "dropped_port", "datagram", "--engine", "live"),
+        ("flow", "sender.dual_stack"),
+        ("flow", "sender.pended"),
+        ("flow", "receiver.group", "--assume", "path=loopback"),
+        ("run", "sender", "bind", "sendto", "--verdict", "CONNECT_REDIRECT=redirect"),
+        ("run", "sender", "bind", "complete", "--verdict", "BIND_REDIRECT=pend", "--engine", "live"),
+        ("run", "sender", "bind", "connect", "datagram@B", "sendto_group", "wait:4", "inject_send", "flow_abort"),
     ],
     ids=" ".join,
 )
@@ -80,7 +86,8 @@ def test_the_json_has_the_shape_that_was_promised(wfp: Any, arguments: tuple[str
     for step in got["steps"]:
         assert [key for key in step if key in STEP_KEYS] == STEP_KEYS
         assert step["layer"].startswith("FWPM_LAYER_") and isinstance(step["runtime_id"], int)
-        assert step["verdict"] in ("permit", "block", "absorb")
+        assert step["verdict"] in ("permit", "block", "absorb", "pend", "redirect")
+        assert isinstance(step["flags"], list) and (step["discard"] is None or step["discard"]["module"])
         assert step["basis"] in ("documented", "observed", "inferred") and step["cite"] and step["rule"]
         assert step["from"] and step["to"]
 
@@ -104,6 +111,65 @@ def test_both_engines_print_the_same_json_for_a_long_run(wfp: Any) -> None:
     ]
     arguments = ("run", "sender", *words, "sendto", "close", "--evidence", "documented")
     assert told(wfp, *arguments, "--engine", "table") == told(wfp, *arguments, "--engine", "live")
+
+
+def test_both_engines_print_the_same_json_for_a_run_through_the_whole_model(wfp: Any) -> None:
+    words = [
+        *("bind", "complete", "connect", "sendto", "complete", "inject_send", "sendto@B", "complete@B", "datagram@B"),
+        *("wait:3", "datagram_group", "interface_change", "profile_change", "sendto", "flow_abort"),
+        *("datagram", "complete", "protection_level", "icmp_ttl", "wait:60", "close", "complete"),
+    ]
+    pends = ["BIND_REDIRECT_V6", "AUTH_CONNECT_V4", "AUTH_RECV_ACCEPT_V4", "ENDPOINT_CLOSURE_V6"]
+    verdicts = [word for layer in pends for word in ("--verdict", f"{layer}=pend")]
+    for evidence in ("documented", "observed"):
+        arguments = ("run", "sender", *words, *verdicts, "--assume", "dual_stack=yes", "--evidence", evidence)
+        table = told(wfp, *arguments, "--engine", "table")
+        assert table == told(wfp, *arguments, "--engine", "live")
+        assert {step["verdict"] for step in table["steps"]} == {"permit", "pend"} and table["unused_blocks"] == []
+        assert {step["peer"] for step in table["steps"]} == {"A", "B"}
+
+
+# --- verdicts
+
+
+@pytest.mark.parametrize("spelling", ["AUTH_CONNECT", "ale_auth_connect", "FWPM_LAYER_ALE_AUTH_CONNECT_V4", "48"])
+def test_a_verdict_is_given_at_a_layer_in_any_spelling(wfp: Any, spelling: str) -> None:
+    got = told(wfp, "run", "sender", "bind", "sendto", "--verdict", f"{spelling}=absorb")
+    assert (got["outcome"], got["blocked_at"]) == ("silent", "FWPM_LAYER_ALE_AUTH_CONNECT_V4")
+    assert got["steps"][-1]["verdict"] == "absorb" and [entry["runtime_id"] for entry in got["logged"]] == [36]
+    assert told(wfp, "run", "sender", "bind", "sendto", "--verdict", f" {spelling} = Absorb ")["outcome"] == "silent"
+
+
+def test_a_verdict_of_block_is_a_block(wfp: Any) -> None:
+    words = ("run", "receiver", "bind", "datagram")
+    assert told(wfp, *words, "--verdict", "44=block") == told(wfp, *words, "--block", "44")
+
+
+def test_several_verdicts_and_blocks_hold_together(wfp: Any) -> None:
+    given = ("--verdict", "CONNECT_REDIRECT=redirect", "--block", "OUTBOUND_TRANSPORT", "--verdict", "17=block")
+    got = told(wfp, "run", "sender", "bind", "sendto", *given)
+    assert [step["verdict"] for step in got["steps"]][2:] == ["redirect", *["permit"] * 3, "block", "block"]
+    assert got["blocked_at"] == "FWPM_LAYER_OUTBOUND_TRANSPORT_V4"
+
+
+def test_a_layer_is_not_given_two_verdicts_without_a_word(wfp: Any) -> None:
+    """As `--assume close=nothing --assume close=closure_release` is refused."""
+    for given in (
+        ("--verdict", "AUTH_CONNECT=pend", "--verdict", "AUTH_CONNECT=absorb"),
+        ("--block", "AUTH_CONNECT", "--verdict", "48=pend"),
+    ):
+        status, out, err = wfp("run", "sender", "bind", "sendto", *given)
+        assert (status, out) == (2, "") and "AUTH_CONNECT" in err and "twice" in err
+
+
+@pytest.mark.parametrize("ip", ["4", "6"])
+def test_a_layer_of_a_dual_stack_socket_is_found_without_its_version(wfp: Any, ip: str) -> None:
+    """FACTS a.5.2: it visits CONNECT_REDIRECT_V6 whatever the peer; nobody should have to know that to block it."""
+    dual = ("--assume", "dual_stack=yes", "--ip", ip)
+    got = told(wfp, "run", "sender", "bind", "sendto", *dual, "--block", "CONNECT_REDIRECT")
+    assert got["unused_blocks"] == [] and got["blocked_at"] == "FWPM_LAYER_ALE_CONNECT_REDIRECT_V6"
+    for flow in ("sender.redirected", "sender.bind_redirected"):
+        assert "redirect" in [step["verdict"] for step in told(wfp, "flow", flow, *dual)["steps"]]
 
 
 def test_a_run_repeats_itself_byte_for_byte() -> None:
@@ -192,7 +258,10 @@ MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("run", "sender", "datagrm"), ("datagrm", "datagram")),
     (("run", "sender", ""), ("Allowed", "bind")),
     (("run", "sender", "@B"), ("stimulus",)),
-    (("run", "sender", "bind", "bind"), ("'bind' is not possible in state BOUND/NONE", "Possible here: connect, ", " sendto, ")),
+    (
+        ("run", "sender", "bind", "bind"),
+        ("'bind' is not possible in state BOUND/NONE", "Possible here: connect, ", " sendto, "),
+    ),
     (("run", "receiver", "datagram"), ("socket UNBOUND", "Possible here: bind")),
     (("run", "sender", "bind", "close", "sendto"), ("CLOSED", "nothing, this is the end")),
     (("run", "dropped_port", "bind"), ("no socket owns the port", "Possible: datagram")),
@@ -229,6 +298,27 @@ MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("run", "sender", "sendto", "--block", "ENDPOINT_CLOSURE"), ("ENDPOINT_CLOSURE", "cannot be blocked")),
     (("run", "sender", "bind", "--block", "BIND_REDIRECT", "--windows", "vista"), ("BIND_REDIRECT", "vista")),
     (("run", "sender", "bind", "--block", "AUTH_CONNECT_V6"), ("AUTH_CONNECT_V6",)),
+    (
+        ("run", "sender", "bind", "--verdict", "BIND_REDIRECT"),
+        ("BIND_REDIRECT", "LAYER=VERDICT", "permit, block, absorb"),
+    ),
+    (("run", "sender", "bind", "--verdict", "=block"), ("LAYER=VERDICT",)),
+    (("run", "sender", "bind", "--verdict", "BIND_REDIRECT="), ("verdict",)),
+    (("run", "sender", "bind", "--verdict", "BIND_REDIRECT=blok"), ("blok", "block")),
+    (("run", "sender", "bind", "--verdict", "BIND_REDIRCT=pend"), ("BIND_REDIRCT", "BIND_REDIRECT")),
+    (("run", "sender", "bind", "--verdict", "BIND_REDIRECT=absorb"), ("absorb", "BIND_REDIRECT", "carry a packet")),
+    (("run", "sender", "sendto", "--verdict", "FLOW_ESTABLISHED=block"), ("FLOW_ESTABLISHED", "no policy point")),
+    (("run", "sender", "sendto", "--verdict", "FLOW_ESTABLISHED=pend"), ("FLOW_ESTABLISHED", "no asynchronous")),
+    (("run", "sender", "sendto", "--verdict", "DATAGRAM_DATA=redirect"), ("DATAGRAM_DATA", "redirecting there: no")),
+    (("run", "sender", "sendto", "--verdict", "DATAGRAM_DATA=veto"), ("DATAGRAM_DATA", "veto")),
+    (("run", "sender", "bind", "complete"), ("'complete' is not possible", "socket BOUND")),
+    (("run", "sender", "bind", "sendto_group@B"), ("sendto_group", "happens to the socket as a whole")),
+    (("run", "sender", "bind", "policy_change@B"), ("policy_change", "happens to the socket as a whole")),
+    (("run", "receiver", "bind", "connect"), ("connect", "does not happen to receiver")),
+    (("run", "sender", "bind", "--assume", "protocol=tcp"), ("tcp", "udp", "icmp_echo")),
+    (("run", "sender", "bind", "--assume", "dual_stack"), ("dual_stack", "no", "yes")),
+    (("run", "sender", "bind", "--windows", "vista", "--block", "CONNECT_REDIRECT"), ("CONNECT_REDIRECT", "vista")),
+    (("flow", "sender.flow_aborted", "--windows", "7"), ("flow_abort", "Windows 7")),
     (("flow", "sender.active_opn"), ("sender.active_open",)),
     (("flow", "no_listner"), ("no_listener",)),
     (("flow", "blocked"), ("sender.blocked", "receiver.blocked")),
@@ -297,5 +387,5 @@ def test_a_long_list_of_stimuli_is_run_to_its_end(wfp: Any) -> None:
 def test_the_help_names_the_options_and_an_example(wfp: Any, command: str) -> None:
     status, out, _ = wfp(command, "--help")
     assert status == 0
-    for option in ("--ip", "--windows", "--evidence", "--assume", "--block", "--engine", "--format"):
+    for option in ("--ip", "--windows", "--evidence", "--assume", "--block", "--verdict", "--engine", "--format"):
         assert option in out

@@ -23,7 +23,6 @@ from test_sequences import (
     LOGS,
     NONE,
     OLD,
-    PAGES,
     RUNTIME_IDS,
     SENDTO_SUCCESS,
     SP1,
@@ -909,7 +908,9 @@ def test_every_block_is_logged_as_facts_say() -> None:
     for row in RULES:
         if row.event == "block" and row.layer and not row.layer.endswith("_DISCARD"):
             assert row.logged == BLOCKED[row.layer], row.key
-    stack = {row.layer for row in RULES if row.event == "block" and row.logged and (row.layer or "").endswith("_DISCARD")}
+    stack = {
+        row.layer for row in RULES if row.event == "block" and row.logged and (row.layer or "").endswith("_DISCARD")
+    }
     assert stack == {"INBOUND_IPPACKET_DISCARD", "INBOUND_TRANSPORT_DISCARD"}
 
 
