@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fsm.catalogue import Layer
 from fsm.choices import Config
 from fsm.errors import NoTransition, UnknownName
-from fsm.names import VERDICTS, Verdict
+from fsm.names import VERDICTS, WINDOWS, Verdict
 from fsm.reasons import REASONS
 from fsm.stimuli import POSITIONS, STIMULI
 from fsm.table import NO_ROW, Step, Table, compile_table
@@ -59,6 +59,15 @@ class ClassifyContext:
     injected_by_self: bool = False
 
 
+GROUP_ADDRESS: dict[int, str] = {4: "239.192.0.1", 6: "ff15::1"}
+# For each protocol, as IPv4 and as IPv6: its number, and local and remote port where they are no ports. ICMP shows the
+# type in the local and the code in the remote port (SECDS); 253 is a number for experiments.
+PROTOCOL_FIELDS: dict[str, tuple[tuple[int, tuple[int, int] | None], tuple[int, tuple[int, int] | None]]] = {
+    "udp": ((17, None), (17, None)),
+    "icmp_echo": ((1, (8, 0)), (58, (128, 0))),
+    "igmp": ((2, (0, 0)), (2, (0, 0))),
+    "raw": ((253, (0, 0)), (253, (0, 0))),
+}
 REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
 
 # A callout looks at a classify and answers with a verdict, or None to leave it to others (continue).
@@ -152,7 +161,7 @@ class Endpoint:
             self.name, layer, here.stimulus, self.peer, self._tuple_at(layer, here.position), flags,
             packet, self._flow_direction(packet), table.name_of(state), self.now_s,
             self._reauthorize_reason(here.stimulus, flags),
-            ("injected", "self") in STIMULI[here.stimulus].attributes,
+            ("injected", "self") in STIMULI[here.stimulus].attributes or _is_own_clone(here.stimulus, here.position),
         )  # fmt: skip
 
     def tuple5(self, peer: str) -> Tuple5:
@@ -164,9 +173,23 @@ class Endpoint:
 
     def _tuple_at(self, layer: Layer, position: str) -> Tuple5:
         """The tuple as this layer has it. Source: CAL (conditions per layer), SECDS (ICMP errors)."""
-        whole = self.tuple5(self.peer)
+        whole, six = self.tuple5(self.peer), self.table.config.ip == 6
+        stimulus = STIMULI[self.table.states[self.state].stimulus]
         if position.startswith(("bind.", "close.")):
-            return replace(whole, remote_address=None, remote_port=None)
+            anywhere = "::" if layer.ip_version == 6 else "0.0.0.0"
+            return replace(whole, local_address=anywhere, remote_address=None, remote_port=None)
+        if ("to", "group") in stimulus.attributes:
+            group = GROUP_ADDRESS[self.table.config.ip]
+            end = "remote_address" if stimulus.packet_direction == "outbound" else "local_address"
+            whole = replace(whole, **{end: group})  # type: ignore[arg-type]
+        number, ports = PROTOCOL_FIELDS[self.table.config.choice("protocol")][six]
+        if ports is not None:
+            whole = replace(whole, local_port=ports[0], remote_port=ports[1])
+        whole = replace(whole, protocol=number)
+        if layer.ip_version == 6 and not six:  # a dual-stack socket and an IPv4 peer
+            whole = replace(
+                whole, local_address=f"::ffff:{whole.local_address}", remote_address=f"::ffff:{whole.remote_address}"
+            )
         if layer.group == "ippacket":
             return replace(whole, local_port=None, remote_port=None, protocol=None)
         if position.startswith("drop.icmp"):
@@ -174,6 +197,8 @@ class Endpoint:
         return whole
 
     def _flow_direction(self, packet_direction: str) -> str:
+        if ("to", "group") in STIMULI[self.table.states[self.state].stimulus].attributes:
+            return packet_direction  # group traffic has flows of its own, one for each direction
         flow = self.flow(self.peer)
         if flow == "NONE":
             return (
@@ -182,8 +207,10 @@ class Endpoint:
         return "outbound" if flow.startswith("OUT") else "inbound"
 
     def _reauthorize_reason(self, stimulus: str, flags: tuple[str, ...]) -> int:
-        if "IS_REAUTHORIZE" not in flags:
-            return 0
+        if "IS_REAUTHORIZE" not in flags or WINDOWS.index(self.table.config.windows) < WINDOWS.index("7"):
+            return 0  # the field came with Windows 7
+        if not self.table.states[self.state].position.startswith(("send.", "receive.")):
+            return 0  # it is a field of the two AUTH layers
         return REASON_OF.get(stimulus, 0) or self._reasons.get(self.peer, 0)
 
     # -- running --------------------------------------------------------------------------------------------------
@@ -322,7 +349,7 @@ class Endpoint:
         step = self._steps[state][event] or self.table.recorded(state, event)
         self.state = target
         self.trace.append(step)
-        if step.ops or step.stimulus in ("connect", "connect_other"):
+        if step.ops or step.flags or step.stimulus in ("connect", "connect_other", "complete"):
             self._operate(step)
         return step
 
@@ -342,7 +369,10 @@ class Endpoint:
                 for records in (self._touched_s, self._flows, self._reasons):
                     records.clear()
                 self._connected_to = None
-        if step.event == "connect_other" or (step.stimulus == "connect_other" and self._has("connected", "other")):
+        group = ("to", "group") in STIMULI[step.stimulus].attributes
+        if step.verdict == Verdict.PERMIT and "IS_REAUTHORIZE" in step.flags and not group:
+            self._reasons.pop(self.peer, None)  # authorized again: the reasons are dealt with
+        if step.stimulus == "connect_other" and self._has("connected", "other"):
             self._connected_to = ""  # some peer that has no name here
         elif self._has("connected", "this"):
             self._connected_to = self.peer
@@ -372,7 +402,7 @@ class Endpoint:
         record.steps.append(step)
         if step.outcome:
             record.outcome = step.outcome
-        if step.application_sees:
+        if step.application_sees and STIMULI[step.stimulus].seen_by_application:
             record.application_sees = step.application_sees
         if step.remote_sees:
             record.remote_sees = step.remote_sees
@@ -380,6 +410,11 @@ class Endpoint:
         if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and step.outcome:
             record.blocked_at = step.layer
         record.logged.extend((event_id, step) for event_id in step.logged)
+
+
+def _is_own_clone(stimulus: str, position: str) -> bool:
+    """Whether what comes in is the clone that a completion has reinjected: on the receive path, from the bottom on."""
+    return stimulus == "complete" and position.startswith("receive.") and not position.startswith("receive.complete")
 
 
 def verdict_at(verdicts: Mapping[str, str]) -> Callout:

@@ -56,7 +56,7 @@ class UnknownName(FsmError):
         elif len(names) <= 12:
             nearest = f"Allowed: {', '.join(names)}"
         else:
-            nearest = ""
+            nearest = f"Allowed: {', '.join(names[:12])} ... ({len(names)} in all)"
         return cls(where, f"no {kind} named {given!r}", nearest, fix)
 
 

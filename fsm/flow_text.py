@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fsm import catalogue
 from fsm.choices import CHOICES
 from fsm.endpoint import StimulusRecord
 from fsm.flows import FLOWS, FlowRun, LabelledStep, label_of
+from fsm.rules import SETTING_FLAGS
 
 _MARKS = {"documented": "doc", "observed": "obs", "inferred": "inf"}
 
@@ -72,6 +74,9 @@ def _outcome_lines(run: FlowRun) -> list[str]:
     for layer in run.unused_blocks:
         lines.append(f"note:        {layer} was not reached: the verdict asked for there had no effect")
     rows = {name for record in run.own_records for step in record.steps for name in _choices_of(step.rule)}
+    flags = {flag for record in run.own_records for step in record.steps for flag in step.flags}
+    layers = {catalogue.by_name(labelled.step.layer).stem for labelled in run.steps}
+    rows |= {s.choice for s in SETTING_FLAGS if s.flag in flags or layers & set(s.layers)}
     for name in CHOICES:
         if name in rows and CHOICES[name].kind == "dispute":
             option = run.config.choice(name)

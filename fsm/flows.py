@@ -15,7 +15,7 @@ from fsm import catalogue
 from fsm.choices import Config
 from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, verdict_at
 from fsm.errors import FsmError, UnknownName
-from fsm.names import VERDICTS, Verdict
+from fsm.names import IP_VERSIONS, VERDICTS, Verdict
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS
 from fsm.table import Step, Table, compile_table
 
@@ -324,7 +324,8 @@ def run_flow(
     """
     flow = find_flow(name)
     config = flow_config(flow, config or Config())
-    own = {catalogue.layer_of(stem, config.ip).fwpm_name: verdict for stem, verdict in flow.verdicts}
+    versions = (config.ip,) if config.choice("dual_stack") == "no" else IP_VERSIONS
+    own = {catalogue.layer_of(stem, ip).fwpm_name: verdict for stem, verdict in flow.verdicts for ip in versions}
     return _run(
         FlowRun(flow.name, flow.title, flow.endpoint, config, flow.setup, flow.stimuli),
         make_endpoint(flow.runs_on, config, engine, table),
@@ -377,14 +378,24 @@ def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: C
     ):
         if verdict not in VERDICTS:
             raise UnknownName.of(f"{where} {given}", "verdict", verdict, VERDICTS)
-        # A dual-stack socket visits layers of both versions: a versioned name means what it says.
-        ip = None if config.choice("dual_stack") == "yes" and given.upper().endswith(("_V4", "_V6")) else config.ip
-        layer = catalogue.resolve(given, ip, windows=config.windows, where=where)
-        if verdict == Verdict.BLOCK and layer.may_block in ("no", "error-only"):
-            why = "it reports and cannot be blocked" if layer.may_block == "no" else "it is no policy point"
-            raise FsmError(where, f"{layer.fwpm_name} takes no block: {why}")
-        asked[layer.fwpm_name] = verdict
+        for layer in _meant(given, config, where):
+            if verdict == Verdict.BLOCK and layer.may_block in ("no", "error-only"):
+                why = "it reports and cannot be blocked" if layer.may_block == "no" else "it is no policy point"
+                raise FsmError(where, f"{layer.fwpm_name} takes no block: {why}")
+            if asked.setdefault(layer.fwpm_name, verdict) != verdict:
+                before = asked[layer.fwpm_name]
+                raise FsmError(where, f"{layer.fwpm_name} is given a verdict twice: {before} and {verdict}", fix="Keep one")
     return asked
+
+
+def _meant(given: str, config: Config, where: str) -> list[catalogue.Layer]:
+    """The layers that a spelling means. A dual-stack socket visits both versions, so a name without one means both."""
+    if config.choice("dual_stack") == "no":
+        return [catalogue.resolve(given, config.ip, windows=config.windows, where=where)]
+    try:
+        return [catalogue.resolve(given, None, windows=config.windows, where=where)]
+    except UnknownName:
+        return [catalogue.resolve(given, ip, windows=config.windows, where=where) for ip in IP_VERSIONS]
 
 
 def perform(endpoint: Endpoint, word: str) -> list[StimulusRecord]:
@@ -428,6 +439,6 @@ def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: 
     for record in run.own_records:
         for step in record.classified:
             run.steps.append(LabelledStep(labels.get(step.position, label_of(step.position)), step, record.peer))
-    reached = {labelled.step.layer for labelled in run.steps}
-    run.unused_blocks = tuple(layer for layer in verdicts if layer not in reached)
+    reached = {catalogue.by_name(labelled.step.layer).stem for labelled in run.steps}
+    run.unused_blocks = tuple(layer for layer in verdicts if catalogue.by_name(layer).stem not in reached)
     return run

@@ -79,7 +79,7 @@ class LiveEndpoint(Endpoint):
         self.state = self._numbers[self.model.state]
         step = self.table.recorded(before, event)
         self.trace.append(step)
-        if step.ops or step.stimulus in ("connect", "connect_other"):
+        if step.ops or step.flags or step.stimulus in ("connect", "connect_other", "complete"):
             self._operate(step)
         return step
 

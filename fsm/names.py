@@ -43,7 +43,10 @@ Scope = Literal["socket", "flow", "host"]
 
 # The registers of a socket endpoint and their values, in the order in which a state is written.
 REGISTERS: dict[str, tuple[str, ...]] = {
-    "socket": ("UNBOUND", "BIND_REDIRECT_PENDED", "BIND_PENDED", "BOUND", "CLOSE_PENDED", "CLOSED"),
+    "socket": (
+        *("UNBOUND", "BIND_REDIRECT_PENDED", "BIND_PENDED", "BIND_V6_PENDED"),
+        *("BOUND", "CONNECT_PENDED", "CLOSE_PENDED", "CLOSED"),
+    ),
     "connected": ("no", "this", "other"),  # connect() was called with this peer, or with another one
     "window": ("closed", "open"),  # a group datagram was sent less than 4 s ago
     "flow": ("NONE", "OUT", "IN", "OUT_STALE", "IN_STALE", "OUT_REDIRECT_PENDED", "OUT_PENDED", "IN_PENDED"),

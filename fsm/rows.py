@@ -113,6 +113,7 @@ class SettingFlag:
     layers: tuple[str, ...]  # stems
     cite: tuple[str, ...]
     note: str = ""
+    since: str = "vista"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +149,4 @@ class Stimulus:
     packet_direction: str = ""  # of the datagram that it brings, if any
     per_flow: bool = False  # applies to the flow record of every peer, not to one
     with_peer: bool = True  # False where it happens to the socket as a whole
+    seen_by_application: bool = True  # False where a callout does it and no call of the application is answered

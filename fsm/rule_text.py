@@ -10,7 +10,7 @@ from fsm.choices import CHOICES, Choice, Config
 from fsm.errors import UnknownName
 from fsm.names import EVIDENCE, IDLE, IP_VERSIONS, WINDOWS
 from fsm.rows import Row
-from fsm.rules import RULES
+from fsm.rules import RULES, SETTING_FLAGS
 from fsm.sources import SOURCES
 from fsm.stimuli import POSITIONS, STIMULI, VIEWS
 from fsm.table import NO_ROW, compile_table, rows_of
@@ -32,20 +32,38 @@ def find_rules(given: str, rows: Iterable[Row] = RULES) -> tuple[Row, ...]:
         scopes = VIEWS[word.lower().replace("-", "_")].scopes
         return tuple(row for row in rows if row.scope in scopes)
     found = tuple(row for row in rows if word.casefold() in {name.casefold() for name in _names_of(row)})
-    found = found or tuple(row for row in rows if word.casefold() in row.key.casefold())
     return found or _rules_of_layer(word, rows)
 
 
 def _rules_of_layer(word: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    by_flag = {
+        stem
+        for setting in SETTING_FLAGS
+        if word.casefold() in (setting.choice, setting.flag.casefold())
+        for stem in setting.layers
+    }
+    if by_flag:  # a setting that no row names: it sets a flag at these layers
+        return tuple(row for row in rows if row.layer in by_flag)
     try:
         stems = {layer.stem for layer in catalogue.find(word, where="rules")}
     except UnknownName:
-        known = (*VIEWS, *STIMULI, *POSITIONS, *CHOICES, *SOURCES, *(layer.stem for layer in catalogue.layers()))
+        part = tuple(row for row in rows if word.casefold() in row.key.casefold())
+        if part:
+            return part
+        names = {name for row in rows for name in _names_of(row)}
+        known = (
+            *VIEWS,
+            *STIMULI,
+            *POSITIONS,
+            *CHOICES,
+            *SOURCES,
+            *sorted(names),
+            *(layer.stem for layer in catalogue.layers()),
+        )
         raise UnknownName.of("rules", "rule, layer, stimulus, position, source or dispute", word, known) from None
     found = tuple(row for row in rows if row.layer in stems)
     if not found:
-        names = ", ".join(sorted(stems))
-        raise UnknownName("rules", f"no rule visits {names}", "A UDP datagram does not pass there in this model")
+        raise UnknownName("rules", f"no rule visits {', '.join(sorted(stems))}", "A UDP datagram does not pass there in this model")
     return found
 
 
@@ -211,7 +229,7 @@ def sources_text(config: Config) -> str:
     cited = {key for row in RULES for key in row.cite} | {
         k for c in CHOICES.values() for o in c.options for k in o.cite
     }
-    lines += [f"  {s.key:<18}{s.title}\n  {'':<18}{s.url}".rstrip() for s in SOURCES.values() if s.key in cited]
+    lines += [f"  {s.key:<21}{s.title}\n  {'':<21}{s.url}".rstrip() for s in SOURCES.values() if s.key in cited]
     return "\n".join(lines)
 
 

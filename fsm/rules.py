@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from fsm.names import DONE, IDLE, Basis, Scope
 from fsm.reasons import STALE_REASONS
@@ -70,12 +71,21 @@ def _blocks(
 
 
 def _discard(
-    scope: Scope, at: str, layer: str, *, cite: tuple[str, ...] = ("LID",), basis: Basis = DOC, choices: Guards = (),
-    ip: int = 0, since: str = "vista",
+    scope: Scope,
+    at: str,
+    layer: str,
+    *,
+    cite: tuple[str, ...] = ("LID",),
+    basis: Basis = DOC,
+    choices: Guards = (),
+    ip: int = 0,
+    since: str = "vista",
 ) -> Iterator[Row]:
     """The discard twin after a block by a filter: what is said there changes nothing any more."""
     note = "module GENERAL, reason FIREWALL_POLICY; that a filter's block gives this reason is inferred"
-    yield Row(scope, at, "permit", DONE, layer, cite, basis, choices=choices, ip=ip, since=since, discard=POLICY, note=note)
+    yield Row(
+        scope, at, "permit", DONE, layer, cite, basis, choices=choices, ip=ip, since=since, discard=POLICY, note=note
+    )
     yield Row(
         scope, at, "block", DONE, layer, ("INFERRED",), INF, choices=choices, ip=ip, since=since, discard=POLICY,
         note="the item is discarded already; a second block changes nothing",
@@ -134,12 +144,14 @@ _BINDING = (
     ("bind",         "bind fails with WSAEACCES (10013)",                     DONE),
     ("complete",     "bind fails with WSAEACCES (10013)",                     DONE),
     ("connect",      "connect fails; its error code is not documented",       "connect.redirect"),
+    ("connect_other", "connect fails; its error code is not documented",      "connect.redirect"),
     ("sendto",       "sendto fails; its error code is not documented",        "send.redirect"),
     ("sendto_group", "sendto fails; its error code is not documented",        "send.group_redirect"),
 )
 # The first assignment of a bind: V4 for a dual-stack socket, whatever the peer.
 _ASSIGNED_FIRST = ((_g(dual_stack="no"), 0), (_g(dual_stack="yes"), 4))
 _REDIRECTED = ((_g(dual_stack="no"), 0), (_g(dual_stack="yes"), 6))
+_CONNECTED = {"connect": (("connected", "this"),), "connect_other": (("connected", "other"),)}
 _AFTER_BIND_ON_VISTA = {"connect.redirect": DONE, "send.redirect": "send.authorize", "send.group_redirect": "send.group_authorize", DONE: DONE}
 
 
@@ -151,11 +163,16 @@ def _bind() -> Iterator[Row]:
         lose: tuple[str, ...] = ("lose",) if sends else ()
         cite = ("UDPF", "RED") if stimulus == "bind" else ("ALEL", "WSK-sendto", "MVD")
         old_cite = ("UDPF", "ALEL") if stimulus == "bind" else ("ALEL", "WSK-sendto")
+        waits = "the call does not return yet" if stimulus == "complete" else f"{'sendto' if sends else stimulus.split('_')[0]} does not return yet"
+        for at, stack, ip, pended in (*(("bind.assign", *first, "BIND_PENDED") for first in _ASSIGNED_FIRST), ("bind.assign_v6", _g(dual_stack="yes"), 6, "BIND_V6_PENDED")):
+            yield Row("socket", at, "pend", DONE, "ALE_RESOURCE_ASSIGNMENT", ("DDI-pend", "ASY", "TOC"), DOC, when=_g(stimulus=stimulus), choices=stack, ip=ip,
+                      since="7" if stimulus == "complete" and at == "bind.assign" else "vista",
+                      sets=(("socket", pended),), ops=("queue", *lose), flags=_implicit_flags(stimulus), outcome="pended", application_sees=waits,
+                      note="FwpsPendOperation0, returned as block with absorb" + ("; the datagram of an implicit bind is not kept" if sends else ""))
         if stimulus != "complete":
             yield Row("socket", IDLE, stimulus, "bind.redirect", None, cite, DOC, when=unbound, since="7")
             yield Row("socket", IDLE, stimulus, "bind.assign",   None, old_cite, DOC, when=unbound, until="vista-sp1",
                       note="the redirect layers came with Windows 7")
-            waits = f"{'sendto' if sends else stimulus} does not return yet"
             for stack, ip in _REDIRECTED:
                 yield Row("socket", "bind.redirect", "block", DONE, "ALE_BIND_REDIRECT", ("INFERRED",), INF, when=_g(stimulus=stimulus), choices=stack, ip=ip, since="7",
                           ops=lose, outcome="blocked", application_sees=refused,
@@ -163,10 +180,6 @@ def _bind() -> Iterator[Row]:
                 yield Row("socket", "bind.redirect", "pend", DONE, "ALE_BIND_REDIRECT", ("TOC",), DOC, when=_g(stimulus=stimulus), choices=stack, ip=ip, since="7",
                           sets=(("socket", "BIND_REDIRECT_PENDED"),), ops=("queue", *lose), outcome="pended", application_sees=waits,
                           note="FwpsPendClassify0" + ("; that the datagram of an implicit bind is lost is inferred" if sends else ""))
-            for stack, ip in _ASSIGNED_FIRST:
-                yield Row("socket", "bind.assign", "pend", DONE, "ALE_RESOURCE_ASSIGNMENT", ("DDI-pend", "ASY", "TOC"), DOC, when=_g(stimulus=stimulus), choices=stack, ip=ip,
-                          sets=(("socket", "BIND_PENDED"),), ops=("queue", *lose), flags=_implicit_flags(stimulus), outcome="pended", application_sees=waits,
-                          note="FwpsPendOperation0, returned as block with absorb" + ("; the datagram of an implicit bind is not kept" if sends else ""))
         for at, stack, ip in (*(("bind.assign", *first) for first in _ASSIGNED_FIRST), ("bind.assign_v6", _g(dual_stack="yes"), 6)):
             # A completed bind stands before bind.assign only where a redirect layer held it.
             since = "7" if stimulus == "complete" and at == "bind.assign" else "vista"
@@ -186,7 +199,7 @@ def _bind() -> Iterator[Row]:
             sets = (("socket", "BOUND"),)
             flags = _implicit_flags(stimulus)
             note = "port 0: the stack has picked a dynamic port" if flags else "a fixed port on the wildcard address"
-            sees = {"bind": "bind returns success", "complete": "bind returns success"}.get(stimulus, "")
+            sees = {"bind": "bind returns success", "complete": "the pended call returns success"}.get(stimulus, "")
             cite = ("UDPF", "ALEL") if stimulus == "bind" else ("ASY", "DDI-complete") if stimulus == "complete" else ("ALEL", "WSK-sendto", "SECDS")
             basis = INF if stimulus == "complete" else DOC
             yield Row("socket", at, "permit", after, "ALE_RESOURCE_ASSIGNMENT", cite, basis, when=_g(stimulus=stimulus), ip=ip, choices=choices,
@@ -194,8 +207,8 @@ def _bind() -> Iterator[Row]:
             if stimulus == "complete" and dual == "no":
                 continue  # no redirect layer holds a bind there
             yield Row("socket", at, "permit", _AFTER_BIND_ON_VISTA[after], "ALE_RESOURCE_ASSIGNMENT", cite, basis, when=_g(stimulus=stimulus), ip=ip, choices=choices,
-                      until="vista-sp1", sets=(*sets, *((("connected", "this"),) if stimulus == "connect" else ())),
-                      flags=flags, application_sees=sees or ("connect returns success" if stimulus == "connect" else ""), logged=(5158,),
+                      until="vista-sp1", sets=(*sets, *_CONNECTED.get(stimulus, ())),
+                      flags=flags, application_sees=sees or ("connect returns success" if stimulus in _CONNECTED else ""), logged=(5158,),
                       note=note)
     for stimulus, _, _ in _BINDING:
         yield Row("socket", "bind.assign", "permit", "bind.assign_v6", "ALE_RESOURCE_ASSIGNMENT", ("SECDS",), OBS, when=_g(stimulus=stimulus), ip=4, choices=_g(dual_stack="yes"),
@@ -221,19 +234,25 @@ def _bind() -> Iterator[Row]:
     held = _g(socket="BIND_PENDED")
     for dual, to in (("no", DONE), ("yes", "bind.assign_v6")):
         yield Row("socket", IDLE, "complete", to, None, ("ASY", "DDI-complete"), INF, when=held, choices=_g(dual_stack=dual),
-                  sets=(("socket", "BOUND" if dual == "no" else "UNBOUND"),), application_sees="bind returns success" if dual == "no" else "",
+                  sets=(("socket", "BOUND" if dual == "no" else "UNBOUND"),), application_sees="the pended call returns success" if dual == "no" else "",
                   note="completion goes on with the verdict that it brings; it is not classified again")
     yield Row("socket", IDLE, "complete_block", "bind.assign_discard", None, ("ASY", "DDI-complete"), INF, when=held, sets=(("socket", "UNBOUND"),), outcome="blocked",
               application_sees="bind fails with WSAEACCES (10013)")
+    held, dual_stack = _g(socket="BIND_V6_PENDED"), _g(dual_stack="yes")
+    yield Row("socket", IDLE, "complete", DONE, None, ("ASY", "DDI-complete"), INF, when=held, choices=dual_stack, sets=(("socket", "BOUND"),), application_sees="the pended call returns success",
+              note="completion goes on with the verdict that it brings; it is not classified again")
+    yield Row("socket", IDLE, "complete_block", "bind.assign_v6_discard", None, ("ASY", "DDI-complete"), INF, when=held, choices=dual_stack, sets=(("socket", "UNBOUND"),), outcome="blocked",
+              application_sees="bind fails with WSAEACCES (10013)", note="what was assigned for IPv4 is released")
 
     # An authorized bind that is classified again.
     yield Row("socket", IDLE, "protection_level", "bind.reclassify", None, ("CFL", "DCF"), DOC, when=_g(socket="BOUND"), since="7",
               note="the driver pages list the flag for V6 only")
-    for verdict, to, outcome in (("permit", DONE, ""), ("block", "bind.reclassify_discard", "blocked")):
-        yield Row("socket", "bind.reclassify", verdict, to, "ALE_RESOURCE_ASSIGNMENT", ("CFL", "DCF"), DOC if verdict == "permit" else INF, since="7",
+    for (verdict, to, outcome), (stack, ip) in product((("permit", DONE, ""), ("block", "bind.reclassify_discard", "blocked")), _REDIRECTED):
+        yield Row("socket", "bind.reclassify", verdict, to, "ALE_RESOURCE_ASSIGNMENT", ("CFL", "DCF"), DOC if verdict == "permit" else INF, since="7", choices=stack, ip=ip,
                   flags=("IS_RECLASSIFY",), outcome=outcome, logged=(5158,) if verdict == "permit" else (5159,),
                   note="" if verdict == "permit" else "what a block of a repeat does to the bound socket is not documented")
-    yield from _discard("socket", "bind.reclassify_discard", "ALE_RESOURCE_ASSIGNMENT_DISCARD", since="7")
+    for stack, ip in _REDIRECTED:
+        yield from _discard("socket", "bind.reclassify_discard", "ALE_RESOURCE_ASSIGNMENT_DISCARD", since="7", choices=stack, ip=ip)
 
 
 def _implicit_flags(stimulus: str) -> tuple[str, ...]:
@@ -261,8 +280,17 @@ def _connect() -> Iterator[Row]:
                       sets=(("connected", value),), ops=("rewrite",) if verdict == "redirect" else (), application_sees="connect returns success",
                       note="V6 even when the peer is an IPv4-mapped address")
     for dual, ip in (("no", 0), ("yes", 6)):
+        yield Row("socket", "connect.redirect", "pend", DONE, "ALE_CONNECT_REDIRECT", ("TOC",), DOC, when=_g(stimulus="connect"), since="7", ip=ip, choices=_g(dual_stack=dual),
+                  sets=(("socket", "CONNECT_PENDED"),), ops=("queue",), outcome="pended", application_sees="connect does not return yet", note="FwpsPendClassify0")
         yield Row("socket", "connect.redirect", "block", DONE, "ALE_CONNECT_REDIRECT", ("INFERRED",), INF, since="7", ip=ip, choices=_g(dual_stack=dual), outcome="blocked",
                   application_sees="connect fails; its error code is not documented", note="this layer has no discard twin")
+
+
+    held = _g(socket="CONNECT_PENDED")
+    yield Row("socket", IDLE, "complete", DONE, None, ("TOC",), INF, when=held, since="7", sets=(("socket", "BOUND"), ("connected", "this")), application_sees="connect returns success",
+              note="the connect goes on with the verdict of the completion")
+    yield Row("socket", IDLE, "complete_block", DONE, None, ("TOC",), INF, when=held, since="7", sets=(("socket", "BOUND"),), outcome="blocked",
+              application_sees="connect fails; its error code is not documented")
 
 
 def _send() -> Iterator[Row]:
@@ -397,7 +425,7 @@ def _group() -> Iterator[Row]:
     yield from _discard("socket", "send.group_authorize_discard", "ALE_AUTH_CONNECT_DISCARD")
     for option, sets in (("allow", (("window", "open"),)), ("deny", ())):
         yield Row("socket", "send.group_establish", "permit", "send.data", "ALE_FLOW_ESTABLISHED", ("UDPF", "ALEM", "UCO"), DOC if option == "allow" else INF,
-                  choices=_g(multicast_state=option), sets=sets, note="4 s, from the SET_OPTIONS_AUTH_CONNECT classify options" if sets else "no state is kept, so each send is authorized and no answer gets in by it")
+                  choices=_g(multicast_state=option), sets=sets, ops=("touch_window",) if sets else (), note="4 s, from the SET_OPTIONS_AUTH_CONNECT classify options" if sets else "no state is kept, so each send is authorized and no answer gets in by it")
     yield Row("socket", IDLE, "window_timeout", DONE, None, ("ALEM",), DOC, when=_g(window="open"), sets=(("window", "closed"),), note="4 s without an outbound group datagram")
 
     layer = "ALE_AUTH_RECV_ACCEPT"
@@ -512,9 +540,11 @@ def _flow_events() -> Iterator[Row]:
         note = f"reason {reason.name} ({reason.value:#x}): {reason.text}; the next packet, in either direction, is authorized again"
         for flow in ("OUT", "IN"):
             yield Row("flow", IDLE, reason.stimulus, DONE, None, reason.cite, reason.basis, when=_g(flow=flow), sets=(("flow", f"{flow}_STALE"),), ops=("mark_stale",), since=since, note=note)
+        yield Row("flow", IDLE, reason.stimulus, DONE, None, reason.cite, reason.basis, when=_g(flow="OUT_STALE|IN_STALE"), ops=("mark_stale",), since=since,
+                  note="one more reason for the reauthorization that waits already")
         yield Row("flow", IDLE, reason.stimulus, DONE, None, reason.cite, reason.basis, since=since,
-                  when=_g(socket="UNBOUND|BIND_REDIRECT_PENDED|BIND_PENDED|BOUND|CLOSE_PENDED", flow="NONE|OUT_STALE|IN_STALE|OUT_REDIRECT_PENDED|OUT_PENDED|IN_PENDED"),
-                  note="no live flow, or one that waits for its reauthorization or completion already")
+                  when=_g(socket="UNBOUND|BIND_REDIRECT_PENDED|BIND_PENDED|BIND_V6_PENDED|BOUND|CONNECT_PENDED|CLOSE_PENDED", flow="NONE|OUT_REDIRECT_PENDED|OUT_PENDED|IN_PENDED"),
+                  note="no live flow, or one that waits for its completion")
     some = _g(flow="OUT|IN|OUT_STALE|IN_STALE")
     yield Row("flow", IDLE, "idle_timeout", DONE, None, ("ALES", "UDPF"), DOC, when=some, sets=(("flow", "NONE"),), ops=("drop_flow",),
               note="60 s without a packet in either direction; shorter when the system holds many flows")
@@ -561,7 +591,8 @@ def _no_listener() -> Iterator[Row]:
     layer = "INBOUND_IPPACKET"
     yield Row("host", "drop.ippacket", "permit", "drop.transport", layer, ("UDPF", "LID"), DOC, choices=(*heard, *ports))
     yield Row("host", "drop.ippacket", "permit", "drop.ippacket_discard", layer, ("UDPF",), DOC, choices=(*quiet, *ports, *_g(no_listener="ippacket")))
-    yield Row("host", "drop.ippacket", "permit", "drop.transport_discard", layer, ("INFERRED",), INF, choices=(*quiet, *ports, *_g(no_listener="both")))
+    yield Row("host", "drop.ippacket", "permit", "drop.transport_discard", layer, ("INFERRED",), INF, choices=(*quiet, *ports, *_g(no_listener="both")),
+              note="13 comes first, since the logs show it before 32")
     yield Row("host", "drop.ippacket", "permit", "drop.transport_discard", layer, ("SECDS", "PPS"), OBS, choices=(*quiet, *ports, *_g(no_listener="transport")),
               note="only a filter at a layer makes a log line, so the logs cannot show that IPPACKET_DISCARD is skipped")
     yield Row("host", "drop.ippacket", "permit", "drop.ippacket_discard", layer, ("NDR", "UDPF"), DOC, choices=plain, note="no handler for the protocol: the network layer discards")
@@ -676,10 +707,40 @@ VERDICT_REFUSALS: tuple[VerdictRefusal, ...] = (
         flag="IS_REAUTHORIZE",
     ),
     VerdictRefusal(
-        ("ALE_FLOW_ESTABLISHED",), "pend", "no asynchronous processing there", ("ASY",), DOC
+        ("ALE_BIND_REDIRECT",),
+        "pend",
+        "it was pended already, and is classified again",
+        ("DCF", "DDI-apply"),
+        INF,
+        flag="IS_REAUTHORIZE",
     ),
     VerdictRefusal(
-        ("INBOUND_TRANSPORT", "OUTBOUND_TRANSPORT", "INBOUND_IPPACKET", "OUTBOUND_IPPACKET", "DATAGRAM_DATA", "INBOUND_ICMP_ERROR", "OUTBOUND_ICMP_ERROR"),
+        ("ALE_BIND_REDIRECT",),
+        "redirect",
+        "it was changed already, and is classified again",
+        ("DCF", "DDI-apply"),
+        INF,
+        flag="IS_REAUTHORIZE",
+    ),
+    VerdictRefusal(
+        ("ALE_RESOURCE_ASSIGNMENT",),
+        "pend",
+        "the repeat of an authorized bind: no call waits that could be held",
+        ("CFL",),
+        INF,
+        flag="IS_RECLASSIFY",
+    ),
+    VerdictRefusal(("ALE_FLOW_ESTABLISHED",), "pend", "no asynchronous processing there", ("ASY",), DOC),
+    VerdictRefusal(
+        (
+            "INBOUND_TRANSPORT",
+            "OUTBOUND_TRANSPORT",
+            "INBOUND_IPPACKET",
+            "OUTBOUND_IPPACKET",
+            "DATAGRAM_DATA",
+            "INBOUND_ICMP_ERROR",
+            "OUTBOUND_ICMP_ERROR",
+        ),
         "pend",
         "a packet layer holds nothing: absorb the packet and inject a clone later (not at INBOUND_TRANSPORT while ALE still has to classify it)",
         ("TOC", "WLR", "ASY", "DDI-inject-receive"),
@@ -697,7 +758,7 @@ SETTING_FLAGS: tuple[SettingFlag, ...] = (
         "IS_LOOPBACK",
         (
             *("INBOUND_IPPACKET", "OUTBOUND_IPPACKET", "INBOUND_TRANSPORT", "OUTBOUND_TRANSPORT", "DATAGRAM_DATA"),
-            *("INBOUND_ICMP_ERROR", "OUTBOUND_ICMP_ERROR", "ALE_RESOURCE_ASSIGNMENT", "ALE_AUTH_CONNECT"),
+            *("INBOUND_ICMP_ERROR", "OUTBOUND_ICMP_ERROR", "ALE_RESOURCE_ASSIGNMENT"),
             *("ALE_AUTH_RECV_ACCEPT", "ALE_FLOW_ESTABLISHED", "ALE_CONNECT_REDIRECT", "ALE_ENDPOINT_CLOSURE"),
         ),
         ("CFL", "DCF", "WST"),
@@ -711,7 +772,17 @@ SETTING_FLAGS: tuple[SettingFlag, ...] = (
         ("CFL", "DCF"),
         "every bind of this model is to the wildcard address; with the other meaning only port 0 sets the flag",
     ),
-    SettingFlag("protocol", "raw", "IS_RAW_ENDPOINT", ("ALE_RESOURCE_ASSIGNMENT",), ("ALEL", "CFL")),
+    SettingFlag("path", "loopback", "IS_LOOPBACK", ("ALE_AUTH_CONNECT",), ("CFL", "WST"), since="vista-sp1"),
+    SettingFlag(
+        "protocol",
+        "raw",
+        "IS_RAW_ENDPOINT",
+        (
+            *("ALE_RESOURCE_ASSIGNMENT", "DATAGRAM_DATA", "ALE_AUTH_CONNECT", "ALE_AUTH_RECV_ACCEPT"),
+            *("ALE_BIND_REDIRECT", "ALE_CONNECT_REDIRECT"),
+        ),
+        ("ALEL", "CFL", "DCF"),
+    ),
 )
 
 # Flags that not every Windows has: first and last ("" for no end).

@@ -218,9 +218,14 @@ class Table:
     def _why_no_verdict(self, state: int, layer: catalogue.Layer, verdict: str) -> str:
         for refusal in VERDICT_REFUSALS:
             stems = refusal.layers
-            here = layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)
-            if refusal.verdict == verdict and here and (not refusal.flag or refusal.flag in self._flags[state]):
+            meant = layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)
+            if refusal.verdict == verdict and meant and (not refusal.flag or refusal.flag in self._flags[state]):
                 return f"{layer.fwpm_name} does not take it: {refusal.why} ({', '.join(refusal.cite)})"
+        here = self.states[state]
+        if verdict in (Verdict.PEND, Verdict.REDIRECT) and any(
+            row.layer == layer.stem and row.event == verdict for row in self.rows
+        ):
+            return f"{verdict} at {layer.fwpm_name} is not modelled for {here.stimulus} at {here.position}"
         if verdict == Verdict.PEND:
             return f"{layer.fwpm_name} has no rule for it; pending there: {layer.may_pend}"
         if verdict == Verdict.REDIRECT:
@@ -342,7 +347,9 @@ class Table:
             by_setting = (
                 setting.flag
                 for setting in SETTING_FLAGS
-                if self.config.choice(setting.choice) == setting.option and stem in setting.layers
+                if self.config.choice(setting.choice) == setting.option
+                and stem in setting.layers
+                and WINDOWS.index(setting.since) <= WINDOWS.index(self.config.windows)
             )
             found = tuple(flag for flag in dict.fromkeys((*flags, *by_setting)) if self._has_flag(flag))
             self._flags_made[flags, stem] = found

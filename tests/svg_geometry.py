@@ -104,6 +104,21 @@ def problems(svg: str, *, not_solid: frozenset[str] = frozenset({"chip", "legend
     ]
 
 
+def words_on_boxes(svg: str) -> list[str]:
+    """Text without a shape of its own (headings, labels) that touches a box or another text."""
+    nodes = [node for node in read(svg).nodes if "lane" not in node.classes]
+    texts = [text for node in nodes if not node.shapes for text in node.texts]
+    others = [(shape, node.id) for node in nodes for shape in node.shapes]
+    found = []
+    for text in texts:
+        for bounds, name in [*others, *((other.bounds, other.said) for other in texts if other is not text)]:
+            wide = min(text.bounds[2], bounds[2]) - max(text.bounds[0], bounds[0])
+            high = min(text.bounds[3], bounds[3]) - max(text.bounds[1], bounds[1])
+            if wide > 0.5 and high > 0.5:
+                found.append(f"{text.said!r} on {name!r}")
+    return found
+
+
 def _cut_texts(groups: list[Group], slack: float) -> Iterator[str]:
     for group in groups:
         if not group.shapes:

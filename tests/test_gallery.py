@@ -45,7 +45,18 @@ def test_page_says_in_one_sentence_what_each_picture_shows(written: Path) -> Non
     parts = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
     assert [part.splitlines()[0] for part in parts] == list(picture_names())
     for part in parts:
-        assert re.match(r"\S+\n\n[A-Z][^\n]+\. \[DOT\]", part), part
+        assert re.match(r"\S+\n\n[A-Za-z][^\n]+\. \[DOT\]", part), part
+
+
+@renderer
+def test_pages_beside_the_pictures_are_linked_by_their_title(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "one.md").write_text("<!-- x -->\n# What it is\n", encoding="utf-8")
+    gallery.write(tmp_path)
+    assert "- [What it is](pages/one.md)" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert gallery.differences(tmp_path) == []
+    (tmp_path / "pages" / "one.md").write_text("# Another\n", encoding="utf-8")
+    assert gallery.differences(tmp_path) == ["README.md: differs"]
 
 
 @renderer

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from xml.etree import ElementTree
 
 import pytest
-from svg_geometry import problems, read
+from svg_geometry import problems, words_on_boxes
 
 from fsm.choices import Config
 from fsm.draw.ladder import ladder_dot
@@ -17,7 +18,7 @@ from fsm.draw.render import draw, find_renderer
 from fsm.draw.rungs import LANES, ladder_of
 from fsm.draw.text import endpoint_text, ladder_text, packet_path_text
 from fsm.draw.theme import BASIS, DARK, LIGHT
-from fsm.errors import FsmError, UnknownName
+from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.flows import FLOWS, FlowRun, run_flow, run_stimuli
 from fsm.names import ENDPOINTS
 from fsm.sources import SOURCES
@@ -33,8 +34,14 @@ HOSTILE = "<b>x&\"'\\N%%{init}|end;#漢"
 renderer = pytest.mark.skipif(find_renderer() is None, reason="nothing here can draw")
 
 
-def runs() -> list[FlowRun]:
-    return [run_flow(name) for name in FLOWS]
+def runs(config: Config | None = None) -> list[FlowRun]:
+    """Every flow that this machine can do: some stimuli and layers are newer than Vista."""
+    done = []
+    for name in FLOWS:
+        with contextlib.suppress(NoTransition):
+            done.append(run_flow(name, config))
+    assert len(done) == len(FLOWS) or (config is not None and config.windows == "vista")
+    return done
 
 
 def svg_texts(svg: bytes) -> list[str]:
@@ -44,22 +51,19 @@ def svg_texts(svg: bytes) -> list[str]:
 @renderer
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_every_flow_is_a_well_formed_svg_that_names_its_layers(config: Config) -> None:
-    for name in FLOWS:
-        run = run_flow(name, config)
+    for run in runs(config):
         shown = "".join(svg_texts(draw(run_picture(run), "svg"))).replace("_DISCARD", "")
         for labelled in run.steps:
-            stem = (
-                labelled.step.layer.removeprefix("FWPM_LAYER_").replace(f"_V{config.ip}", "").removesuffix("_DISCARD")
-            )
-            assert stem in shown, name
-            assert f"id {labelled.step.runtime_id}" in shown.replace("\xa0", " "), name
+            stem = re.sub(r"_V[46]|_DISCARD", "", labelled.step.layer.removeprefix("FWPM_LAYER_"))
+            assert stem in shown, run.name
+            assert f"id {labelled.step.runtime_id}" in shown.replace("\xa0", " "), run.name
 
 
 @renderer
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_no_text_is_cut_and_nothing_lies_on_anything(config: Config) -> None:
     words = ["bind", "sendto", "policy_change", "datagram", "sendto@B", "icmp_error", "wait:61", "sendto", "close"]
-    drawn = [run_flow(name, config) for name in FLOWS]
+    drawn = runs(config)
     drawn += [run_stimuli("sender", words, config), run_stimuli("receiver", words, config, blocks=["AUTH_CONNECT"])]
     for run in drawn:
         svg = draw(run_picture(run), "svg").decode()
@@ -67,28 +71,20 @@ def test_no_text_is_cut_and_nothing_lies_on_anything(config: Config) -> None:
         assert words_on_boxes(svg) == [], run.name
 
 
-def words_on_boxes(svg: str) -> list[str]:
-    """Text without a shape of its own (headings, labels) that touches a box or another text."""
-    nodes = [node for node in read(svg).nodes if "lane" not in node.classes]
-    texts = [text for node in nodes if not node.shapes for text in node.texts]
-    others = [(shape, node.id) for node in nodes for shape in node.shapes]
-    found = []
-    for text in texts:
-        for bounds, name in [*others, *((other.bounds, other.said) for other in texts if other is not text)]:
-            wide = min(text.bounds[2], bounds[2]) - max(text.bounds[0], bounds[0])
-            high = min(text.bounds[3], bounds[3]) - max(text.bounds[1], bounds[1])
-            if wide > 0.5 and high > 0.5:
-                found.append(f"{text.said!r} on {name!r}")
-    return found
-
-
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-@pytest.mark.parametrize("name", FLOWS)
-def test_text_and_mermaid_name_every_layer_in_order(name: str, config: Config) -> None:
-    run = run_flow(name, config)
-    order = [labelled.step.layer.removeprefix("FWPM_LAYER_") for labelled in run.steps]
-    for written in (ladder_text(run), ladder_mermaid(run)):
-        assert re.findall(r"\b\w+_V[46](?:_DISCARD)?\b", written) == order
+def test_text_and_mermaid_name_every_layer_in_order(config: Config) -> None:
+    for run in runs(config):
+        order = [labelled.step.layer.removeprefix("FWPM_LAYER_") for labelled in run.steps]
+        for written in (ladder_text(run), ladder_mermaid(run)):
+            assert re.findall(r"\b\w+_V[46](?:_DISCARD)?\b", written) == order, run.name
+
+
+def test_dual_stack_socket_shows_the_version_of_each_layer() -> None:
+    lines = ladder_dot(run_flow("sender.dual_stack")).splitlines()
+    (redirect,) = [line for line in lines if "id 69" in line]
+    assert ">V6<" in redirect
+    (authorize,) = [line for line in lines if "id 48" in line]
+    assert ">V4<" in authorize
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -157,7 +153,7 @@ def test_same_run_gives_the_same_text_twice(name: str) -> None:
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_text_is_ascii_in_a_hundred_columns(config: Config) -> None:
-    texts = [ladder_text(run_flow(name, config)) for name in FLOWS]
+    texts = [ladder_text(run) for run in runs(config)]
     texts += [packet_path_text(config), *(endpoint_text(name, config) for name in ENDPOINTS)]
     for text in texts:
         assert text.isascii()

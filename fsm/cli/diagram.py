@@ -21,7 +21,7 @@ WHERE = "wfp-udp diagram"
 TRACE_LIMIT = 20_000_000  # bytes; a trace is a list of steps
 
 
-@click.command("diagram", short_help="Draw the packet path, an endpoint or a flow.")
+@click.command("diagram", short_help="Draw the packet path, an endpoint, a session, a dispute or a flow.")
 @click.argument("what", metavar="WHAT")
 @click.option("-o", "--output", default="-", metavar="FILE", help="File to write; - (the default) is the output.")
 @click.option(
@@ -38,7 +38,7 @@ TRACE_LIMIT = 20_000_000  # bytes; a trace is a list of steps
     help="Mark a state, a rule, a layer, or the path of a JSON file of 'wfp-udp flow' or 'run'. May be repeated.",
 )
 @click.option(
-    "--block", "blocks", multiple=True, metavar="LAYER", help="Block at this layer of a flow. May be repeated."
+    "--block", "blocks", multiple=True, metavar="LAYER", help="Block at this layer of a flow or dispute. Repeatable."
 )
 @click.option("--dark", is_flag=True, help="Dark colours only. (An SVG follows the reader's system without it.)")
 @machine_options
@@ -54,23 +54,35 @@ def command(
     evidence: str,
     assumptions: tuple[str, ...],
 ) -> None:
-    """Draw WHAT: packet-path, sender, receiver, dropped_port, or a flow such as sender.active_open.
+    """Draw WHAT: packet-path, sender, receiver, dropped_port, session, a dispute with its options side by side
+    (dispute.close, setting.dual_stack), or a flow such as sender.active_open.
 
     \b
     Examples:
       wfp-udp diagram dropped_port.no_listener
+      wfp-udp diagram dispute.no_listener -o dispute.svg
+      wfp-udp diagram session --highlight sender:INBOUND_ICMP_ERROR -o way.svg
       wfp-udp diagram packet-path -o path.svg
       wfp-udp diagram sender -o sender.png --highlight BOUND/OUT
       wfp-udp flow sender.blocked --format json > trace.json
       wfp-udp diagram packet-path --highlight trace.json -o blocked.svg
 
+    For the session, --highlight takes a state (receiver=BOUND/IN), a layer (sender:INBOUND_ICMP_ERROR), or the JSON
+    of 'wfp-udp session --reach', and numbers the shortest way there.
+
     Where nothing can draw an SVG or PNG, the picture is written as DOT, Mermaid and text beside FILE.
     """
-    from fsm.draw.pictures import picture
+    from fsm.draw.pictures import SESSION, picture
 
     config = config_of(ip, windows, evidence, assumptions)
     form = format_of(form, output)
-    overlay = _overlay(highlights, config) if highlights else None
+    overlay: Overlay | None = None
+    if highlights and what.strip().lower() == SESSION:
+        from fsm.cli.session_marks import session_overlay
+
+        overlay = session_overlay(highlights, config)
+    elif highlights:
+        overlay = _overlay(highlights, config)
     shown = picture(what, config, blocks=blocks, overlay=overlay, where=WHERE)
     if output == "-":
         if form in RASTERS and sys.stdout.isatty():

@@ -106,5 +106,6 @@ def verdicts_of(given: Sequence[str]) -> dict[str, str]:
         layer, equals, verdict = (part.strip() for part in word.rpartition("="))
         if not equals or not layer:
             raise FsmError("--verdict", f"'{word}' is not LAYER=VERDICT", f"Verdicts: {', '.join(VERDICTS)}")
-        pairs[layer] = verdict.lower()
+        if pairs.setdefault(layer, verdict.lower()) != verdict.lower():
+            raise FsmError("--verdict", f"{layer} is given twice: {pairs[layer]} and {verdict.lower()}", fix="Give one")
     return pairs

@@ -7,6 +7,7 @@ import json
 import click
 
 from fsm.cli.options import config_of, machine_options
+from fsm.errors import FsmError
 
 
 @click.command("rules")
@@ -37,6 +38,8 @@ def command(
     from fsm.rules import RULES
 
     config = config_of(ip, windows, evidence, assumptions)
+    if configurations and output_format != "json":
+        raise FsmError("--configurations", "the counts are part of the JSON", fix="Add --format json")
     rows = rule_text.find_rules(" ".join(words), RULES)
     if active:
         chosen = {name: config.choice(name) for name in CHOICES}
