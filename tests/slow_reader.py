@@ -145,7 +145,8 @@ class SlowReader:
         flags = set(row.flags)
         for setting in SETTING_FLAGS:
             of_twin = row.layer.endswith("_DISCARD") and row.layer[: -len("_DISCARD")] in setting.layers
-            if self.chosen[setting.choice] == setting.option and (of_twin or row.layer in setting.layers):
+            here = WINDOWS.index(setting.since) <= WINDOWS.index(self.windows)
+            if self.chosen[setting.choice] == setting.option and here and (of_twin or row.layer in setting.layers):
                 flags.add(setting.flag)
         return frozenset(f for f in flags if f not in FLAG_WINDOWS or self.between(*FLAG_WINDOWS[f]))
 

@@ -79,7 +79,7 @@ class _Drawing:
             self._row(row, f"row{number}")
             if row.differs:
                 bands.append((begin, self.y - _GAP / 2))
-        self._lanes(top, self.y)
+        self._lanes(top, self.y - _GAP / 2)
         for begin, end in _joined(bands):
             self._band(begin, end)
         self.y += 10
@@ -113,12 +113,10 @@ class _Drawing:
         c, wide, option = self.colours, _COLUMN - 22, variant.option
         head = Line(option.name, 13, True, right="holds here" if variant.holds else "")
         lines = [head, *broken(option.text, wide, 10), Line("", 4)]
-        if variant.said_by:
-            lines += broken(f"Said by: {variant.said_by}", wide, 9)
+        lines += broken(f"Said by: {variant.said_by}" if variant.said_by else "Sources:", wide, 9)
         for key in option.cite:
             source = SOURCES[key]
-            link = "  " + source.title
-            parts = broken(link, wide, TEXT_SIZE, colour=c.muted)
+            parts = broken(source.title, wide - 5, TEXT_SIZE, colour=c.muted)
             lines += [replace(part, text=f"  {part.text}", url=source.url, tooltip=source.title) for part in parts]
         return [*lines, *broken(f"Taken by: {variant.taken_by}", wide, 9)]
 
@@ -168,12 +166,14 @@ class _Drawing:
             assert step is not None
             lines = broken(words[0], wide, _NAME_SIZE, bold=True)
             lines += broken(f"{', '.join(words[1:])} {BASIS[Basis(step.basis)].mark}", wide)
-            mark = self.overlay.label(step.rule) if self.overlay.takes(step.rule) else ""
-            return lines + ([Line(f"taken: {mark}", bold=True, colour=self.colours.taken)] if mark else [])
+            if self.overlay.takes(step.rule):
+                mark = self.overlay.label(step.rule)
+                lines.append(Line(f"taken: {mark}" if mark else "marked", bold=True, colour=self.colours.taken))
+            return lines
         if item.kind == "start":
             lines = broken(words[0], wide, _NAME_SIZE, bold=True)
             return lines + broken(words[1], wide)
-        return broken(seen(item), wide)
+        return broken(item.sentence, wide)
 
     def _cell(self, item: Item, lines: list[Line], differs: bool, rect: Rect, name: str) -> None:
         look, step, over = self._look(item) if differs else self.quiet, item.step, self.overlay
@@ -256,13 +256,6 @@ class _Drawing:
         )
         lines = broken(text, self.right - _GUTTER, TEXT_SIZE, colour=c.muted)
         self.sheet.text("legend text", Rect(_GUTTER, self.y, self.right - _GUTTER, height_of(lines)), lines)
-
-
-def seen(item: Item) -> str:
-    """An item that is no classify as a sentence: who sees what."""
-    head = {"application": "application sees", "remote": "peer sees"}.get(item.kind, "")
-    text = item.lines[0]
-    return f"{head}{' ' if text.startswith('nothing') else ': '}{text}" if head else text
 
 
 def _centred(place: Rect, high: float) -> Rect:

@@ -9,19 +9,15 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fsm.draw.index_page import Shown, markdown_sections
 from fsm.draw.pictures import Picture, all_pictures
 from fsm.draw.render import draw
 from fsm.errors import FsmError
 
 COMMAND = "python -m fsm.draw.gallery"
-_GROUPS = {
-    "packet path": ("The way of a packet", "All layers on one page."),
-    "endpoint": ("Endpoints", "What a socket, or a host without one, goes through."),
-    "flow": ("Flows", "What happens in one case, step by step: lanes from the application to the remote host."),
-}
 _RENDERER_LINE = "Drawn by "
 
 
@@ -40,9 +36,8 @@ def svg_files() -> dict[str, bytes]:
     return {f"{file_stem(shown)}.svg": draw(shown, "svg") for shown in all_pictures()}
 
 
-def readme(renderer: str) -> str:
-    """The page that shows the pictures; `renderer` is what drew them."""
-    pictures = list(all_pictures())
+def readme(renderer: str, pages: Mapping[str, str] | None = None) -> str:
+    """The page that shows the pictures; `renderer` is what drew them, `pages` are others of the folder with titles."""
     lines = [
         "# Pictures",
         "",
@@ -52,18 +47,10 @@ def readme(renderer: str) -> str:
         "",
         f"{_RENDERER_LINE}{renderer}.",
     ]
-    for kind, (heading, about) in _GROUPS.items():
-        lines += ["", f"## {heading}", "", about]
-        for shown in (one for one in pictures if one.kind == kind):
-            stem = file_stem(shown)
-            lines += [
-                "",
-                f"### {shown.name}",
-                "",
-                f"{shown.sentence}. [DOT]({stem}.dot)",
-                "",
-                f"![{shown.title}]({stem}.svg)",
-            ]
+    if pages:
+        lines += ["", "Pages to read:", "", *(f"- [{title}]({path})" for path, title in pages.items())]
+    shown = [Shown(one, {form: f"{file_stem(one)}.{form}" for form in ("svg", "dot")}) for one in all_pictures()]
+    lines += markdown_sections(shown)
     return "\n".join(lines) + "\n"
 
 
@@ -92,7 +79,7 @@ def write(folder: Path) -> list[Path]:
         raise FsmError(
             COMMAND, "graphviz-pure is not installed, and only its pictures are kept", fix="pip install graphviz-pure"
         )
-    files = {**dot_files(), **svg_files(), "README.md": readme(renderer).encode("utf-8")}
+    files = {**dot_files(), **svg_files(), "README.md": readme(renderer, _pages(folder)).encode("utf-8")}
     folder.mkdir(parents=True, exist_ok=True)
     for stale in _pictures_in(folder) - set(files):
         (folder / stale).unlink()
@@ -113,7 +100,7 @@ def differences(folder: Path) -> list[str]:
         ),
         "",
     )
-    wanted = {**dot_files(), "README.md": readme(drawn_by).encode("utf-8")}
+    wanted = {**dot_files(), "README.md": readme(drawn_by, _pages(folder)).encode("utf-8")}
     names = {f"{file_stem(shown)}.svg" for shown in all_pictures()}
     if drawn_by and drawn_by == installed_renderer():
         wanted |= svg_files()
@@ -149,6 +136,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
     print(f"{len(written)} files in {options.dir}")
     return 0
+
+
+def _pages(folder: Path) -> dict[str, str]:
+    """The pages of documentation beside the pictures: path to title, which is their first heading."""
+    found = {}
+    for path in sorted(folder.glob("pages/*.md")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        title = next((line.lstrip("# ") for line in lines if line.startswith("# ")), path.stem)
+        found[f"pages/{path.name}"] = title
+    return found
 
 
 def _pictures_in(folder: Path) -> set[str]:

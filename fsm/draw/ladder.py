@@ -275,7 +275,7 @@ class _Drawing:
         verdict = step.verdict if step.verdict == "permit" else step.verdict.upper()
         facts = [f"id {step.runtime_id}", verdict, *rung.remarks, BASIS[Basis(step.basis)].mark]
         size = _NAME_SIZE if rung.is_discard else _TEXT_SIZE
-        rows = [["_DISCARD" if rung.is_discard else f"V{self.ladder.ip}"]]
+        rows = [["_DISCARD" if rung.is_discard else rung.version]]
         for fact in filter(None, facts):
             if text_width("  ".join([*rows[-1], fact]), size) > right - left - 12:
                 rows.append([])

@@ -68,6 +68,11 @@ class Rung:
         return catalogue.by_name(self.step.layer).short_name
 
     @property
+    def version(self) -> str:
+        """`V4` or `V6`: a dual-stack socket visits layers of both."""
+        return f"V{catalogue.by_name(self.step.layer).ip_version}"
+
+    @property
     def stops(self) -> bool:
         """Whether the verdict stops what came here."""
         return self.step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO)

@@ -174,18 +174,19 @@ class Sheet:
             cells = ""
             if gutter:
                 mark = html_line(line.mark, line.size, bold=True, colour=line.mark_colour) if line.mark else ""
-                cells += _cell(mark, gutter, line.height, "CENTER")
+                cells += _cell(mark, gutter, line.height, "CENTER", low=True)
             elif indent >= 1:
                 cells += _cell("", indent - 2, line.height, "LEFT")
             said = html_line(line.text, line.size, bold=line.bold, colour=line.colour)
-            room = inside - right - (gutter or max(indent - 2, 0)) - (max(indent - 2, 0) if right else 0)
+            margin = (max(indent - 2, 0) or gutter / 2.5) if right else 0.0  # what keeps it from the border
+            room = inside - right - (gutter or max(indent - 2, 0)) - margin
             more = {"ID": line.id, "HREF": line.url, "TARGET": "_blank" if line.url else "", "TOOLTIP": line.tooltip}
-            cells += _cell(said, room, line.height, "LEFT" if indent or gutter else "CENTER", more)
+            cells += _cell(said, room, line.height, "LEFT" if indent or gutter else "CENTER", more, line.bold)
             if right:
                 colour = self.colours.muted if not line.colour else line.colour
                 cells += _cell(html_line(line.right, colour=colour), right, line.height, "RIGHT")
-                if indent > 2:
-                    cells += _cell("", indent - 2, line.height, "RIGHT")
+                if margin > 2:
+                    cells += _cell("", margin, line.height, "RIGHT")
             bare = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"'
             rows.append(f"<TR><TD><TABLE {bare}><TR>{cells}</TR></TABLE></TD></TR>")
         bare = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"'
@@ -195,7 +196,10 @@ class Sheet:
         self.width, self.height = max(self.width, rect.right), max(self.height, rect.bottom)
 
 
-def _cell(said: str, width: float, height: float, align: str, more: Mapping[str, str] | None = None) -> str:
+def _cell(
+    said: str, width: float, height: float, align: str, more: Mapping[str, str] | None = None, low: bool = False
+) -> str:
+    align += '" VALIGN="BOTTOM' if low else ""  # Graphviz sets bold text two points higher
     pairs = "".join(f' {name}="{html(value)}"' for name, value in (more or {}).items() if value)
     return f'<TD FIXEDSIZE="TRUE" WIDTH="{width:.0f}" HEIGHT="{height:.0f}" ALIGN="{align}"{pairs}>{said}</TD>'
 

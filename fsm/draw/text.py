@@ -74,7 +74,10 @@ def _rung_lines(rung: Rung, track: str, over: Overlay) -> Iterator[str]:
     verdict = step.verdict if step.verdict == "permit" else step.verdict.upper()
     mark = "*" if over.takes(step.rule) else " "
     label = f"{rung.number:>3}{mark}{rung.label}"
-    layer = f"{rung.short_name:<35}{step.runtime_id:>2} {verdict:<6} {basis}"
+    wide = 35 - max(
+        0, len(verdict) - 6
+    )  # a long verdict takes room from the name, so that the basis stays in its column
+    layer = f"{rung.short_name:<{wide}}{step.runtime_id:>2} {verdict:<6} {basis}"
     yield f"{label[: _LEFT - 1]:<{_LEFT}}{track:<{_TRACK_WIDTH}} {layer}".rstrip()
     times = over.counts.get(step.rule, 0)
     counted = (f"x{times}",) if times else ()
@@ -225,9 +228,12 @@ def _walk_lines(ways: list[Walk], over: Overlay) -> Iterator[str]:
     for (layers, end), group in alike.items():
         taken = any(over.takes(step.rule) for way in group for step in way.steps)
         here = "*" if taken or any(over.current in (way.from_state, way.to_state) for way in group) else " "
-        first, *others = _listed([way.from_state for way in group], WIDTH - 28)
-        yield from (f"   {here}{first}" + ("" if others else _end(end)),)
-        yield from (f"    {line}" + (_end(end) if line == others[-1] else "") for line in others)
+        starts = _listed([way.from_state for way in group], WIDTH - 28)
+        if len(starts[-1]) + len(_end(end)) > WIDTH - 4:
+            starts.append(f" {_end(end)}")
+        else:
+            starts[-1] += _end(end)
+        yield from (f"   {here if line is starts[0] else ' '}{line}" for line in starts)
         yield from (f"        {line}" for line in _listed(layers or ("no layer sees this",), WIDTH - 8))
 
 

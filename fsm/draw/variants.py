@@ -38,8 +38,8 @@ class Case:
         return f"wfp-udp run {self.endpoint} {' '.join(self.stimuli)}{asked}"
 
 
-# By the name of the dispute or setting: what shows the options apart. The setting `redirect_target` changes rules and
-# no step that anybody sees, so it has no case.
+# By the name of the dispute or setting: what shows the options apart. Two settings have no case: `redirect_target`
+# changes rules and no step that anybody sees, and most options of `protocol` do the same.
 CASES: dict[str, Case] = {
     "no_listener": Case("dropped_port.no_listener"),
     "inbound_transport_without_listener": Case("dropped_port.no_listener"),
@@ -56,7 +56,6 @@ CASES: dict[str, Case] = {
     "udp_local_redirect": Case("sender.redirected_to_proxy"),
     "icmp_rate_limit": Case("dropped_port.no_listener"),
     "dual_stack": Case("sender.active_open"),
-    "protocol": Case("sender.blocked"),
     "path": Case("sender.active_open"),
     "multicast_state": Case("sender.group_answer"),
     "udp_connreset": Case("sender.icmp_error"),
@@ -70,6 +69,7 @@ _VOICES = {
     "minor": "a page of Microsoft that others outweigh",
 }
 
+SEEN_BY = {"application": "application sees", "remote": "peer sees"}
 ItemKind = Literal["start", "rung", "application", "remote", "end", "state"]
 
 
@@ -88,6 +88,12 @@ class Item:
     def key(self) -> tuple[str, str]:
         """Items of one key can stand in one row."""
         return self.kind, self.name
+
+    @property
+    def sentence(self) -> str:
+        """What is said, with who sees it: `application sees nothing: no socket owns the port`."""
+        head, text = SEEN_BY.get(self.kind, ""), self.lines[0]
+        return f"{head}{' ' if text.startswith('nothing') else ': '}{text}" if head else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,9 @@ def compare(name: str, config: Config | None = None, *, blocks: Iterable[str] = 
             ip=config.ip, windows=config.windows, evidence=config.evidence, assume={**assumed, name: option.name}
         )
         variants.append(
-            Variant(option, _run(case, there, blocks), _said_by(option), _taken_by(choice, option), option.name == holding)
+            Variant(
+                option, _run(case, there, blocks), _said_by(option), _taken_by(choice, option), option.name == holding
+            )
         )
     others = [f"{key}={value}" for key, value in config.assume if key != name]
     about = ", ".join((f"IPv{config.ip}, Windows {config.windows}, evidence: {config.evidence}", *others))
@@ -176,7 +184,9 @@ def compare(name: str, config: Config | None = None, *, blocks: Iterable[str] = 
 def _run(case: Case, config: Config, blocks: Sequence[str]) -> FlowRun:
     if case.flow:
         return run_flow(case.flow, config, blocks=blocks)
-    return run_stimuli(case.endpoint, case.stimuli, config, blocks=blocks, verdicts=dict(case.verdicts))
+    versions = ("_V4", "_V6") if config.choice("dual_stack") == "yes" else ("",)  # such a socket visits layers of both
+    verdicts = {f"{layer}{version}": verdict for layer, verdict in case.verdicts for version in versions}
+    return run_stimuli(case.endpoint, case.stimuli, config, blocks=blocks, verdicts=verdicts)
 
 
 def _said_by(option: Option) -> str:
