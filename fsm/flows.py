@@ -384,7 +384,9 @@ def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: C
                 raise FsmError(where, f"{layer.fwpm_name} takes no block: {why}")
             if asked.setdefault(layer.fwpm_name, verdict) != verdict:
                 before = asked[layer.fwpm_name]
-                raise FsmError(where, f"{layer.fwpm_name} is given a verdict twice: {before} and {verdict}", fix="Keep one")
+                raise FsmError(
+                    where, f"{layer.fwpm_name} is given a verdict twice: {before} and {verdict}", fix="Keep one"
+                )
     return asked
 
 

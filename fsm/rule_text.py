@@ -63,7 +63,9 @@ def _rules_of_layer(word: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         raise UnknownName.of("rules", "rule, layer, stimulus, position, source or dispute", word, known) from None
     found = tuple(row for row in rows if row.layer in stems)
     if not found:
-        raise UnknownName("rules", f"no rule visits {', '.join(sorted(stems))}", "A UDP datagram does not pass there in this model")
+        raise UnknownName(
+            "rules", f"no rule visits {', '.join(sorted(stems))}", "A UDP datagram does not pass there in this model"
+        )
     return found
 
 

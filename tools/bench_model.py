@@ -34,7 +34,7 @@ WALK = ["sendto", "permit", "permit", "permit", "datagram", "permit", "permit", 
 SETUP = ["bind", "permit", "permit", "sendto", *["permit"] * 6]
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     """The time that one call takes, in seconds."""
     begin = time.perf_counter()
     work()
@@ -125,7 +125,7 @@ def per_step_live(table: Table, repeats: int) -> float:
 
 def start_up(statement: str) -> float:
     """Wall time of a fresh interpreter that runs one statement, in seconds."""
-    return seconds(lambda: subprocess.run([sys.executable, "-c", statement], check=True) and None)
+    return seconds(lambda: subprocess.run([sys.executable, "-c", statement], check=True))
 
 
 def import_ratio(rounds: int) -> dict[str, float]:
@@ -177,7 +177,7 @@ def draw_ratios(rounds: int) -> dict[str, dict[str, float]]:
     known = endpoint_picture._pen("sender", Config(), RULES, False, "transparent")
 
     def theirs() -> float:
-        return seconds(lambda: sender.get_graph(force_new=True).source and None)
+        return seconds(lambda: sender.get_graph(force_new=True).source)
 
     def text() -> float:
         return seconds(
@@ -186,14 +186,14 @@ def draw_ratios(rounds: int) -> dict[str, dict[str, float]]:
 
     def with_layout() -> float:
         endpoint_picture._pen.cache_clear()
-        return seconds(lambda: endpoint_picture.endpoint_dot("sender", Config()) and None)
+        return seconds(lambda: endpoint_picture.endpoint_dot("sender", Config()))
 
     def theirs_drawn() -> float:
-        return seconds(lambda: render(receiver.get_graph(force_new=True).source, "svg") and None)
+        return seconds(lambda: render(receiver.get_graph(force_new=True).source, "svg"))
 
     def ours_drawn() -> float:
         endpoint_picture._pen.cache_clear()
-        return seconds(lambda: render(endpoint_picture.endpoint_dot("receiver", Config()), "svg") and None)
+        return seconds(lambda: render(endpoint_picture.endpoint_dot("receiver", Config()), "svg"))
 
     theirs(), text(), with_layout()  # what they import on first use is no drawing
     return {
