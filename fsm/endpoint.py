@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from fsm.catalogue import Layer
+from fsm.catalogue import Layer, resolve
 from fsm.choices import Config
-from fsm.errors import NoTransition, UnknownName
+from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.names import VERDICTS, WINDOWS, Verdict
 from fsm.reasons import REASONS
 from fsm.stimuli import POSITIONS, STIMULI
@@ -128,12 +128,16 @@ class Endpoint:
 
     # -- callouts -------------------------------------------------------------------------------------------------
 
-    def register(self, callout: Callout, layer: Layer | None = None) -> None:
-        """Call `callout` at each classify of `layer`, or of every layer.
+    def register(self, callout: Callout, layer: Layer | str | int | None = None) -> None:
+        """Call `callout` at each classify of `layer` (in any spelling that the catalogue knows), or of every layer.
 
         All registered callouts are called, in order of registration; the first verdict that is not permit decides.
         An exception of a callout leaves the endpoint where it was, before the layer.
         """
+        if not callable(callout):
+            raise FsmError(f"{self.name}, register", f"{callout!r} is no callout", fix="Give a function of a context")
+        if isinstance(layer, str | int):
+            layer = resolve(str(layer), self.table.config.ip, windows=self.table.config.windows, where="register")
         self._callouts.append((layer.fwpm_name if layer else None, callout))
 
     def context(self) -> ClassifyContext:

@@ -438,6 +438,8 @@ def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: 
     endpoint.register(verdict_at(verdicts))
     for word in run.stimuli:
         run.records.extend(perform(endpoint, word))
+        if run.name and run.records[-1].stimulus == "bind" and run.records[-1].outcome == "blocked":
+            break  # a flow whose bind failed ends there; `run` goes on, as an application could
     for record in run.own_records:
         for step in record.classified:
             run.steps.append(LabelledStep(labels.get(step.position, label_of(step.position)), step, record.peer))

@@ -188,7 +188,7 @@ NOTES = [
     ("have no 5157 beside them", [connect(), accept(event_id=5152)]),
     ("given twice", [bind(1, record_number=1), bind(1, record_number=1)]),
     ("Newest first", [drop(at=5.0), connect(at=0.0)]),
-    ("order of time", [connect(at=9.0), connect(at=9.1), connect(at=0.0), connect(at=0.5)]),
+    ("order of time", [connect(at=9.0), connect(at=12.0), connect(at=0.0), connect(at=0.5)]),
 ]
 
 

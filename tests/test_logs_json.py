@@ -230,7 +230,7 @@ def test_duplicate_key_takes_the_last_one() -> None:
 def test_control_characters_and_lone_surrogates_do_not_reach_the_output() -> None:
     bad = "a\x00b\x1b[2J\n\u202e\ud800"
     got = event(hostile.line(Application=bad, Hostname=bad, FilterOrigin=bad, Tag=bad))
-    clean = "a\\x00b\\x1b[2J\\x0a\\u202e\\ud800"
+    clean = "a<U+0000>b<U+001B>[2J<U+000A><U+202E><U+D800>"
     assert (got.application, got.host, got.filter_origin, got.extra["Tag"]) == (clean,) * 4
     assert str(got).isprintable()
 
@@ -367,7 +367,7 @@ def test_filter_change_keeps_its_layer_and_its_conditions() -> None:
     )  # fmt: skip
     assert (got.event_id, got.runtime_id, got.filter_id, got.layer_code) == (5447, 40, 75143, "ALE Listen v4 Layer")
     assert got.extra["ChangeType"] == "%%16384"
-    assert got.extra["Conditions"].startswith("\\x0a\\x09Condition ID")
+    assert got.extra["Conditions"].startswith("<U+000A><U+0009>Condition ID")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -21,6 +21,9 @@ from fsm.explain.to_json import write_json
 from fsm.logs import LogItem, read
 
 LISTED_EVENTS = 20
+
+if TYPE_CHECKING:
+    from fsm.choices import Config
 
 
 def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -76,18 +79,17 @@ def command(
         check_folder(Path(diagram))
     explainer, summary = Explainer(_placer(), history), Summary()
     by_row: Mapping[str, int] = summary.by_row
-    by_layer: Mapping[int, int] = summary.by_layer
     inputs: list[str | BinaryIO] = [sys.stdin.buffer if name == "-" else name for name in files]
     with _Meter(sys.stderr) as meter:
         items = read(inputs, progress=meter.show if meter.is_on else None)
         if evidence_report:
-            by_row, by_layer = _print_evidence(explainer, items, form, meter)
+            by_row = _print_evidence(explainer, items, form, meter)
         elif form == "json":
             write_json(explainer, items, summary, lambda text: click.echo(text, nl=False))
         else:
             _print_text(explainer, items, summary, events, meter)
     if diagram:
-        write_diagram(diagram, by_row, by_layer)
+        write_diagram(diagram, by_row)
     if not explainer.account.readable or explainer.account.container_broken:
         sys.exit(2)
 
@@ -98,8 +100,8 @@ def _placer() -> Placer:
     return place
 
 
-def write_diagram(path: str, by_row: Mapping[str, int], by_layer: Mapping[int, int]) -> None:
-    """Draw the one-page picture with incidents as counts: `by_row` by row key, `by_layer` by layer run-time id.
+def write_diagram(path: str, by_row: Mapping[str, int]) -> None:
+    """Draw the one-page picture with incidents as counts: `by_row` by row key.
 
     The machine is the one that logs show (`--evidence observed`), since the counts come from a log.
     """
@@ -108,9 +110,32 @@ def write_diagram(path: str, by_row: Mapping[str, int], by_layer: Mapping[int, i
     from fsm.draw.overlay import Overlay
     from fsm.draw.pictures import PACKET_PATH, picture
 
-    overlay = Overlay(counts=by_row, layer_counts=by_layer)
-    shown = picture(PACKET_PATH, configure(evidence="observed"), overlay=overlay, where="--diagram")
+    config = configure(evidence="observed")
+    # By rule, not by layer: a layer stands at several places, and the record was at one of them.
+    overlay = Overlay(counts=_as_drawn(by_row, config))
+    shown = picture(PACKET_PATH, config, overlay=overlay, where="--diagram")
     save(shown, path, format_of(None, path))
+
+
+def _as_drawn(by_row: Mapping[str, int], config: Config) -> dict[str, int]:
+    """Counts of rows that this machine does not have go to its row for the same cell: dual-stack binds, echo, IPv6."""
+    from fsm.choices import CHOICES
+    from fsm.rules import RULES
+
+    chosen = {name: config.choice(name) for name in CHOICES}
+    active = [row for row in RULES if all(chosen[name] in options for name, options in row.choices)]
+    keys = {row.key for row in active}
+    cells: dict[tuple[str, str, object], str] = {}
+    for row in active:
+        cells.setdefault((row.at, row.event, dict(row.when).get("stimulus")), row.key)
+    rows = {row.key: row for row in RULES}
+    drawn: dict[str, int] = {}
+    for key, count in by_row.items():
+        row = rows[key]
+        cell = (row.at.removesuffix("_v6"), row.event, dict(row.when).get("stimulus"))
+        place = key if key in keys else cells.get(cell, key)
+        drawn[place] = drawn.get(place, 0) + count
+    return drawn
 
 
 def _print_text(
@@ -130,10 +155,8 @@ def _print_text(
             click.echo(part)
 
 
-def _print_evidence(
-    explainer: Explainer, items: Iterable[LogItem], form: str, meter: _Meter
-) -> tuple[Mapping[str, int], Mapping[int, int]]:
-    """Print the report; what it comes to by row and by layer, for a picture."""
+def _print_evidence(explainer: Explainer, items: Iterable[LogItem], form: str, meter: _Meter) -> Mapping[str, int]:
+    """Print the report; what it comes to by row, for a picture."""
     from fsm.evidence import Evidence
     from fsm.explain.evidence_text import evidence_text
     from fsm.explain.to_json import write_evidence
@@ -148,7 +171,7 @@ def _print_evidence(
     else:
         click.echo(account_text(explainer.account))
         click.echo("\n" + evidence_text(report))
-    return report.counts, report.layers
+    return report.counts
 
 
 class _Listing:

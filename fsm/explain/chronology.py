@@ -5,11 +5,13 @@ Both as far as memory allows.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 
 from fsm.logs.event import LogEvent, LogItem
 
-AT_ONCE_EVENTS = 10_000  # of one time, held to put them in order
+AT_ONCE_EVENTS = 10_000  # held to put them in order
+LOOK_BACK_S = 1.0  # how far collectors shuffle
 PROBED_EVENTS = 200  # enough to see which way a log runs
 
 
@@ -67,24 +69,38 @@ class Chronology:
 
 
 def in_log_order(items: Iterable[LogItem]) -> Iterator[LogItem]:
-    """The items, with events of one time and host in the order of the log's own numbers.
+    """The items, with the events of a source in the order of their times, and of one time in that of their numbers.
 
-    Collectors shuffle what was logged in one step of the clock, which can be a whole second.
+    Collectors shuffle what was logged within about a second. An event waits until its source has gone on by one
+    second; what is further back than that stays where it stands, and is told as out of order.
     """
-    held: list[LogEvent] = []
-    for item in items:
+    held: list[tuple[float, int, LogEvent]] = []
+    source: str | None = None
+    newest = float("-inf")
+    for arrival, item in enumerate(items):
         if not isinstance(item, LogEvent):
             yield item
             continue
-        goes_on = held and (item.source, item.time_s) == (held[0].source, held[0].time_s)
-        if held and (not goes_on or item.record_number is None or len(held) >= AT_ONCE_EVENTS):
-            yield from _numbered(held)
-            held = []
-        if item.record_number is None or item.time_s is None:
+        if item.source != source or item.time_s is None:
+            yield from _released(held, float("inf"))
+            source, newest = item.source, float("-inf")
+        if item.time_s is None:
             yield item
-        else:
-            held.append(item)
-    yield from _numbered(held)
+            continue
+        newest = max(newest, item.time_s)
+        heapq.heappush(held, (item.time_s, arrival, item))
+        yield from _released(held, held[0][0] if len(held) > AT_ONCE_EVENTS else newest - LOOK_BACK_S)
+    yield from _released(held, float("inf"))
+
+
+def _released(held: list[tuple[float, int, LogEvent]], until_s: float) -> Iterator[LogEvent]:
+    """The events up to a time, oldest first."""
+    while held and held[0][0] <= until_s:
+        moment = held[0][0]
+        at_once: list[LogEvent] = []
+        while held and held[0][0] == moment:
+            at_once.append(heapq.heappop(held)[2])
+        yield from _numbered(at_once)
 
 
 def _numbered(events: list[LogEvent]) -> Iterator[LogEvent]:
@@ -92,7 +108,10 @@ def _numbered(events: list[LogEvent]) -> Iterator[LogEvent]:
     by_host: dict[str | None, list[LogEvent]] = {}
     for event in events:
         by_host.setdefault(event.host, []).append(event)
-    turns = {host: iter(sorted(own, key=lambda e: e.record_number or 0)) for host, own in by_host.items()}
+    turns = {
+        host: iter(sorted(own, key=lambda e: e.record_number or 0) if all(e.record_number for e in own) else own)
+        for host, own in by_host.items()
+    }
     return (next(turns[event.host]) for event in events)
 
 

@@ -47,6 +47,7 @@ def clean(text: str) -> str:
 
     Control characters, lone surrogates and invisible marks become escapes; very long texts are cut.
     """
+    text = text.rstrip("\0")  # the end of a C string, no part of it
     if len(text) > LIMIT_TEXT_CHARS:
         text = f"{text[:LIMIT_TEXT_CHARS]}... ({len(text)} characters)"
     if text.isprintable():
@@ -55,7 +56,7 @@ def clean(text: str) -> str:
 
 
 def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"<U+{code:04X}>"  # without a backslash: paths are taken apart at those
 
 
 def as_text(value: object) -> str:
