@@ -55,6 +55,8 @@ class UnknownName(FsmError):
             nearest = f"Did you mean {' or '.join(repr(n) for n in near)}?"
         elif len(names) <= 12:
             nearest = f"Allowed: {', '.join(names)}"
+        elif len(names) > 40:
+            nearest = ""
         else:
             nearest = f"Allowed: {', '.join(names[:12])} ... ({len(names)} in all)"
         return cls(where, f"no {kind} named {given!r}", nearest, fix)

@@ -206,14 +206,6 @@ def test_refusal_is_one_line_that_helps(arguments: list[str], said: str, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is writable here"
-)
-def test_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    assert "cannot be written: Permission denied" in refusal("sender", "-o", "a.txt", folder=tmp_path)
-
-
 def test_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     assert refusal("sender", "-o", "a.txt", folder=tmp_path).startswith("-o a.txt: cannot be written: ")

@@ -13,7 +13,10 @@ STEPS = [
     ("lint", ["-m", "ruff", "check", "."]),
     ("format", ["-m", "ruff", "format", "--check", "."]),
     ("types", ["-m", "mypy", "--strict"]),
-    ("types of tools", ["-m", "mypy", "--strict", "tools/bootstrap.py", "tools/lock.py", "tools/examples.py", "tools/bench_model.py"]),
+    (
+        "types of tools",
+        ["-m", "mypy", "--strict", "tools/bootstrap.py", "tools/lock.py", "tools/examples.py", "tools/bench_model.py"],
+    ),
     ("pictures", ["-m", "fsm.draw.gallery", "--check"]),
     ("tests", ["-m", "pytest", "-q", "-n", "2", "--junit-xml={junit}", "tests"]),
 ]

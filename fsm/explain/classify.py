@@ -112,6 +112,13 @@ def _confidence(draft: Draft, code: str) -> tuple[str, str]:
         delay = draft.connect.before_s(event.time_s)
         if draft.reading.stem == "INBOUND_IPPACKET":
             return "likely", "this discard layer has more causes than a missing socket, and the cause is not recorded"
+        asked_s = draft.connect.time_s
+        for later, words in ((draft.bind, "was bound anew"), (draft.sender, "sent to another peer")):
+            if later is not None and asked_s is not None and later.time_s is not None and later.time_s > asked_s:
+                return (
+                    "likely",
+                    f"the port {words} after the query; a socket connected elsewhere refuses it the same way",
+                )
         if delay is not None and delay > FLOW_LIFETIME_S:
             return "likely", "it came more than 60 s after the query, so it can be new traffic to the old port"
     if code == "no_listener":

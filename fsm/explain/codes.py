@@ -349,6 +349,29 @@ VARIANTS: dict[tuple[str, str], Variant] = {
         "no membership report comes",
         ("ALES",),
     ),
+    ("no_listener", "other"): Variant(
+        "{proto} from {remote} to {local} found nothing on this host that handles the protocol, and was {done} {at}.",
+        "No rule blocks it and an allow rule would not help: a driver or service for this protocol is missing.",
+        "Should this host speak {proto}? Then look at the driver or service for it. If not, ignore the record.",
+        application_sees="nothing: nothing handles the protocol",
+        cite=("NDR", "TDR"),
+    ),
+    ("no_listener", "icmp"): Variant(
+        "{proto} from {remote} to {local} found nothing on this host that waits for it, and was {done} {at}.",
+        "No rule blocks it and an allow rule would not help.",
+        "If nothing on this host should get such messages, ignore the record.",
+        application_sees="nothing: nothing waits for it",
+        cite=("NDR", "TDR"),
+    ),
+    ("blocked_packet", "suppressed_error"): Variant(
+        means="The default firewall blocks such errors itself (stealth mode): the host does not tell that nothing "
+        "listens. A filter of another product can do the same.",
+        next_check="Usually nothing. `netsh wfp show filters file=-`: filter id {filter_id} is a port scanning "
+        "prevention filter of the firewall, or names another provider. The registry value DisableStealthMode turns "
+        "stealth mode off.",
+        remote_sees="a timeout: no ICMP error comes back",
+        cite=("PPS", "WST"),
+    ),
     ("no_listener", "group"): Variant(
         means="No rule blocks it: a program would have to listen on that port. For a group datagram no ICMP error is "
         "made.",

@@ -71,8 +71,9 @@ def kinds(draft: Draft) -> tuple[str, ...]:
     """What sets the record apart from a first datagram of a UDP flow, the most telling first."""
     again = draft.reauthorized
     return (
+        *(("suppressed_error",) if draft.is_suppressed_error else ()),
         *(("completed",) if again & CLASSIFY_COMPLETION else ("reauthorized",) if again else ()),
-        *((draft.traffic,) if draft.traffic not in ("udp", "other") else ()),
+        *((draft.traffic,) if draft.traffic != "udp" else ()),
         *(("group",) if draft.is_group_packet else ()),
     )
 
