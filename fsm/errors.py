@@ -55,7 +55,7 @@ class UnknownName(FsmError):
             nearest = f"Did you mean {' or '.join(repr(n) for n in near)}?"
         elif len(names) <= 12:
             nearest = f"Allowed: {', '.join(names)}"
-        elif len(names) > 40:
+        elif len(names) > 60:
             nearest = ""
         else:
             nearest = f"Allowed: {', '.join(names[:12])} ... ({len(names)} in all)"

@@ -71,8 +71,17 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A cp1252 pipe must not turn a character of a log into a traceback.
             stream.reconfigure(errors="backslashreplace")
+    stdout = sys.stdout
     try:
-        sys.exit(cli(prog_name="wfp-udp", standalone_mode=False) or 0)
+        try:
+            status = cli(prog_name="wfp-udp", standalone_mode=False)
+        finally:
+            sys.stdout.flush()
+        sys.exit(status or 0)
+    except SystemExit as stop:
+        # Where the reader of the pipe has gone (`| head`) click puts in another stdout and ends with 1. That is no claim
+        # that failed.
+        sys.exit(stop.code if sys.stdout is stdout else 0)
     except FsmError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_status)
