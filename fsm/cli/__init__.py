@@ -79,8 +79,8 @@ def main() -> None:
             sys.stdout.flush()
         sys.exit(status or 0)
     except SystemExit as stop:
-        # Where the reader of the pipe has gone (`| head`) click puts in another stdout and ends with 1. That is no claim
-        # that failed.
+        # Where the reader of the pipe has gone (`| head`) click puts in another stdout and ends with 1, which is for
+        # claims that fail.
         sys.exit(stop.code if sys.stdout is stdout else 0)
     except FsmError as error:
         click.echo(f"error: {error}", err=True)
