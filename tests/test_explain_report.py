@@ -277,3 +277,14 @@ def test_listing_prefers_what_was_not_allowed() -> None:
 def test_same_input_gives_same_bytes() -> None:
     once, again = (run(str(DATA / "lsass_udp_drops.json"), "--format", "json").stdout for _ in range(2))
     assert once == again
+
+
+def test_records_of_whole_seconds_are_not_told_in_milliseconds() -> None:
+    """Some collectors write no part of a second: nothing finer may be said of such records."""
+    coarse = "2023-08-15T05:34:00Z"
+    events = [connect(time=coarse), drop(time=coarse), twin(time=coarse)]
+    explained = [one.json for one in Explainer().run(events)]
+    texts = [f"{one['text']} {one['next_check']}" for one in explained]
+    assert [one["code"] for one in explained] == ["permitted_connect", "late_reply", "icmp_twin"]
+    assert "less than a second before" in texts[1] and "in the same second" in texts[2]
+    assert not any("ms" in text.split() or "millisecond" in text for text in texts)

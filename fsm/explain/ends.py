@@ -82,10 +82,15 @@ def protocol_name(protocol: int | None) -> str:
     return PROTOCOL_NAMES.get(protocol, f"IP protocol {protocol}")
 
 
-def span(seconds: float | None) -> str:
-    """A delay as people read it: `4 ms`, `8.2 s`, `3 min`. Logs have millisecond steps at best."""
+def span(seconds: float | None, *, whole_seconds: bool = False) -> str:
+    """A delay as people read it: `4 ms`, `8.2 s`, `3 min`. Logs have millisecond steps at best.
+
+    `whole_seconds`: the records tell no more than the second, so nothing finer is said.
+    """
     if seconds is None:
         return "an unknown time"
+    if whole_seconds and seconds < 120:
+        return "less than a second" if seconds < 1 else f"about {seconds:.0f} s"
     if seconds < 0.0005:
         return "less than 1 ms"
     if seconds < 1:

@@ -157,31 +157,31 @@ def _partner_notes(draft: Draft, decision: Decision) -> list[str]:
 
 def _past_notes(draft: Draft, decision: Decision) -> list[str]:
     """What the log showed earlier about these ends or this local port."""
-    event, code = draft.event, decision.code
-    now_s = event.time_s
+    code = decision.code
     if draft.copy_of is not None:
-        return [f"Record {draft.copy_of.event.record} of the same millisecond is this datagram with the ports the "
+        moment = "second" if _tells_whole_seconds(draft) else "millisecond"
+        return [f"Record {draft.copy_of.event.record} of the same {moment} is this datagram with the ports the "
                 "other way round; this one seems to be logged wrongly."]  # fmt: skip
     if code == "no_listener":
         if draft.accept is not None:
-            took = f"{_who(draft.accept)} took datagrams of this peer here {_ago(draft.accept, now_s)}"
+            took = f"{_who(draft.accept)} took datagrams of this peer here {_ago(draft.accept, draft)}"
             return [f"{took}; that socket has gone since."]
         if draft.sender is not None:
-            used = f"{_who(draft.sender)} used port {draft.sender.local.port} {_ago(draft.sender, now_s)}"
+            used = f"{_who(draft.sender)} used port {draft.sender.local.port} {_ago(draft.sender, draft)}"
             return [f"{used} for {draft.sender.remote}, not for this peer."]  # fmt: skip
         if draft.bind is not None:
-            bound = f"{_who(draft.bind)} bound port {draft.bind.local.port} {_ago(draft.bind, now_s)}"
+            bound = f"{_who(draft.bind)} bound port {draft.bind.local.port} {_ago(draft.bind, draft)}"
             return [f"{bound}; that socket has gone since."]
         port = draft.ends.local.port if draft.ends.local else None
         return [] if port is None else [f"The log shows no earlier use of port {port}."]
     if code == "icmp_error_for_own_flow" and draft.connect is not None:
-        return [f"{_who(draft.connect)} sent it {_ago(draft.connect, now_s)} (record {draft.connect.record})."]
+        return [f"{_who(draft.connect)} sent it {_ago(draft.connect, draft)} (record {draft.connect.record})."]
     if "after_own_query" in decision.tags and draft.connect is not None:
-        return [f"{_who(draft.connect)} had sent to this peer from this port {_ago(draft.connect, now_s)}: an answer "
+        return [f"{_who(draft.connect)} had sent to this peer from this port {_ago(draft.connect, draft)}: an answer "
                 "would pass without a record while that flow lives, so it had ended (60 s idle, or another "
                 "socket)."]  # fmt: skip
     if code == "blocked_packet" and draft.connect is not None:
-        return [f"It belongs to the flow that {_who(draft.connect)} began {_ago(draft.connect, now_s)}."]
+        return [f"It belongs to the flow that {_who(draft.connect)} began {_ago(draft.connect, draft)}."]
     return []
 
 
@@ -256,7 +256,7 @@ def _fields(draft: Draft) -> dict[str, str]:
         "origin_check": _origin_check(draft),
         "asker": _who(connect) if connect else "",
         "asked_record": str(connect.record) if connect else "",
-        "delay": span(connect.before_s(event.time_s)) if connect else "",
+        "delay": span(connect.before_s(event.time_s), whole_seconds=_tells_whole_seconds(draft)) if connect else "",
         "pair_record": str(partner.event.record) if partner else "",
         "pair_gap": _gap_words(draft),
         "group": _name(group, ""),
@@ -291,14 +291,24 @@ def _named(program: str | None, process_id: int | None) -> str:
     return f"{program} (process {process_id})" if process_id else program
 
 
-def _ago(seen: Seen, now_s: float | None) -> str:
-    before = seen.before_s(now_s)
-    return "earlier" if before is None else f"{span(before)} before"
+def _ago(seen: Seen, draft: Draft) -> str:
+    before = seen.before_s(draft.event.time_s)
+    return "earlier" if before is None else f"{span(before, whole_seconds=_tells_whole_seconds(draft))} before"
 
 
 def _gap_words(draft: Draft) -> str:
     gap = gap_s(draft.partner, draft) if draft.partner else None
-    return "just before" if gap is None else "in the same millisecond" if abs(gap) < 0.0005 else f"{span(gap)} before"
+    if gap is None:
+        return "just before"
+    whole = _tells_whole_seconds(draft)
+    if abs(gap) < 0.0005:
+        return "in the same second" if whole else "in the same millisecond"
+    return f"{span(gap, whole_seconds=whole)} before"
+
+
+def _tells_whole_seconds(draft: Draft) -> bool:
+    """Whether the record's time has no part of a second, as some collectors write it."""
+    return draft.event.time is not None and draft.event.time_s is not None and "." not in draft.event.time
 
 
 def _at(draft: Draft) -> str:
