@@ -1,0 +1,81 @@
+"""`wfp-udp scenario FILE...`: run scenario files and say where they fail; pytest collects the same files."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command("scenario")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--engine", default="table", show_default=True, metavar="table|live", help="Which engine runs them.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--list", "only_list", is_flag=True, help="Only say which scenarios the files hold.")
+def command(files: tuple[str, ...], engine: str, output_format: str, only_list: bool) -> None:
+    """Run the scenarios of FILE... (see the page on scenario files); `-` reads standard input.
+
+    Exit status: 0 when every expectation held, 1 when one did not, 2 when a file cannot be read.
+    """
+    import json
+
+    from fsm.scenarios.parse import parse
+    from fsm.scenarios.run import ScenarioRun, run_scenario
+
+    runs: list[ScenarioRun] = []
+    for file in files:
+        for scenario in parse(_text_of(file), file):
+            if only_list:
+                click.echo(f"{scenario.spot.source}:{scenario.spot.line}: {scenario.title}")
+                continue
+            run = run_scenario(scenario, engine=engine)
+            runs.append(run)
+            if output_format == "text":
+                click.echo(
+                    f"{'passed' if run.passed else 'FAILED'}  {scenario.title} ({run.expectations} expectations)"
+                )
+                if not run.passed:
+                    click.echo(run.text())
+    if only_list:
+        return
+    failed = sum(not run.passed for run in runs)
+    if output_format == "json":
+        click.echo(json.dumps([_json_of(run) for run in runs], indent=1))
+    else:
+        expectations = sum(run.expectations for run in runs)
+        click.echo(f"{len(runs)} scenarios, {len(runs) - failed} passed, {failed} failed; {expectations} expectations")
+    if failed:
+        raise SystemExit(1)
+
+
+def _text_of(file: str) -> str:
+    from fsm.errors import FsmError
+
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        with open(file, encoding="utf-8-sig", newline=None) as stream:
+            return stream.read()
+    except OSError as error:
+        raise FsmError(file, f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        what = f"is no UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"
+        raise FsmError(file, what, fix="Save it as UTF-8") from None
+
+
+def _json_of(run: object) -> dict[str, object]:
+    from fsm.scenarios.run import ScenarioRun
+
+    assert isinstance(run, ScenarioRun)
+    spot = run.scenario.spot
+    return {
+        "file": spot.source,
+        "line": spot.line,
+        "scenario": run.scenario.title,
+        "passed": run.passed,
+        "expectations": run.expectations,
+        "failures": [
+            {"line": failure.line, "column": failure.column, "what": failure.what, "lines": list(failure.lines)}
+            for failure in run.failures
+        ],
+    }

@@ -1,0 +1,238 @@
+"""Which parts of the model a run has exercised: rows, layers, verdicts at layers, refusals.
+
+What is counted are steps that were taken and moves that were refused, never what an exploration has merely seen. The
+universe is what the tables that took part can do, so that nothing outside can be missed or claimed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsm.choices import Config
+from fsm.endpoint import Endpoint
+from fsm.errors import NoTransition
+from fsm.names import ENDPOINTS, IDLE, VERDICTS
+from fsm.table import NO_ROW, Step, Table, compile_table
+
+GOALS: tuple[str, ...] = ("rows", "layers", "verdicts", "refusals")
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """What one table can do, each as a tuple in table order.
+
+    `verdicts` are (layer, verdict) that it takes; `refusals` are (position, event) that some state there refuses.
+    """
+
+    rows: tuple[str, ...]
+    layers: tuple[str, ...]
+    verdicts: tuple[tuple[str, str], ...]
+    refusals: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, table: Table) -> Universe:
+        rows: dict[str, None] = {}
+        layers: dict[str, None] = {}
+        verdicts: dict[tuple[str, str], None] = {}
+        refusals: dict[tuple[str, str], None] = {}
+        for state in range(len(table.states)):
+            layer, position = table.layer(state), table.states[state].position
+            if layer is not None:
+                layers.setdefault(layer.fwpm_name)
+            for number, event in enumerate(table.events):
+                index = table.row_index(state, number)
+                if index != NO_ROW:
+                    rows.setdefault(table.rows[index].key)
+                    if layer is not None:
+                        verdicts.setdefault((layer.fwpm_name, event))
+                elif _is_asked(layer is None, event):
+                    refusals.setdefault((position, event))
+        return cls(tuple(rows), tuple(layers), tuple(verdicts), tuple(refusals))
+
+
+def _is_asked(idle: bool, event: str) -> bool:
+    # A verdict while nothing is classified, or a stimulus in the middle of another, is a slip of the driving program.
+    return (event not in VERDICTS) if idle else (event in VERDICTS)
+
+
+@dataclass(slots=True)
+class Coverage:
+    """Counts of what was exercised, for each endpoint."""
+
+    config: Config = field(default_factory=Config)
+    endpoints: tuple[str, ...] = ENDPOINTS
+    rows: dict[str, Counter[str]] = field(default_factory=dict)
+    verdicts: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    refusals: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+
+    def took(self, endpoint: str, step: Step) -> None:
+        """One step that was taken by an endpoint (the name of its view)."""
+        self.rows.setdefault(endpoint, Counter())[step.rule] += 1
+        if step.layer:
+            self.verdicts.setdefault(endpoint, Counter())[step.layer, step.verdict] += 1
+
+    def refused(self, endpoint: str, position: str, event: str) -> None:
+        """One move that was asked for and refused."""
+        self.refusals.setdefault(endpoint, Counter())[position, event] += 1
+
+    def merge(self, other: Mapping[str, Any]) -> None:
+        """Add what `to_counts` of another process gave."""
+        for endpoint, rows in other["rows"].items():
+            self.rows.setdefault(endpoint, Counter()).update(dict(rows))
+        for name, target in (("verdicts", self.verdicts), ("refusals", self.refusals)):
+            for endpoint, pairs in other[name].items():
+                target.setdefault(endpoint, Counter()).update({(at, event): count for (at, event), count in pairs})
+
+    def to_counts(self) -> dict[str, Any]:
+        """The bare counts as JSON values, for `merge`."""
+        pairs = (("verdicts", self.verdicts), ("refusals", self.refusals))
+        return {
+            "rows": {endpoint: list(counts.items()) for endpoint, counts in self.rows.items()},
+            **{name: {at: list(counts.items()) for at, counts in found.items()} for name, found in pairs},
+        }
+
+    # -- results ------------------------------------------------------------------------------------------------------
+
+    def results(self) -> list[Result]:
+        """One result for each endpoint and goal, in order."""
+        return [result for endpoint in self.endpoints for result in self._results(endpoint)]
+
+    def _results(self, endpoint: str) -> Iterator[Result]:
+        universe = Universe.of(compile_table(endpoint, self.config))
+        verdicts = self.verdicts.get(endpoint, Counter())
+        yield _result(endpoint, "rows", universe.rows, self.rows.get(endpoint, ()))
+        yield _result(endpoint, "layers", universe.layers, {layer for layer, _ in verdicts})
+        yield _result(endpoint, "verdicts", map(_at, universe.verdicts), map(_at, verdicts))
+        yield _result(endpoint, "refusals", map(_at, universe.refusals), map(_at, self.refusals.get(endpoint, ())))
+
+    def percent(self, goal: str = "rows") -> float:
+        """How much of a goal was exercised over all endpoints, 0 to 100."""
+        found = [result for result in self.results() if result.goal == goal]
+        total = sum(len(result.all) for result in found)
+        return 100.0 * sum(len(result.hit) for result in found) / total if total else 100.0
+
+    def outside(self) -> dict[str, int]:
+        """Rows that were taken but do not stand in the configuration that is reported on, with their counts."""
+        found: Counter[str] = Counter()
+        for endpoint, counts in self.rows.items():
+            universe = Universe.of(compile_table(endpoint, self.config)) if endpoint in self.endpoints else None
+            known = set(universe.rows) if universe else set()
+            found.update({key: count for key, count in counts.items() if key not in known})
+        return dict(found)
+
+    def to_json(self) -> dict[str, object]:
+        """The whole report as JSON values."""
+        return {
+            "config": {
+                "ip": self.config.ip,
+                "windows": self.config.windows,
+                "evidence": self.config.evidence,
+                "assume": dict(self.config.assume),
+            },
+            "endpoints": {
+                endpoint: {
+                    result.goal: {"all": len(result.all), "hit": len(result.hit), "missed": list(result.missed)}
+                    for result in self._results(endpoint)
+                }
+                for endpoint in self.endpoints
+            },
+            "counts": {endpoint: dict(counts) for endpoint, counts in self.rows.items()},
+            "outside": self.outside(),
+            "percent": {goal: round(self.percent(goal), 2) for goal in GOALS},
+        }
+
+    def text(self, *, missed: int = 10) -> str:
+        """The report for a terminal: a table, and up to `missed` names of what each goal lacks."""
+        lines = [f"{'endpoint':<14}{'goal':<10}{'hit':>6}{'of':>6}{'percent':>9}"]
+        for result in self.results():
+            lines.append(
+                f"{result.endpoint:<14}{result.goal:<10}{len(result.hit):>6}{len(result.all):>6}{result.percent:>8.1f}%"
+            )
+        for result in self.results():
+            if result.missed and result.hit:
+                shown = ", ".join(result.missed[:missed])
+                more = len(result.missed) - missed
+                lines.append(
+                    f"{result.endpoint}, {result.goal} not exercised: {shown}"
+                    + (f" and {more} more" if more > 0 else "")
+                )
+        outside = self.outside()
+        if outside:
+            lines.append(f"{len(outside)} rows were taken under other settings than those reported on")
+        return "\n".join(lines)
+
+    def dumps(self) -> str:
+        """`to_json` as text."""
+        return json.dumps(self.to_json(), indent=1) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One goal of one endpoint: all there is, and what of it was exercised, in table order."""
+
+    endpoint: str
+    goal: str
+    all: tuple[str, ...]
+    hit: tuple[str, ...]
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        hit = set(self.hit)
+        return tuple(name for name in self.all if name not in hit)
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * len(self.hit) / len(self.all) if self.all else 100.0
+
+
+def _result(endpoint: str, goal: str, everything: Iterable[str], seen: Iterable[str]) -> Result:
+    names, found = tuple(dict.fromkeys(everything)), set(seen)
+    return Result(endpoint, goal, names, tuple(name for name in names if name in found))
+
+
+def _at(pair: tuple[str, str]) -> str:
+    """`(layer, verdict)` or `(position, event)` as one name."""
+    where, what = pair
+    return f"{what} when idle" if where == IDLE else f"{what} at {where.removeprefix('FWPM_LAYER_')}"
+
+
+@contextmanager
+def recording(coverage: Coverage) -> Iterator[Coverage]:
+    """While this is open, every step and every refusal of every endpoint in this process is counted.
+
+    Endpoints of the compiled table and of the live machine alike: what they do is watched where they do it. A session
+    that is explored is not counted.
+    """
+    from fsm.machine import LiveEndpoint
+
+    refused = Table.refused
+
+    def counting_refused(self: Table, state: int, event: str, where: str = "") -> NoTransition:
+        coverage.refused(self.view.name, self.states[state].position, event)
+        return refused(self, state, event, where)
+
+    kinds = (Endpoint, LiveEndpoint)
+    originals = [kind.advance for kind in kinds]
+
+    def counting(advance: Any) -> Any:
+        def advanced(self: Endpoint, event: int) -> Step:
+            step: Step = advance(self, event)
+            coverage.took(self.name, step)
+            return step
+
+        return advanced
+
+    for kind, original in zip(kinds, originals, strict=True):
+        kind.advance = counting(original)  # type: ignore[method-assign]
+    Table.refused = counting_refused  # type: ignore[method-assign]
+    try:
+        yield coverage
+    finally:
+        Table.refused = refused  # type: ignore[method-assign]
+        for kind, original in zip(kinds, originals, strict=True):
+            kind.advance = original  # type: ignore[method-assign]

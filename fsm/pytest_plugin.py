@@ -1,0 +1,343 @@
+"""The pytest plugin. It is loaded by every pytest run, so nothing of the package is imported before it is used.
+
+Fixtures are named `wfp_...`; `*.wfp` files are collected as `file::scenario`; `--wfp-cov` measures which part of the
+model a run has exercised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fsm.choices import Config
+    from fsm.coverage import Coverage
+    from fsm.endpoint import Endpoint
+    from fsm.policy.model import Policy
+    from fsm.scenarios.model import Scenario
+    from fsm.session import Session
+    from fsm.stepper import Walk
+    from fsm.traces.observation import Trace
+
+SUFFIX = ".wfp"
+REPORTS = ("term", "json", "dot", "none")
+_COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
+_RECORDING: pytest.StashKey[Any] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("wfp", "UDP in the Windows Filtering Platform (wfp-udp-fsm)")
+    group.addoption("--wfp-ip", type=int, default=None, metavar="4|6", help="IP version of the machine (default 4)")
+    group.addoption("--wfp-windows", default=None, metavar="VERSION", help="Windows version (default 11)")
+    group.addoption("--wfp-evidence", default=None, metavar="ORDER", help="base, documented or observed (default base)")
+    group.addoption(
+        "--wfp-assume", action="append", default=None, metavar="DISPUTE=OPTION", help="decide a dispute; repeatable"
+    )
+    group.addoption("--wfp-cov", action="store_true", help="measure which part of the model this run exercises")
+    group.addoption(
+        "--wfp-cov-report",
+        action="append",
+        default=None,
+        metavar="term|json:FILE|dot:FOLDER|none",
+        help="how to report it; repeatable (default term)",
+    )
+    group.addoption(
+        "--wfp-cov-fail-under", type=float, default=None, metavar="PERCENT", help="fail when fewer rows were exercised"
+    )
+    parser.addini("wfp_ip", "IP version of the machine, 4 or 6", default="")
+    parser.addini("wfp_windows", "Windows version of the machine", default="")
+    parser.addini("wfp_evidence", "which source is preferred: base, documented, observed", default="")
+    parser.addini("wfp_assume", "disputes that are decided, DISPUTE=OPTION, one a line", type="linelist", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "wfp(ip=4, windows='11', evidence='base', assume={...}): the machine that the wfp fixtures of this test use",
+    )
+    if config.getoption("--wfp-cov") or config.getoption("--wfp-cov-fail-under") is not None:
+        from fsm.coverage import Coverage, recording
+
+        _check_reports(config)
+        coverage = Coverage(_machine(config))
+        opened = recording(coverage)
+        opened.__enter__()
+        config.stash[_COVERAGE], config.stash[_RECORDING] = coverage, opened
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _RECORDING in config.stash:
+        config.stash[_RECORDING].__exit__(None, None, None)
+        del config.stash[_RECORDING]
+
+
+# -- the machine that is meant ----------------------------------------------------------------------------------------
+
+
+def _machine(config: pytest.Config, marks: dict[str, Any] | None = None) -> Config:
+    """The configuration of options, ini file and marker; a marker counts most, an ini file least."""
+    from fsm.choices import configure
+    from fsm.errors import FsmError
+
+    marks = dict(marks or {})
+    assume = {}
+    for word in config.getoption("--wfp-assume") or config.getini("wfp_assume"):
+        name, _, option = word.partition("=")
+        assume[name.strip()] = option.strip()
+    given = {
+        name: config.getoption(f"--wfp-{name}") or config.getini(f"wfp_{name}") or default
+        for name, default in (("ip", "4"), ("windows", "11"), ("evidence", "base"))
+    }
+    assume |= marks.pop("assume", {})
+    given |= {name: marks.pop(name) for name in list(given) if name in marks}
+    if marks:
+        raise pytest.UsageError(
+            f"marker wfp: no setting named {', '.join(marks)}. Allowed: ip, windows, evidence, assume"
+        )
+    try:
+        return configure(
+            ip=int(given["ip"]), windows=str(given["windows"]), evidence=given["evidence"], assume=assume, where="--wfp"
+        )
+    except (FsmError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """The header line with model and setting, where the run uses any of it."""
+    used = _COVERAGE in config.stash or any(_uses(item) for item in items)
+    if not used:
+        return []
+    from importlib.metadata import version
+
+    from fsm.fingerprint import fingerprint
+
+    machine = _machine(config)
+    assumed = "".join(f", {name}={option}" for name, option in machine.assume)
+    return [
+        f"wfp-udp-fsm: {version('wfp-udp-fsm')}, model {fingerprint()}, IPv{machine.ip}, Windows {machine.windows}, "
+        f"evidence {machine.evidence}{assumed}"
+    ]
+
+
+def _uses(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", ())
+    return isinstance(item, ScenarioItem) or any(name.startswith("wfp_") for name in names)
+
+
+# -- fixtures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wfp_config(request: pytest.FixtureRequest) -> Config:
+    """The machine that is meant: the marker `wfp`, else the `--wfp-` options, else the ini file, else the defaults."""
+    marks: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers("wfp"))):
+        if mark.args:
+            raise pytest.UsageError("marker wfp: takes keywords only, for example wfp(ip=6)")
+        marks |= mark.kwargs
+    return _machine(request.config, marks)
+
+
+@pytest.fixture
+def wfp_endpoint(wfp_config: Config) -> Callable[..., Endpoint]:
+    """Makes endpoints: `wfp_endpoint("sender", block=["AUTH_CONNECT"], verdicts={"CONNECT_REDIRECT": "pend"})`."""
+
+    def make(
+        endpoint: str, *, block: tuple[str, ...] | list[str] = (), verdicts: dict[str, str] | None = None,
+        engine: str = "table",
+    ) -> Endpoint:  # fmt: skip
+        from fsm.endpoint import verdict_at
+        from fsm.flows import asked_verdicts, make_endpoint
+
+        made = make_endpoint(endpoint, wfp_config, engine)
+        asked = asked_verdicts(block, verdicts or {}, wfp_config)
+        if asked:
+            made.register(verdict_at(asked))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def wfp_sender(wfp_endpoint: Callable[..., Endpoint]) -> Endpoint:
+    """A socket that sends first."""
+    return wfp_endpoint("sender")
+
+
+@pytest.fixture
+def wfp_receiver(wfp_endpoint: Callable[..., Endpoint]) -> Endpoint:
+    """A socket that is sent to first."""
+    return wfp_endpoint("receiver")
+
+
+@pytest.fixture
+def wfp_dropped_port(wfp_endpoint: Callable[..., Endpoint]) -> Endpoint:
+    """A host where no socket owns the port."""
+    return wfp_endpoint("dropped_port")
+
+
+@pytest.fixture
+def wfp_session(wfp_config: Config) -> Callable[..., Session]:
+    """Makes sessions: `wfp_session(["sender@1", "receiver@2"], cap=2)`."""
+
+    def make(endpoints: tuple[str, ...] | list[str] = (), **options: Any) -> Session:
+        from fsm.session import make_session
+
+        return make_session(tuple(endpoints), wfp_config, **options)
+
+    return make
+
+
+@pytest.fixture
+def wfp_walk(wfp_config: Config) -> Callable[..., Walk]:
+    """Makes walks that can be stepped and shared: `wfp_walk("sender")`, `wfp_walk(token="wfp1~...")`."""
+
+    def make(endpoint: str = "sender", *, token: str = "", **options: Any) -> Walk:
+        from fsm.stepper import EndpointSystem, Walk
+
+        return Walk.from_token(token) if token else Walk(EndpointSystem(endpoint, wfp_config), **options)
+
+    return make
+
+
+@pytest.fixture
+def wfp_policy(request: pytest.FixtureRequest) -> Callable[[str | Path], Policy]:
+    """Reads policies; a relative path is one beside the test file."""
+
+    def read(path: str | Path) -> Policy:
+        from fsm.policy.read import read_policy
+
+        return read_policy(request.path.parent / path)
+
+    return read
+
+
+@pytest.fixture
+def wfp_trace(request: pytest.FixtureRequest) -> Callable[..., Trace]:
+    """Reads recorded callout traces; a relative path is one beside the test file."""
+
+    def read(path: str | Path, **options: Any) -> Trace:
+        from fsm.traces import read_trace
+
+        return read_trace(request.path.parent / path, **options)
+
+    return read
+
+
+# -- scenario files ---------------------------------------------------------------------------------------------------
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix == SUFFIX:
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file; its items are its scenarios."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        from fsm.errors import FsmError
+        from fsm.scenarios.parse import parse
+
+        try:
+            scenarios = parse(self.path.read_text(encoding="utf-8-sig"), self.path.name)
+        except FsmError as error:
+            raise self.CollectError(str(error)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self.CollectError(f"{self.path.name}: cannot be read as UTF-8 text: {error}") from None
+        for scenario in scenarios:
+            yield ScenarioItem.from_parent(self, name=scenario.title, scenario=scenario)
+
+
+class ScenarioFailed(Exception):
+    """A scenario whose expectations did not all hold; the text is for the report."""
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario as a test."""
+
+    def __init__(self, *, scenario: Scenario, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.scenario = scenario
+
+    def runtest(self) -> None:
+        from fsm.scenarios.run import run_scenario
+
+        run = run_scenario(self.scenario, load_policy=None)
+        if not run.passed:
+            raise ScenarioFailed(run.text())
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        from fsm.errors import FsmError
+
+        if isinstance(excinfo.value, ScenarioFailed | FsmError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.scenario.spot.line - 1, f"scenario: {self.name}"
+
+
+# -- coverage of the model --------------------------------------------------------------------------------------------
+
+
+def _check_reports(config: pytest.Config) -> None:
+    for report in config.getoption("--wfp-cov-report") or ():
+        kind, colon, target = report.partition(":")
+        if kind not in REPORTS or (kind in ("json", "dot")) != bool(colon and target):
+            raise pytest.UsageError(f"--wfp-cov-report: '{report}' is none of term, json:FILE, dot:FOLDER, none")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if _COVERAGE not in config.stash:
+        return
+    coverage = config.stash[_COVERAGE]
+    output = getattr(config, "workeroutput", None)
+    if output is not None:  # a worker of xdist: the controller reports
+        import json
+
+        output["wfp_coverage"] = json.dumps(coverage.to_counts())
+        return
+    least = config.getoption("--wfp-cov-fail-under")
+    if least is not None and coverage.percent() < least and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker of xdist has ended: add what it has counted."""
+    counts = getattr(node, "workeroutput", {}).get("wfp_coverage")
+    if counts is not None and _COVERAGE in node.config.stash:
+        import json
+
+        node.config.stash[_COVERAGE].merge(json.loads(counts))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if _COVERAGE not in config.stash:
+        return
+    coverage = config.stash[_COVERAGE]
+    for report in config.getoption("--wfp-cov-report") or ("term",):
+        kind, _, target = report.partition(":")
+        if kind == "term":
+            terminalreporter.section("coverage of the UDP model")
+            terminalreporter.write_line(coverage.text())
+        elif kind == "json":
+            Path(target).write_text(coverage.dumps(), encoding="utf-8")
+            terminalreporter.write_line(f"coverage of the UDP model written to {target}")
+        elif kind == "dot":
+            from fsm.coverage_pictures import write_pictures
+
+            for path in write_pictures(coverage, Path(target)):
+                terminalreporter.write_line(f"coverage of the UDP model drawn in {path}")
+    least = config.getoption("--wfp-cov-fail-under")
+    if least is not None:
+        percent = coverage.percent()
+        short = "is less than" if percent < least else "reaches"
+        terminalreporter.write_line(f"coverage of the UDP model: {percent:.1f}% of the rows {short} {least:g}%")

@@ -1,0 +1,308 @@
+"""Run a scenario on the compiled table and say where it differs from what it expects.
+
+The texts are for a reader who has only the scenario file: what was expected, the longest part of it that the model
+does, what came instead and by which rule, and the command that goes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fsm.endpoint import FIRST_PEER, Callout, Endpoint, StimulusRecord, verdict_at
+from fsm.errors import FsmError, NoTransition
+from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, UsePolicy
+from fsm.table import Step
+
+# Gives the callout of a policy file: (scenario, file) -> callout. The edge that may read files passes it in.
+PolicyLoader = Callable[[Scenario, UsePolicy], Callout]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One expectation that did not hold. `lines` is the text below the first line, ready to print."""
+
+    line: int
+    column: int
+    what: str
+    lines: tuple[str, ...] = ()
+
+    def text(self, source: str) -> str:
+        """The whole message; the first line says where and what."""
+        return "\n".join([f"{source}:{self.line}:{self.column}: {self.what}", *(f"  {line}" for line in self.lines)])
+
+
+@dataclass(slots=True)
+class Done:
+    """One `at` line that was run: its records (timeouts on the way included) and the state of its endpoint after."""
+
+    do: Do
+    record: StimulusRecord | None
+    state: str
+    refusal: str = ""
+
+
+@dataclass(slots=True)
+class ScenarioRun:
+    """What came of a scenario: what was done in order, and each expectation that did not hold."""
+
+    scenario: Scenario
+    endpoints: dict[str, Endpoint]
+    done: list[Done] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    expectations: int = 0
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def text(self) -> str:
+        """All failures, one below the other; empty when everything held."""
+        return "\n\n".join(failure.text(self.scenario.spot.source) for failure in self.failures)
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    load_policy: PolicyLoader | None = None,
+    engine: str = "table",
+    tap: Callable[[str, Endpoint, Step], None] | None = None,
+) -> ScenarioRun:
+    """Run one scenario to its end, or to the first `at` line that the model refuses unexpectedly.
+
+    Parameters
+    ----------
+    scenario : from `parse`.
+    load_policy : gives the callout of a `policy` line; without it such a line is an error.
+    tap : called with each step that was taken: (endpoint name, endpoint, step).
+
+    Raises
+    ------
+    FsmError : a `policy` line that cannot be followed.
+    """
+    from fsm.flows import make_endpoint
+
+    run = ScenarioRun(
+        scenario, {name: make_endpoint(view, scenario.config, engine) for name, view in scenario.endpoints}
+    )
+    verdicts: dict[str, dict[str, str]] = {name: {} for name in run.endpoints}
+    policy: list[Callout] = []
+    for name, endpoint in run.endpoints.items():
+        endpoint.register(_by_policy(policy))
+        endpoint.register(verdict_at(verdicts[name]))
+    for action in scenario.actions:
+        match action:
+            case SetVerdict():
+                for name in [action.endpoint] if action.endpoint else list(run.endpoints):
+                    verdicts[name][action.layer] = action.verdict
+            case UsePolicy():
+                if load_policy is None:
+                    raise FsmError(str(action.spot), f"policy '{action.file}' cannot be read here")
+                policy[:] = [load_policy(scenario, action)]
+                _pass_time(run, action.at_s)
+                for endpoint in run.endpoints.values():
+                    _reauthorize(endpoint)
+            case Do():
+                if not _perform(run, action, tap):
+                    break
+    return run
+
+
+def _by_policy(current: list[Callout]) -> Callout:
+    return lambda context: current[0](context) if current else None
+
+
+def _reauthorize(endpoint: Endpoint) -> None:
+    """Filters were changed: flows that exist are authorized again at their next packet."""
+    if endpoint.history and "policy_change" in endpoint.table.moves(endpoint.state):
+        endpoint.run("policy_change")
+
+
+def _pass_time(run: ScenarioRun, at_s: int) -> None:
+    for endpoint in run.endpoints.values():
+        if at_s > endpoint.now_s:
+            endpoint.wait(at_s - endpoint.now_s)
+
+
+def _perform(run: ScenarioRun, do: Do, tap: Callable[[str, Endpoint, Step], None] | None) -> bool:
+    """One `at` line with its expectations; False when the scenario cannot go on."""
+    _pass_time(run, do.at_s)
+    endpoint = run.endpoints[do.endpoint]
+    before, taken = endpoint.state, len(endpoint.trace)
+    try:
+        record = endpoint.run(do.stimulus, do.peer or FIRST_PEER)
+    except NoTransition as refusal:
+        run.done.append(Done(do, None, endpoint.table.name_of(endpoint.state), str(refusal)))
+        return _check_refused(run, do, endpoint, before, refusal)
+    if tap is not None:
+        for step in endpoint.trace[taken:]:
+            tap(do.endpoint, endpoint, step)
+    done = Done(do, record, endpoint.table.name_of(endpoint.state))
+    run.done.append(done)
+    for expectation in do.expects:
+        run.expectations += 1
+        failure = _check(expectation, record, endpoint, done)
+        if failure is not None:
+            run.failures.append(failure)
+    return True
+
+
+def _check_refused(run: ScenarioRun, do: Do, endpoint: Endpoint, before: int, refusal: NoTransition) -> bool:
+    wanted = [expectation for expectation in do.expects if expectation.kind == "refused"]
+    run.expectations += len(do.expects)
+    moves = ", ".join(endpoint.table.moves(endpoint.state)) or "nothing, this is the end"
+    for expectation in wanted:
+        if expectation.text not in refusal.what:
+            what = f"'{do.stimulus}' is refused, but not because of '{expectation.text}'"
+            run.failures.append(
+                Failure(expectation.spot.line, expectation.spot.column, what, (f"the reason is: {refusal.what}",))
+            )
+    others = [expectation for expectation in do.expects if expectation.kind != "refused"]
+    if wanted and others:
+        what = f"nothing else can be expected of a '{do.stimulus}' that is refused"
+        run.failures.append(Failure(others[0].spot.line, others[0].spot.column, what))
+    if not wanted:
+        state = endpoint.table.name_of(before)
+        lines = (f"state:          {state}", f"why not:        {refusal.what}", f"possible there: {moves}")
+        run.failures.append(
+            Failure(do.spot.line, do.spot.column, f"'{do.stimulus}' is not possible for {do.endpoint}", lines)
+        )
+    return bool(wanted)
+
+
+def _check(expectation: Expectation, record: StimulusRecord, endpoint: Endpoint, done: Done) -> Failure | None:
+    match expectation.kind:
+        case "layers":
+            return _check_layers(expectation, record, endpoint)
+        case "no_layer":
+            hits = [step for step in record.classified if step.layer == expectation.at_layer]
+            problem = f"{_short(expectation.at_layer)} fires: rule {hits[0].rule} ({_source(hits[0])})" if hits else ""
+        case "outcome":
+            problem = _outcome_problem(expectation, record)
+        case "application" | "remote":
+            told = record.application_sees if expectation.kind == "application" else record.remote_sees
+            problem = (
+                "" if expectation.text in told else f"the {expectation.kind} is told '{told}', not '{expectation.text}'"
+            )
+        case "logged":
+            events = tuple(event for event, _ in record.logged)
+            where = ", ".join(f"{event} at {_short(step.layer)}" for event, step in record.logged) or "nothing"
+            wanted = " ".join(map(str, expectation.events)) or "nothing"
+            problem = "" if events == expectation.events else f"logged is {where}, not {wanted}"
+        case "state":
+            problem = _state_problem(expectation.text, endpoint)
+        case _:
+            problem = f"'{done.do.stimulus}' is possible: it leads to {done.state}"
+    return Failure(expectation.spot.line, expectation.spot.column, problem) if problem else None
+
+
+def _outcome_problem(expectation: Expectation, record: StimulusRecord) -> str:
+    outcome = record.outcome or "none"
+    at = f" at {_short(record.blocked_at)}" if record.blocked_at else ""
+    if outcome != expectation.text:
+        return f"the outcome is {outcome}{at}, not {expectation.text}"
+    if expectation.at_layer and expectation.at_layer != record.blocked_at:
+        return f"the outcome is {outcome}{at or ' without a block'}, not at {_short(expectation.at_layer)}"
+    return ""
+
+
+def _state_problem(expression: str, endpoint: Endpoint) -> str:
+    for word in expression.split():
+        name, _, values = word.partition("=")
+        register, _, peer = name.partition("@")
+        value = (
+            endpoint.flow(peer or FIRST_PEER)
+            if register == "flow"
+            else endpoint.table.register(endpoint.state, register)
+        )
+        if value not in values.split("|"):
+            return (
+                f"{name} is {value}, not {values.replace('|', ' or ')} (state {endpoint.table.name_of(endpoint.state)})"
+            )
+    return ""
+
+
+# -- layers ---------------------------------------------------------------------------------------------------------
+
+
+def _check_layers(expectation: Expectation, record: StimulusRecord, endpoint: Endpoint) -> Failure | None:
+    wanted, seen = expectation.layers, record.classified
+    best = _longest_prefix(wanted, seen)
+    if best is None:
+        return None
+    elements, steps = best
+    lines = [
+        f"expected:       {' '.join(map(str, wanted)) or 'no layer'}",
+        f"seen:           {' '.join(_shown(step) for step in seen) or 'no layer'}",
+        f"possible as far as: {' '.join(map(str, wanted[:elements])) or 'nothing of it'}",
+    ]
+    there = seen[steps] if steps < len(seen) else None
+    if elements < len(wanted):
+        given = wanted[elements]
+        what = f"{given} does not come here"
+        if elements and wanted[elements - 1].is_gap:  # it may come later: the place to look at is where its layer is
+            there = next((step for step in seen[steps:] if step.layer == given.layer), None)
+        if there is not None:
+            lines.append(f"expected next:  {given}; what comes is {_shown(there)}: {_difference(given, there)}")
+        elif steps < len(seen):
+            lines.append(f"expected next:  {given}; its layer is nowhere in the rest")
+        else:
+            end = record.steps[-1].to_state
+            lines.append(f"expected next:  {given}; but {record.stimulus} is at its end: state {end}")
+    else:
+        assert there is not None
+        what = f"{_shown(there)} comes in addition"
+    if there is not None:
+        lines.append(f"by rule:        {there.rule} ({_source(there)})")
+        lines.append(f"possible there: {_possible(endpoint, there)}")
+    spot = wanted[elements].spot if elements < len(wanted) else expectation.spot
+    return Failure(spot.line, spot.column, what, tuple(lines))
+
+
+def _longest_prefix(wanted: tuple[ExpectedLayer, ...], seen: list[Step]) -> tuple[int, int] | None:
+    """None when everything fits, else how many elements fit at most, and how many steps those take at least.
+
+    One row of positions that can be reached for each element: a gap reaches everything behind it.
+    """
+    positions = {0}
+    for index, element in enumerate(wanted):
+        if element.is_gap:
+            after = set(range(min(positions), len(seen) + 1))
+        else:
+            after = {at + 1 for at in positions if at < len(seen) and _fits(element, seen[at])}
+        if not after:
+            return index, min(positions)
+        positions = after
+    return None if len(seen) in positions else (len(wanted), max(positions))
+
+
+def _fits(element: ExpectedLayer, step: Step) -> bool:
+    return step.layer == element.layer and step.verdict == element.verdict and set(element.flags) <= set(step.flags)
+
+
+def _difference(given: ExpectedLayer, step: Step) -> str:
+    if step.layer != given.layer:
+        return f"another layer ({step.layer})"
+    if step.verdict != given.verdict:
+        return f"the verdict there is {step.verdict}, not {given.verdict}"
+    missing = [flag for flag in given.flags if flag not in step.flags]
+    return f"it is called without {', '.join(missing)} (its flags: {', '.join(step.flags) or 'none'})"
+
+
+def _shown(step: Step) -> str:
+    verdict = "" if step.verdict == "permit" else f":{step.verdict}"
+    return _short(step.layer) + verdict + "".join(f"+{flag}" for flag in step.flags)
+
+
+def _possible(endpoint: Endpoint, step: Step) -> str:
+    table = endpoint.table
+    verdicts = table.moves(table.names.index(step.from_state))
+    return f"{', '.join(verdicts)} at {_short(step.layer)}"
+
+
+def _source(step: Step) -> str:
+    return f"{step.basis}; {', '.join(step.cite)}"
+
+
+def _short(layer: str) -> str:
+    return layer.removeprefix("FWPM_LAYER_")

@@ -1,0 +1,36 @@
+"""What one line of a recorded trace says: one classify at one layer, as far as the log tells. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One classify that somebody saw.
+
+    `layer` is the full FWPM name. What the log does not tell is empty or None: a verdict, which endpoint, the
+    five-tuple, the time in seconds since the trace began, the flags. `source` is where it was read ("drv.log, line
+    4") and `text` the line itself.
+    """
+
+    layer: str
+    verdict: str = ""
+    endpoint: str = ""
+    local: str = ""  # address:port as the log has it
+    remote: str = ""
+    at_s: float | None = None
+    flags: tuple[str, ...] | None = None  # None: the log does not show flags; (): it shows that there are none
+    source: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The observations of one log in its order, and what was read: lines = observations + others + not understood."""
+
+    observations: tuple[Observation, ...]
+    source: str = ""
+    lines: int = 0
+    not_understood: tuple[tuple[str, str], ...] = ()  # (where, why)
+    other_lines: int = 0  # lines that are about something else, by the pattern that was given
