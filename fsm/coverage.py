@@ -7,6 +7,7 @@ universe is what the tables that took part can do, so that nothing outside can b
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -155,12 +156,10 @@ class Coverage:
             )
         for result in self.results():
             if result.missed and result.hit:
-                shown = ", ".join(result.missed[:missed])
-                more = len(result.missed) - missed
-                lines.append(
-                    f"{result.endpoint}, {result.goal} not exercised: {shown}"
-                    + (f" and {more} more" if more > 0 else "")
-                )
+                names = list(dict.fromkeys(_short(name) for name in result.missed))
+                more = f", and {len(names) - missed} more" if len(names) > missed else ""
+                head = f"{result.endpoint}, {result.goal} not exercised: "
+                lines += textwrap.wrap(head + ", ".join(names[:missed]) + more, 100, subsequent_indent="  ")
         outside = self.outside()
         if outside:
             lines.append(f"{len(outside)} rows were taken under other settings than those reported on")
@@ -193,6 +192,11 @@ class Result:
 def _result(endpoint: str, goal: str, everything: Iterable[str], seen: Iterable[str]) -> Result:
     names, found = tuple(dict.fromkeys(everything)), set(seen)
     return Result(endpoint, goal, names, tuple(name for name in names if name in found))
+
+
+def _short(name: str) -> str:
+    """A row without its guards, a layer without its prefix."""
+    return name.partition("[")[0].removeprefix("FWPM_LAYER_")
 
 
 def _at(pair: tuple[str, str]) -> str:
