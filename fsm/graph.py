@@ -7,7 +7,7 @@ having found something is no "no". A search whose every state was explored may s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -328,3 +328,21 @@ def _smaller(graph: SessionGraph, collapse: str) -> str:
 def _quoted(*lines: str) -> str:
     text = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for line in lines)
     return f'"{text}"'
+
+
+def cheapest_flow(
+    demand: Mapping[Hashable, int], prices: Mapping[tuple[Hashable, Hashable], int]
+) -> dict[tuple[Hashable, Hashable], int]:
+    """The flow of least cost that brings every node what it needs: {(from, to): how much}, zeros left out.
+
+    Parameters
+    ----------
+    demand : what each node takes in more than it gives out (negative: gives); the sum is zero.
+    prices : what one unit costs on each arc, at least 0; any amount may pass.
+    """
+    network: nx.DiGraph[Hashable] = nx.DiGraph()
+    for node in dict.fromkeys((*demand, *(end for arc in prices for end in arc))):
+        network.add_node(node, demand=demand.get(node, 0))
+    network.add_edges_from((source, target, {"weight": price}) for (source, target), price in prices.items())
+    _, flow = nx.network_simplex(network)
+    return {(source, target): amount for source, to in flow.items() for target, amount in to.items() if amount}

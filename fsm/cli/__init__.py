@@ -20,6 +20,7 @@ COMMANDS = {
     "flow": ("fsm.cli.flow", "Run a documented flow, with or without a block."),
     "run": ("fsm.cli.run", "Run any sequence of stimuli on an endpoint."),
     "scenario": ("fsm.cli.scenario", "Run scenario files: what happens in model time, and what is expected."),
+    "plan": ("fsm.cli.plan", "Plan the fewest scenarios that exercise everything."),
     "diagram": ("fsm.cli.diagram", "Draw the packet path, an endpoint, a session, a dispute or a flow."),
     "atlas": ("fsm.cli.atlas", "Draw everything into a folder, with an index."),
     "rules": ("fsm.cli.rules", "Print the rules with citations and basis."),

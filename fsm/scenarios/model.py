@@ -21,12 +21,16 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLayer:
-    """One element of `expect layers`: a full FWPM name, its verdict, flags it must be called with; or any run."""
+    """One element of `expect layers`: a full FWPM name, its verdict, flags it must be called with; or any run.
+
+    In `answers`, `refused` says that the layer must not take this verdict; it is then asked again.
+    """
 
     layer: str  # "" for `...`
     verdict: str = "permit"
     flags: tuple[str, ...] = ()
     spot: Spot = Spot("", 0)
+    refused: bool = False
 
     @property
     def is_gap(self) -> bool:
@@ -36,7 +40,7 @@ class ExpectedLayer:
     def __str__(self) -> str:
         if self.is_gap:
             return "..."
-        verdict = "" if self.verdict == "permit" else f":{self.verdict}"
+        verdict = "" if self.verdict == "permit" and not self.refused else f":{self.verdict}{'!' * self.refused}"
         return self.layer.removeprefix("FWPM_LAYER_") + verdict + "".join(f"+{flag}" for flag in self.flags)
 
 
@@ -73,7 +77,11 @@ class UsePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Something that happens to an endpoint at a time, with what is expected of it."""
+    """Something that happens to an endpoint at a time, with what is expected of it.
+
+    `answers` are the layers that come, in this order, with the verdict that each gets; `...` is none of them. Where
+    they end, or where there are none, the verdicts that were set before hold.
+    """
 
     spot: Spot
     at_s: int
@@ -81,6 +89,7 @@ class Do:
     stimulus: str
     peer: str = ""
     expects: tuple[Expectation, ...] = ()
+    answers: tuple[ExpectedLayer, ...] = ()
 
     @property
     def expects_refusal(self) -> bool:

@@ -12,6 +12,8 @@ One statement a line; `#` begins a comment; upper and lower case matter in names
     VERDICT at LAYER [on NAME]                   from here on: permit, block, absorb, pend, redirect
     policy FILE                                  from here on; a path beside the scenario file
     at TIME NAME STIMULUS [to|from PEER]         TIME: 0s, 61s, or +5s after the one before
+    answers LAYER[:VERDICT[!]] ...               the layers that come, in order, and what each answers this time;
+                                                 `!`: the layer must refuse that verdict, and is asked again
     expect layers LAYER[:VERDICT][+FLAG...] ...  exactly these, in this order; `...` stands for any
     expect no layer LAYER
     expect outcome NAME [at LAYER]               a name of the outcomes, or none
@@ -21,7 +23,7 @@ One statement a line; `#` begins a comment; upper and lower case matter in names
     expect state NAME=VALUE ...                  afterwards; names and values of the registers
     expect refused ["TEXT"]                      the model must not allow it, for a reason that holds TEXT
 
-`expect` lines belong to the `at` line above them.
+`answers` and `expect` lines belong to the `at` line above them.
 """
 
 from __future__ import annotations
@@ -39,7 +41,17 @@ from fsm.stimuli import STIMULI
 from fsm.table import Table, compile_table
 
 SETTINGS: tuple[str, ...] = ("ip", "windows", "evidence", "assume")
-STATEMENTS: tuple[str, ...] = ("scenario", *SETTINGS, "socket", "port", "policy", "at", "expect", *VERDICTS[:-1])
+STATEMENTS: tuple[str, ...] = (
+    "scenario",
+    *SETTINGS,
+    "socket",
+    "port",
+    "policy",
+    "at",
+    "answers",
+    "expect",
+    *VERDICTS[:-1],
+)
 EXPECTATIONS: tuple[str, ...] = (
     "layers", "no layer", "outcome", "application", "remote", "logged", "state", "refused",
 )  # fmt: skip
@@ -142,6 +154,8 @@ def _read(draft: _Draft, words: list[_Word]) -> None:
             draft.actions.append(UsePolicy(first.spot, words[1].text, draft.now_s))
         case "at":
             _do(draft, words)
+        case "answers":
+            _answers(draft, words)
         case "expect":
             _expect(draft, words)
         case verdict if verdict in VERDICTS:
@@ -310,6 +324,22 @@ def _stimulus(draft: _Draft, endpoint: str, word: _Word) -> str:
 # -- what is expected -----------------------------------------------------------------------------------------------
 
 
+def _answers(draft: _Draft, words: list[_Word]) -> None:
+    last = draft.actions[-1] if draft.actions else None
+    if not isinstance(last, Do) or last.answers or last.expects:
+        what = "stands below no 'at' line" if not isinstance(last, Do) else "comes once, before what is expected"
+        raise ScenarioError(str(words[0].spot), f"'answers' {what}", fix="Put it directly below an 'at' line")
+    answers = tuple(_expected_layers(draft, last, words[1:], words[0], answers=True))
+    for answer in answers:
+        if answer.is_gap or answer.flags:
+            raise ScenarioError(str(answer.spot), f"'{answer}' is no answer", fix="Write LAYER:VERDICT for each layer")
+        if not _is_taken(_table(draft, last.endpoint), answer.layer, "permit"):  # every layer takes a permit
+            raise ScenarioError(str(answer.spot), f"{last.endpoint} never comes to {answer.layer}", fix="Leave it out")
+    if not answers:
+        raise ScenarioError(str(words[0].spot), "no layers are named", fix="Name some, or leave the line out")
+    draft.actions[-1] = replace(last, answers=answers)
+
+
 def _expect(draft: _Draft, words: list[_Word]) -> None:
     if not draft.actions or not isinstance(draft.actions[-1], Do):
         raise ScenarioError(
@@ -348,7 +378,9 @@ def _expectation(draft: _Draft, do: Do, kind: _Word, rest: list[_Word]) -> Expec
     raise _unknown(kind, "expectation", EXPECTATIONS)
 
 
-def _expected_layers(draft: _Draft, do: Do, rest: list[_Word], kind: _Word) -> Iterator[ExpectedLayer]:
+def _expected_layers(
+    draft: _Draft, do: Do, rest: list[_Word], kind: _Word, *, answers: bool = False
+) -> Iterator[ExpectedLayer]:
     if not rest:
         raise ScenarioError(str(kind.spot), "no layers are named", fix="Name some, or write: expect layers none")
     if [word.text for word in rest] == ["none"]:
@@ -362,13 +394,14 @@ def _expected_layers(draft: _Draft, do: Do, rest: list[_Word], kind: _Word) -> I
         stem, *flags = text.split("+")
         name, _, verdict = stem.partition(":")
         layer = _layer(draft, word, name)
-        verdict = verdict or "permit"
+        refused = answers and verdict.endswith("!")
+        verdict = (verdict[:-1] if refused else verdict) or "permit"
         if verdict not in VERDICTS:
             raise _unknown(_Word(verdict, word.spot), "verdict", VERDICTS)
         for flag in flags:
             if flag not in flags_known:
                 raise _unknown(_Word(flag, word.spot), f"flag of a layer of {do.endpoint}", sorted(flags_known))
-        yield ExpectedLayer(layer.fwpm_name, verdict, tuple(flags), word.spot)
+        yield ExpectedLayer(layer.fwpm_name, verdict, tuple(flags), word.spot, refused)
 
 
 def _expected_outcome(draft: _Draft, kind: _Word, rest: list[_Word]) -> Expectation:

@@ -130,10 +130,20 @@ def _perform(run: ScenarioRun, do: Do, tap: Callable[[str, Endpoint, Step], None
     endpoint = run.endpoints[do.endpoint]
     before, taken = endpoint.state, len(endpoint.trace)
     try:
-        record = endpoint.run(do.stimulus, do.peer or FIRST_PEER)
+        record = endpoint.begin(do.stimulus, do.peer or FIRST_PEER)
+        misfit = _answer(do, endpoint, record)
+        if misfit is not None:
+            run.failures.append(misfit)
+            return False
+        if endpoint.table.layer(endpoint.state) is not None:
+            endpoint.proceed(record)
     except NoTransition as refusal:
+        waiting = endpoint.table.layer(endpoint.state) is not None
         run.done.append(Done(do, None, endpoint.table.name_of(endpoint.state), str(refusal)))
-        return _check_refused(run, do, endpoint, before, refusal)
+        goes_on = _check_refused(run, do, endpoint, before, refusal)
+        if goes_on and waiting:
+            endpoint.proceed()  # a verdict was refused: the layer gets another one, and the stimulus its end
+        return goes_on
     if tap is not None:
         for step in endpoint.trace[taken:]:
             tap(do.endpoint, endpoint, step)
@@ -145,6 +155,32 @@ def _perform(run: ScenarioRun, do: Do, tap: Callable[[str, Endpoint, Step], None
         if failure is not None:
             run.failures.append(failure)
     return True
+
+
+def _answer(do: Do, endpoint: Endpoint, record: StimulusRecord) -> Failure | None:
+    """Give each layer the answer that the scenario has for it; a failure where another layer comes."""
+    for number, answer in enumerate(do.answers):
+        layer = endpoint.table.layer(endpoint.state)
+        if layer is None or layer.fwpm_name != answer.layer:
+            comes = f"what comes is {_short(layer.fwpm_name)}" if layer else f"{do.stimulus} is at its end"
+            lines = [
+                f"answers:        {' '.join(map(str, do.answers))}",
+                f"seen:           {' '.join(_shown(step) for step in record.classified) or 'no layer'}",
+                f"possible as far as: {' '.join(map(str, do.answers[:number])) or 'nothing of it'}",
+                f"asked next:     {answer}; {comes}",
+            ]
+            spot = answer.spot
+            return Failure(spot.line, spot.column, f"{_short(answer.layer)} does not come here", tuple(lines))
+        if not answer.refused:
+            endpoint.decide(answer.verdict, record)
+            continue
+        try:
+            step = endpoint.decide(answer.verdict, record)
+        except NoTransition:
+            continue  # as it must be; the layer is asked again
+        spot, what = answer.spot, f"{answer.verdict} is possible at {_short(answer.layer)}: rule {step.rule}"
+        return Failure(spot.line, spot.column, what)
+    return None
 
 
 def _check_refused(run: ScenarioRun, do: Do, endpoint: Endpoint, before: int, refusal: NoTransition) -> bool:

@@ -28,6 +28,7 @@ def scenario_text(scenario: Scenario) -> str:
                 way = "from" if action.stimulus in _INBOUND else "to"
                 peer = f" {way} {action.peer}" if action.peer else ""
                 lines.append(f"  at {action.at_s}s {action.endpoint} {action.stimulus}{peer}")
+                lines += [f"    answers {' '.join(map(str, action.answers))}"] if action.answers else []
                 lines += [f"    {expectation_text(expectation)}" for expectation in action.expects]
     return "\n".join(lines) + "\n"
 

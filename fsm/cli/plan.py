@@ -1,0 +1,163 @@
+"""`wfp-udp plan`: the fewest scenarios that cover edges, pairs of edges, refusals or layers."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsm.cli.options import config_of, machine_options
+
+if TYPE_CHECKING:
+    from fsm.plan.cover import Cover
+    from fsm.plan.unreachable import Unreachable
+    from fsm.table import Table
+
+
+@click.command("plan")
+@click.argument("endpoints", nargs=-1, metavar="[ENDPOINT]...")
+@click.option(
+    "--cover",
+    "goal",
+    default="edges",
+    show_default=True,
+    metavar="edges|pairs|refusals|layers",
+    help="What every scenario together has to exercise.",
+)
+@click.option("--stimuli", default="", metavar="LIST", help="Only these stimuli, separated by commas.")
+@click.option("--verdicts", default="", metavar="LIST", help="Only these verdicts (permit is always one of them).")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "scenario", "checklist", "json"]),
+    default="text",
+    show_default=True,
+    help="A summary, scenario files, a list for a person, or JSON.",
+)
+@click.option("-o", "--output", default="", metavar="FOLDER", help="Write one scenario file for each endpoint there.")
+@machine_options
+def command(
+    endpoints: tuple[str, ...], goal: str, stimuli: str, verdicts: str, output_format: str, output: str,
+    ip: int, windows: str, evidence: str, assumptions: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Plan for ENDPOINT... (sender, receiver, dropped_port; all three by default).
+
+    What cannot be exercised is listed beforehand, with the proof. For edges and pairs the plan is the best there is:
+    no set of scenarios from the start covers them with fewer scenarios, or with as few and fewer steps.
+    """
+    import json
+
+    from fsm.errors import FsmError, UnknownName
+    from fsm.names import ENDPOINTS
+    from fsm.plan.checklist import checklist
+    from fsm.plan.cover import GOALS, cover
+    from fsm.plan.moves import moves_of
+    from fsm.plan.scenarios import scenarios_of
+    from fsm.plan.unreachable import unreachable
+    from fsm.scenarios.write import scenario_text
+    from fsm.table import compile_table
+
+    if goal not in GOALS:
+        raise UnknownName.of("--cover", "goal", goal, GOALS)
+    config = config_of(ip, windows, evidence, assumptions)
+    names = [_named(endpoint) for endpoint in endpoints] or list(ENDPOINTS)
+    asked = {option: _listed(text, option) for option, text in (("--stimuli", stimuli), ("--verdicts", verdicts))}
+    parts: list[dict[str, Any]] = []
+    for name in dict.fromkeys(names):
+        table = compile_table(name, config)
+        moves = moves_of(table, [s for s in asked["--stimuli"] if _is_offered(table, s, names)], asked["--verdicts"])
+        plan, missing = cover(moves, goal), unreachable(moves)
+        scenarios = list(scenarios_of(table, plan))
+        if output:
+            _write(output, f"{name}_{goal}.wfp", "\n".join(map(scenario_text, scenarios)))
+        if output_format == "text":
+            click.echo(_summary(table, plan, missing))
+        elif output_format == "scenario":
+            click.echo(_head(table, plan, missing) + "\n".join(map(scenario_text, scenarios)))
+        elif output_format == "checklist":
+            click.echo(_head(table, plan, missing, mark="") + "\n".join(checklist(scenarios)))
+        else:
+            parts.append(_json_of(table, plan, missing, list(map(scenario_text, scenarios))))
+    if output_format == "json":
+        click.echo(json.dumps(parts, indent=1))
+    if not names:
+        raise FsmError("plan", "no endpoint is given")
+
+
+def _named(endpoint: str) -> str:
+    from fsm.errors import UnknownName
+    from fsm.names import ENDPOINTS
+
+    name = endpoint.strip().lower().replace("-", "_")
+    if name not in ENDPOINTS:
+        raise UnknownName.of("plan", "endpoint", endpoint, ENDPOINTS)
+    return name
+
+
+def _listed(text: str, option: str) -> list[str]:
+    from fsm.errors import FsmError
+
+    words = [word.strip() for word in text.split(",")] if text else []
+    if any(not word for word in words):
+        raise FsmError(option, f"'{text}' has an empty part", fix="Separate names by single commas")
+    return words
+
+
+def _is_offered(table: Table, stimulus: str, names: list[str]) -> bool:
+    """Whether this endpoint has the stimulus; where it is the only endpoint, a missing one is told by `moves_of`."""
+    from fsm.stimuli import STIMULI, STIMULUS_ALIASES
+
+    name = stimulus.lower().replace("-", "_")
+    name = STIMULUS_ALIASES.get(name, name)
+    return len(names) == 1 or name not in STIMULI or name in table.view.stimuli
+
+
+def _write(folder: str, name: str, text: str) -> None:
+    from pathlib import Path
+
+    from fsm.errors import FsmError
+
+    path = Path(folder)
+    if not path.is_dir():
+        raise FsmError(f"-o {folder}", "no such folder", fix="Make it first")
+    try:
+        (path / name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise FsmError(f"-o {path / name}", f"cannot be written: {error.strerror or error}") from None
+
+
+def _summary(table: Table, plan: Cover, missing: tuple[Unreachable, ...]) -> str:
+    lines = []
+    if missing:
+        by_proof: dict[str, list[str]] = {}
+        for item in missing:
+            by_proof.setdefault(item.proof, []).append(item.row)
+        lines.append(f"{table.view.name}: {len(missing)} of {len(table.rows)} rows cannot be exercised, since")
+        for proof, rows in by_proof.items():
+            lines.append(f"  {proof}:")
+            lines += textwrap.wrap(", ".join(rows), 110, initial_indent="    ", subsequent_indent="    ")
+    bound = "the least there can be" if plan.exact else f"at least {plan.least_walks} and {plan.least_steps} are needed"
+    lines.append(
+        f"{table.view.name}: {plan.goals} {plan.goal} in {len(plan.walks)} scenarios, {plan.steps} steps ({bound})"
+    )
+    return "\n".join(lines)
+
+
+def _head(table: Table, plan: Cover, missing: tuple[Unreachable, ...], mark: str = "# ") -> str:
+    return "".join(f"{mark}{line}\n" for line in _summary(table, plan, missing).splitlines()) + "\n"
+
+
+def _json_of(table: Table, plan: Cover, missing: tuple[Unreachable, ...], scenarios: list[str]) -> dict[str, Any]:
+    return {
+        "endpoint": table.view.name,
+        "goal": plan.goal,
+        "goals": plan.goals,
+        "scenarios": len(plan.walks),
+        "steps": plan.steps,
+        "least_scenarios": plan.least_walks,
+        "least_steps": plan.least_steps,
+        "exact": plan.exact,
+        "unreachable": [{"row": item.row, "proof": item.proof} for item in missing],
+        "files": scenarios,
+    }

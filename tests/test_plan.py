@@ -1,0 +1,240 @@
+"""Plans cover what they say and run as scenarios; nothing shorter exists, and what is left out cannot be reached."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsm.choices import Config, configure
+from fsm.cli import main
+from fsm.coverage import Coverage, Universe, recording
+from fsm.errors import FsmError
+from fsm.names import ENDPOINTS, VERDICTS
+from fsm.plan.checklist import checklist
+from fsm.plan.cover import GOALS, Cover, cover
+from fsm.plan.moves import Moves, moves_of
+from fsm.plan.scenarios import scenarios_of
+from fsm.plan.unreachable import unreachable
+from fsm.scenarios.parse import parse
+from fsm.scenarios.run import run_scenario
+from fsm.scenarios.write import scenario_text
+from fsm.table import Table, compile_table
+
+CONFIGS = [
+    Config(),
+    configure(ip=6, evidence="documented"),
+    configure(windows="vista"),
+    configure(assume={"dual_stack": "yes"}),
+]
+
+
+def planned(endpoint: str, goal: str, config: Config | None = None) -> tuple[Table, Moves, Cover]:
+    table = compile_table(endpoint, config or Config())
+    moves = moves_of(table)
+    return table, moves, cover(moves, goal)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("goal", ["edges", "refusals", "layers"])
+def test_a_plan_written_and_read_again_exercises_all_that_it_promises(endpoint: str, goal: str) -> None:
+    table, _, plan = planned(endpoint, goal)
+    text = "\n".join(map(scenario_text, scenarios_of(table, plan)))
+    coverage = Coverage(endpoints=(endpoint,))
+    with recording(coverage):
+        for scenario in parse(text, "plan.wfp"):
+            run = run_scenario(scenario)
+            assert run.passed, run.text()
+    universe = Universe.of(table)
+    if goal == "edges":
+        assert set(coverage.rows[endpoint]) == set(universe.rows)
+        assert set(coverage.verdicts[endpoint]) == set(universe.verdicts)
+    if goal == "layers":
+        assert {layer for layer, verdict in coverage.verdicts[endpoint] if verdict == "permit"} == set(universe.layers)
+    if goal == "refusals":
+        assert set(coverage.refusals[endpoint]) == set(universe.refusals)
+        assert plan.goals == len(universe.refusals)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_walks_are_ways_of_the_table_from_the_start_to_rest_and_take_every_edge(endpoint: str, config: Config) -> None:
+    table, moves, plan = planned(endpoint, "edges", config)
+    every = {
+        (state, event)
+        for state in range(len(table.states))
+        for event in range(len(table.events))
+        if table.next_or_none(state, event) >= 0
+    }
+    taken = set()
+    for walk in plan.walks:
+        state = table.start
+        for cell in walk.cells:
+            assert cell[0] == state
+            state = table.step(*cell)
+        assert table.layer(state) is None
+        taken |= set(walk.cells)
+    assert taken == every == set(moves.cells)
+    assert plan.exact and plan.goals == len(every)
+
+
+@pytest.mark.parametrize("endpoint", ["receiver", "dropped_port"])
+def test_pairs_are_all_pairs_of_edges_that_can_follow_each_other(endpoint: str) -> None:
+    table, moves, plan = planned(endpoint, "pairs")
+    every = {(cell, after) for cell in moves.cells for after in moves.by_state.get(table.step(*cell), ())}
+    assert {pair for walk in plan.walks for pair in itertools.pairwise(walk.cells)} == every
+    assert plan.exact and plan.goals == len(every)
+    for walk in plan.walks:
+        assert walk.cells[0][0] == table.start and table.layer(table.step(*walk.cells[-1])) is None
+
+
+def fewest_by_brute_force(moves: Moves) -> tuple[int, int]:
+    """(walks, steps) of the best edge cover, by breadth-first search over (state, edges left)."""
+    table, everything = moves.table, frozenset(moves.cells)
+    best: dict[tuple[int, frozenset[tuple[int, int]]], tuple[int, int]] = {(table.start, everything): (1, 0)}
+    queue = deque(best)
+    found: list[tuple[int, int]] = []
+    while queue:
+        state, left = queue.popleft()
+        walks, steps = best[state, left]
+        if not left and moves.idle(state):
+            found.append((walks, steps))
+            continue
+        after = [((table.step(*cell), left - {cell}), (walks, steps + 1)) for cell in moves.by_state.get(state, ())]
+        if moves.idle(state) and steps:
+            after.append(((table.start, left), (walks + 1, steps)))
+        for key, cost in after:
+            if key not in best or cost < best[key]:
+                best[key] = cost
+                queue.append(key)
+    return min(found)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "stimuli", "verdicts"),
+    [
+        ("dropped_port", ("datagram_group",), ("permit", "block")),
+        ("dropped_port", ("datagram_group",), ("permit", "block", "absorb")),
+        ("sender", ("bind", "close"), ("permit",)),
+        ("sender", ("bind", "close"), ("permit", "block")),
+    ],
+)
+def test_no_plan_has_fewer_scenarios_or_fewer_steps(
+    endpoint: str, stimuli: tuple[str, ...], verdicts: tuple[str, ...]
+) -> None:
+    moves = moves_of(compile_table(endpoint, Config()), stimuli, verdicts)
+    plan = cover(moves, "edges")
+    assert (len(plan.walks), plan.steps) == (plan.least_walks, plan.least_steps) == fewest_by_brute_force(moves)
+
+
+@pytest.mark.parametrize("goal", ["refusals", "layers"])
+def test_a_greedy_plan_says_how_far_from_the_bound_it_is(goal: str) -> None:
+    _, _, plan = planned("sender", goal)
+    assert plan.least_walks <= len(plan.walks) and plan.least_steps <= plan.steps
+    assert not plan.exact
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_what_cannot_be_exercised_is_what_no_state_uses(endpoint: str) -> None:
+    table = compile_table(endpoint, Config())
+    missing = unreachable(moves_of(table))
+    assert {row.key for row in table.rows} - {item.row for item in missing} == set(Universe.of(table).rows)
+    assert all(item.proof for item in missing)
+    left_out = unreachable(moves_of(table, verdicts=("permit",)))
+    assert len(left_out) > len(missing)
+
+
+def test_a_proof_names_the_guard_that_never_holds() -> None:
+    proofs = {item.row: item.proof for item in unreachable(moves_of(compile_table("receiver", Config())))}
+    assert proofs["idle.window_timeout[window=open]"] == (
+        "receiver (a socket that is sent to first) is not offered 'window_timeout'"
+    )
+    row = next(row for row in proofs if row.startswith("receive.ippacket.permit[connected=other;"))
+    assert proofs[row].endswith("states at receive.ippacket connected is never other, only no")
+
+
+def test_the_checklist_says_what_to_call_to_filter_and_to_look_for() -> None:
+    table, _, plan = planned("sender", "edges")
+    lines = list(checklist(scenarios_of(table, plan)))
+    text = "\n".join(lines)
+    for part in ("auditpol /set", "call bind()", "a filter with action block", "Security log: 5157", "remove what was"):
+        assert part in text
+    assert text.isascii()
+    before = sum(" before: at " in line for line in lines)
+    assert before and sum("after: remove" in line for line in lines) <= before
+
+
+# --- the command
+
+
+@pytest.fixture
+def wfp(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["wfp-udp", "plan", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+            raise SystemExit(0)
+        out = capsys.readouterr()
+        return (left.value.code if isinstance(left.value.code, int) else 0), out.out, out.err
+
+    return run
+
+
+def test_the_command_prints_sizes_and_bounds(wfp: Any) -> None:
+    status, out, _ = wfp()
+    assert status == 0
+    for endpoint in ENDPOINTS:
+        table, _, plan = planned(endpoint, "edges")
+        sizes = f"{plan.goals} edges in {len(plan.walks)} scenarios, {plan.steps} steps (the least there can be)"
+        assert f"{endpoint}: {sizes}" in out.splitlines()
+        assert not unreachable(moves_of(table)) or f"of {len(table.rows)} rows cannot be exercised, since" in out
+
+
+@pytest.mark.parametrize("goal", GOALS[2:])
+def test_what_the_command_prints_as_scenarios_can_be_run(wfp: Any, goal: str, tmp_path: Path) -> None:
+    status, out, _ = wfp("dropped_port", "--cover", goal, "--format", "scenario", "-o", str(tmp_path))
+    assert status == 0
+    printed = [run_scenario(scenario) for scenario in parse(out, "out")]
+    written = parse((tmp_path / f"dropped_port_{goal}.wfp").read_text(encoding="utf-8"), "file")
+    assert printed and all(run.passed for run in printed) and len(written) == len(printed)
+
+
+def test_json_has_the_bounds_and_the_proofs(wfp: Any) -> None:
+    status, out, _ = wfp("receiver", "--format", "json", "--verdicts", "permit,block")
+    (got,) = json.loads(out)
+    assert status == 0 and got["exact"] and got["scenarios"] == got["least_scenarios"] == len(got["files"])
+    assert {"row", "proof"} == set(got["unreachable"][0])
+
+
+def test_a_stimulus_of_one_endpoint_only_is_used_there(wfp: Any) -> None:
+    status, out, _ = wfp("--stimuli", "bind,datagram", "--verdicts", "permit")
+    assert status == 0 and "dropped_port: " in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--cover", "edgs"), "error: --cover: no goal named 'edgs'. Did you mean 'edges'?"),
+        (("sendr",), "error: plan: no endpoint named 'sendr'. Did you mean 'sender'?"),
+        (("--verdicts", "permt"), "error: --verdicts: no verdict named 'permt'. Did you mean 'permit'?"),
+        (("sender", "--stimuli", "bnd"), "error: --stimuli: no stimulus named 'bnd'. Did you mean 'bind'?"),
+        (("-o", "/no/such"), "error: -o /no/such: no such folder. Make it first."),
+    ],
+)
+def test_a_mistake_is_one_line(wfp: Any, arguments: tuple[str, ...], said: str) -> None:
+    status, out, err = wfp(*arguments)
+    assert (status, out, err) == (2, "", said + "\n")
+
+
+def test_moves_are_checked_by_name() -> None:
+    with pytest.raises(FsmError, match="no verdict named 'blok'"):
+        moves_of(compile_table("sender", Config()), verdicts=("blok",))
+    assert {event for _, event in moves_of(compile_table("sender", Config()), ("bind",), ("permit",)).cells} == {
+        compile_table("sender", Config()).event_ids[name] for name in ("bind", "permit")
+    }
+    assert set(VERDICTS)
