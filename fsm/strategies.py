@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from fsm.choices import Config
 from fsm.names import VERDICTS
-from fsm.plan.moves import moves_of
+from fsm.plan.moves import Moves, moves_of
 from fsm.table import Step, Table, compile_table
 
 
@@ -70,11 +71,11 @@ def walks(
     ------
     UnknownName : no such endpoint, stimulus or verdict.
     """
-    table = compile_table(endpoint, config or Config())
-    allowed = moves_of(table, stimuli, verdicts).by_state
+    allowed = _moves(endpoint, config or Config(), tuple(stimuli), tuple(verdicts))
+    table, allowed_by_state = allowed.table, allowed.by_state
     state, moves, steps = table.start, [], []
     for _ in range(draw(st.integers(min_moves, max_moves))):
-        cells = allowed.get(state)
+        cells = allowed_by_state.get(state)
         if not cells:
             break
         cell = draw(st.sampled_from(cells))
@@ -82,6 +83,18 @@ def walks(
         steps.append(table.recorded(*cell))
         state = table.step(*cell)
     return ValidWalk(endpoint, table.config, tuple(moves), tuple(steps))
+
+
+@lru_cache(maxsize=32)
+def _moves(endpoint: str, config: Config, stimuli: tuple[str, ...], verdicts: tuple[str, ...]) -> Moves:
+    return moves_of(compile_table(endpoint, config), stimuli, verdicts)
+
+
+@lru_cache(maxsize=32)
+def _layers_of(endpoint: str, config: Config) -> tuple[str, ...]:
+    table = compile_table(endpoint, config)
+    found = (table.layer(state) for state in range(len(table.states)))
+    return tuple(dict.fromkeys(layer.fwpm_name for layer in found if layer is not None))
 
 
 @st.composite
@@ -103,14 +116,10 @@ def nearly_valid_traces(
         place = draw(st.sampled_from(places))
         layers[place], layers[place + 1] = layers[place + 1], layers[place]
     else:
-        layers[place] = draw(st.sampled_from([name for name in _layers_of(walk) if name != layers[place]]))
+        layers[place] = draw(
+            st.sampled_from([name for name in _layers_of(walk.endpoint, walk.config) if name != layers[place]])
+        )
     return NearlyValid(walk, tuple(layers), kind, place)
-
-
-def _layers_of(walk: ValidWalk) -> list[str]:
-    table = compile_table(walk.endpoint, walk.config)
-    found = (table.layer(state) for state in range(len(table.states)))
-    return list(dict.fromkeys(layer.fwpm_name for layer in found if layer is not None))
 
 
 class SystemUnderTest(Protocol):
