@@ -8,20 +8,31 @@ import click
 
 
 @click.command("scenario")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--engine", default="table", show_default=True, metavar="table|live", help="Which engine runs them.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--list", "only_list", is_flag=True, help="Only say which scenarios the files hold.")
-def command(files: tuple[str, ...], engine: str, output_format: str, only_list: bool) -> None:
+@click.option("--grammar", is_flag=True, help="Print the language and stop.")
+def command(files: tuple[str, ...], engine: str, output_format: str, only_list: bool, grammar: bool) -> None:
     """Run the scenarios of FILE... (see the page on scenario files); `-` reads standard input.
 
     Exit status: 0 when every expectation held, 1 when one did not, 2 when a file cannot be read.
     """
     import json
 
-    from fsm.scenarios.parse import parse
+    from fsm.errors import FsmError
+    from fsm.scenarios.parse import grammar_text, parse
     from fsm.scenarios.run import ScenarioRun, run_scenario
 
+    if grammar:
+        click.echo(grammar_text())
+        return
+    if not files:
+        raise FsmError(
+            "wfp-udp scenario",
+            "no file is given",
+            fix="Name one, or - for standard input; --grammar prints the language",
+        )
     runs: list[ScenarioRun] = []
     for file in files:
         for scenario in parse(_text_of(file), file):

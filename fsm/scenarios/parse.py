@@ -29,6 +29,7 @@ One statement a line; `#` begins a comment; upper and lower case matter in names
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -86,6 +87,12 @@ class _Draft:
     endpoints: dict[str, str] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
     now_s: int = 0
+
+
+def grammar_text() -> str:
+    """The language, as the beginning of this module states it."""
+    assert __doc__ is not None
+    return textwrap.dedent("\n".join(__doc__.splitlines()[3:-2])).strip("\n")
 
 
 def parse(text: str, source: str = "scenario") -> tuple[Scenario, ...]:
