@@ -98,6 +98,24 @@ class StimulusRecord:
         return [step for step in self.steps if step.layer]
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the future of an endpoint depends on, as a value: `Endpoint.restore` brings it back.
+
+    Peers are named in the order in which they were met. Callouts, history and trace are no part of it.
+    """
+
+    state: int
+    peer: str
+    now_s: int
+    flows: tuple[tuple[str, str], ...] = ()
+    touched_s: tuple[tuple[str, int], ...] = ()
+    window_touched_s: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()
+    connected_to: str | None = None
+    peer_numbers: tuple[tuple[str, int], ...] = ()
+
+
 class Endpoint:
     """One endpoint that can be driven: `run("bind")`, `run("sendto")`, `wait(61)` ...
 
@@ -304,6 +322,53 @@ class Endpoint:
         waits = self.flow(peer).endswith("PENDED")
         return not waits and self.now_s - self._touched_s.get(peer, 0) >= UNICAST_LIFETIME_S
 
+    # -- going back -----------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Where the endpoint stands, as a value."""
+        return Snapshot(
+            self.state,
+            self.peer,
+            self.now_s,
+            tuple(self._flows.items()),
+            tuple(self._touched_s.items()),
+            self._window_touched_s,
+            tuple(self._reasons.items()),
+            self._connected_to,
+            tuple(self._peer_numbers.items()),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Stand where `snapshot` was taken, on an endpoint of the same table.
+
+        Callouts stay registered, history and trace are left as they are; a stimulus that was in progress goes on in
+        a record of its own.
+        """
+        self.peer, self.now_s = snapshot.peer, snapshot.now_s
+        self._flows = dict(snapshot.flows)
+        self._touched_s = dict(snapshot.touched_s)
+        self._window_touched_s = snapshot.window_touched_s
+        self._reasons = dict(snapshot.reasons)
+        self._connected_to = snapshot.connected_to
+        self._peer_numbers = dict(snapshot.peer_numbers)
+        self._contexts.clear()
+        self._place(snapshot.state)
+        stimulus = self.table.states[self.state].stimulus
+        if stimulus:
+            self.history.append(StimulusRecord(stimulus, self.peer, self.now_s))
+
+    def look_at(self, peer: str) -> None:
+        """Put a peer in focus: `state` is then as the table that is drawn for it has it. Nothing happens.
+
+        Raises
+        ------
+        NoTransition : a stimulus of another peer is in progress.
+        """
+        layer = self.table.layer(self.state)
+        if peer != self.peer and layer is not None:
+            raise NoTransition(self.name, f"a stimulus of peer {self.peer} waits for the verdict of {layer.fwpm_name}")
+        self._focus(peer)
+
     # -- peers ----------------------------------------------------------------------------------------------------
 
     def flow(self, peer: str) -> str:
@@ -334,6 +399,7 @@ class Endpoint:
             self._flows[self.peer] = self.table.register(self.state, "flow")
             self._flows.pop(peer, None)
         self.peer = peer
+        self._peer_numbers.setdefault(peer, len(self._peer_numbers) + 1)
         self._place(state)
 
     def _place(self, state: int) -> None:
