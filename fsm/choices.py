@@ -36,12 +36,16 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A dispute or a setting. The first option of a setting is its default."""
+    """A dispute or a setting. The first option of a setting is its default.
+
+    `about` says who asks: the rows of the machine, or the arbitration of filters, which no row depends on.
+    """
 
     name: str
     kind: Literal["dispute", "setting"]
     question: str
     options: tuple[Option, ...]
+    about: Literal["machine", "filters"] = "machine"
 
     def option_names(self) -> tuple[str, ...]:
         return tuple(option.name for option in self.options)
@@ -164,6 +168,21 @@ CHOICES: dict[str, Choice] = {
                 Option("port_zero", ("microsoft", "logs"), "port 0 was asked for", ("ALEL", "SECDS", "WST")),
                 Option("any_address", ("minor",), "the local address is the wildcard", ("CFL", "DCF")),
             ),
+        ),
+        Choice(
+            "arbitration_after_block",
+            "dispute",
+            "Are lighter sublayers still asked after a hard block? The verdict is the same.",
+            (
+                Option(
+                    "evaluate",
+                    ("microsoft", "logs"),
+                    "yes: drop events list the deciding filters of several sublayers",
+                    ("ARB", "UWP", "QUA"),
+                ),
+                Option("stop", ("minor",), "no: the same page says that a block stops the evaluation", ("ARB",)),
+            ),
+            about="filters",
         ),
         Choice(
             "icmp_echo_flow",

@@ -324,8 +324,8 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
         except AttributeError:
             seekable = False
         if not seekable:
-            spooled = raw = _spool(stream, name)
-        _check_directory(raw, name)
+            spooled = raw = spool(stream, name)
+        check_directory(raw, name)
         size = raw.seek(0, os.SEEK_END)
         try:
             archive = zipfile.ZipFile(raw)
@@ -360,7 +360,7 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
             spooled.close()
 
 
-def _spool(stream: ByteStream, name: str) -> Any:
+def spool(stream: ByteStream, name: str) -> Any:
     """A zip has its directory at the end: one from a pipe is kept in a temporary file."""
     file = tempfile.SpooledTemporaryFile(max_size=32 * 1024 * 1024)  # noqa: SIM115 - closed by the caller
     total = 0
@@ -373,7 +373,7 @@ def _spool(stream: ByteStream, name: str) -> Any:
     return file
 
 
-def _check_directory(raw: Any, name: str) -> None:
+def check_directory(raw: Any, name: str) -> None:
     """Refuse a zip without directory (cut off), and one whose directory would fill the memory."""
     size = raw.seek(0, os.SEEK_END)
     raw.seek(max(0, size - 66_000))

@@ -20,12 +20,20 @@ from fsm.errors import LogError
 from .fields import clean
 from .recognise import EXPORT, READABLE
 from .stream import Broken, Readable
+from .xml_guards import (
+    CUT,
+    LIMIT_DEPTH,
+    LIMIT_TEXT_BYTES,
+    LIMIT_UNPROCESSED_BYTES,
+    TOO_DEEP,
+    TOO_LONG_A_TAG,
+    TOO_LONG_A_TEXT,
+    code_page,
+    reason,
+)
 
 READ_BYTES = 64 * 1024
 FEED_BYTES = 8 * 1024  # at once to one parser; what is left over at the end of a root goes to the next parser
-LIMIT_DEPTH = 64
-LIMIT_TEXT_BYTES = 1024 * 1024  # of one element
-LIMIT_UNPROCESSED_BYTES = 1024 * 1024  # of one tag, attribute or comment: expat reads those again with each feed
 LIMIT_RECORD_ELEMENTS = 20_000
 LIMIT_RECORD_TEXT = 4 * 1024 * 1024
 LIMIT_ELEMENTS_WITHOUT_EVENT = 3_000_000  # a state dump before the events of a capture has some 200,000
@@ -33,8 +41,6 @@ LIMIT_DAMAGED = 1000
 
 _REST = "the rest is not read"
 _COST_OF_ROOT = 30  # elements; a new parser takes about as long
-# no element found, unclosed token, partial character, unclosed CDATA section: what the end of a cut file gives
-_CUT = (3, 5, 6, 20)
 
 _RECORDS = ("Event", "netEvent")
 _ITEM_PARENTS = (None, "netEvents", "events", "items")  # whose `item` may be a net event
@@ -48,11 +54,6 @@ _FILTERS = "this holds WFP filters (`netsh wfp show filters`), not events, and i
 _OBJECTS = "this holds WFP objects (sublayers, callouts, providers), not events, and is not read yet"
 _RESUME = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Event|netEvent)[\s>]")
 _CLOSING = re.compile(rb"\s*</[^<>]{1,200}>")
-# Code pages that a declaration may name. Python knows other "encodings", which unpack archives.
-_CODE_PAGE = re.compile(
-    r"""<\?xml[^>]{0,200}encoding\s*=\s*["']((?:windows-|cp|ibm|iso-?8859-|latin|us-ascii|koi8|gb|big5|shift|euc)[\w-]*)["']""",
-    re.IGNORECASE,
-)
 
 
 @dataclass(slots=True)
@@ -137,7 +138,7 @@ class _Parser:
         self._size = 0
         self.elements += 1
         if self._depth > LIMIT_DEPTH:
-            raise _Refused(self, f"nests elements deeper than {LIMIT_DEPTH}")
+            raise _Refused(self, TOO_DEEP)
         if self._open:
             if name in _RECORDS and not any(node.name == "UserData" for node in self._open):
                 raise _Nested(self, name)  # what other providers put into UserData may be called anything
@@ -174,7 +175,7 @@ class _Parser:
     def _characters(self, data: str) -> None:
         self._size += len(data)
         if self._size > LIMIT_TEXT_BYTES:
-            raise _Refused(self, f"has a text of more than {LIMIT_TEXT_BYTES >> 20} MiB in one element")
+            raise _Refused(self, TOO_LONG_A_TEXT)
         if self._open:
             self._record_size += len(data)
             if self._record_size > LIMIT_RECORD_TEXT:
@@ -191,7 +192,7 @@ def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
     """
     found = False
     held: list[Element] = []  # what is no event, until there is an event: else the input is refused as what it is
-    reader = _Reader(stream, _code_page(prefix))
+    reader = _Reader(stream, code_page(prefix))
     for item in reader.run():
         found = found or item.node is not None
         if found:
@@ -205,15 +206,6 @@ def elements(stream: Readable, prefix: str, where: str) -> Iterator[Element]:
     if not found:
         what = f"{held[0].where}: {held[0].why}" if held else _no_log(reader.names, reader.root)
         raise LogError(where, what, READABLE, EXPORT)
-
-
-def _code_page(prefix: str) -> str:
-    """The encoding of the text: UTF-8, unless it declares a code page."""
-    declared = _CODE_PAGE.match(prefix.lstrip("\ufeff \t\r\n"))
-    try:
-        return codecs.lookup(declared[1]).name if declared else "utf-8"
-    except LookupError:
-        return "utf-8"
 
 
 def _no_log(names: set[str], root: str | None) -> str:
@@ -297,8 +289,8 @@ class _Reader:
                 if parser.root_closed:  # the next root
                     self._restart(at, line)
                     continue
-                cut = self._at_end and error.code in _CUT
-                why = "cut off: the XML ends in the middle" if cut else f"broken XML ({_reason(error)})"
+                cut = self._at_end and error.code in CUT
+                why = "cut off: the XML ends in the middle" if cut else f"broken XML ({reason(error)})"
                 damage = self._damage(why, line)
                 if cut or not self._seek(at, line):
                     what = f"{why}; {_REST}" if self._found else why
@@ -309,8 +301,7 @@ class _Reader:
                 yield from self._drain()
                 self._forget()
                 if len(self._window) > LIMIT_UNPROCESSED_BYTES:
-                    what = f"has one tag, attribute or comment of more than {LIMIT_UNPROCESSED_BYTES >> 20} MiB"
-                    yield Element(f"line {parser.line}", None, what, broken=True)
+                    yield Element(f"line {parser.line}", None, TOO_LONG_A_TAG, broken=True)
                     return
                 if not self._found and self._elements + parser.elements > LIMIT_ELEMENTS_WITHOUT_EVENT:
                     what = f"has no event among its first {LIMIT_ELEMENTS_WITHOUT_EVENT} elements"
@@ -385,7 +376,3 @@ class _Reader:
             if not more:
                 return False
             self._window, skip = tail + more, 0
-
-
-def _reason(error: expat.ExpatError) -> str:
-    return expat.ErrorString(error.code) or "not well-formed"

@@ -1,0 +1,426 @@
+"""Arbitration at one layer: sublayers by weight, filters by weight inside, soft and hard answers, veto (ARB).
+
+Three answers throughout: where a condition or a callout is open, all possible results are carried on, and the
+verdict is known only where they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+
+from fsm.catalogue import by_name
+from fsm.errors import UnknownName
+from fsm.policy.callouts import Effect, effects_of
+from fsm.policy.match import FieldValue, Groups, Match, Test, groups_of, match_groups
+from fsm.policy.model import Callout, Filter, Policy
+from fsm.policy.weights import effective_order, sublayer_weights
+from fsm.policy.well_known import SUBLAYERS, spelled_key
+
+DEFAULT_SUBLAYER = "FWPM_SUBLAYER_UNIVERSAL"
+LIMIT_ORDERS = 120  # orders tried for sublayers whose weight nobody has said
+# Flags that bind a filter to a state of the machine that nothing here tells of.
+_ONLY = {
+    "SILENT_MODE": "whether the machine is in silent mode, in which alone it is in force",
+    "GAMEOS_ONLY": "whether it is a game system, on which alone it is in force",
+}
+_WEIGHT = "the weight of the sublayer"
+_ORDER = ("permit", "redirect", "absorb", "pend", "veto", "block")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A filter made ready: its conditions as groups."""
+
+    filter: Filter
+    groups: Groups
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySublayer:
+    """A sublayer with its filters of one layer, the heaviest first. `weight` is None where nobody has said it."""
+
+    key: str
+    name: str
+    weight: int | None
+    filters: tuple[Ready, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyIndex:
+    """The filters in force, by layer and in the order in which they are asked."""
+
+    policy: Policy
+    layers: Mapping[str, tuple[ReadySublayer, ...]]
+    callouts: Mapping[str, Callout]
+    windows: str
+    left_out: tuple[tuple[Filter, str], ...] = ()  # not in force, and why
+
+    def at(self, layer: str) -> tuple[ReadySublayer, ...]:
+        """The sublayers with filters at a layer (full FWPM name), the heaviest first."""
+        return self.layers.get(layer, ())
+
+
+def index_policy(policy: Policy, windows: str = "11", *, boot_time: bool = False) -> PolicyIndex:
+    """Order a policy for arbitration; once per policy.
+
+    Parameters
+    ----------
+    boot_time : the time before the Base Filtering Engine runs: boot-time filters and no others. By default the
+        running system: all but these (BOP).
+    """
+    by_layer: dict[str, dict[str, list[Filter]]] = {}
+    left_out: list[tuple[Filter, str]] = []
+    for each in policy.filters:
+        why = _not_in_force(each, boot_time)
+        if why:
+            left_out.append((each, why))
+            continue
+        sublayer = spelled_key(each.sublayer or DEFAULT_SUBLAYER)
+        by_layer.setdefault(each.layer, {}).setdefault(sublayer, []).append(each)
+    names = {spelled_key(sublayer.key): sublayer.name for sublayer in policy.sublayers}
+    weights = {spelled_key(key): weight for key, weight in sublayer_weights(policy).items()}
+    layers = {
+        layer: tuple(
+            sorted((_ready(key, filters, names, weights, windows) for key, filters in here.items()), key=_lighter)
+        )
+        for layer, here in by_layer.items()
+    }
+    callouts = {spelled_key(callout.key): callout for callout in policy.callouts}
+    return PolicyIndex(policy, layers, callouts, windows, tuple(left_out))
+
+
+def _not_in_force(filter: Filter, boot_time: bool) -> str:
+    if "DISABLED" in filter.flags:
+        return "it is disabled"
+    if "BOOTTIME" in filter.flags and not boot_time:
+        return "a boot-time filter, in force only until the Base Filtering Engine runs"
+    if boot_time and "BOOTTIME" not in filter.flags:
+        return "not a boot-time filter: the Base Filtering Engine does not run yet"
+    return ""
+
+
+def _lighter(sublayer: ReadySublayer) -> int:
+    return -(sublayer.weight if sublayer.weight is not None else 1 << 20)
+
+
+def _ready(
+    key: str, filters: list[Filter], names: Mapping[str, str], weights: Mapping[str, int | None], windows: str
+) -> ReadySublayer:
+    ordered = tuple(Ready(each, groups_of(each, windows)) for each in effective_order(filters))
+    weight = weights.get(key, SUBLAYERS[key][1] if key in SUBLAYERS else None)
+    return ReadySublayer(key, names.get(key, key), weight, ordered)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What would have to be known: a condition that is open, or a callout that nobody has described."""
+
+    layer: str
+    filter: Filter
+    field: str  # "" where it is about the callout or the sublayer
+    test: Test | None
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A filter that was asked before the deciding one and did not decide.
+
+    `failed` holds the conditions that did not hold, with the value; it is empty for a filter that matched and went on.
+    """
+
+    sublayer: str
+    filter: Filter
+    failed: tuple[Test, ...] = ()
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """One possible result of a sublayer. `given` are the questions that must be answered so; empty for none."""
+
+    filter: Filter | None
+    effect: Effect
+    given: tuple[OpenQuestion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What a sublayer returned. `action` is its answer; `hard` that it took the write right away."""
+
+    sublayer: str
+    filter: Filter
+    action: str
+    hard: bool
+    overridden: bool = False
+    sublayer_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arbitration:
+    """The result at one layer.
+
+    Parameters
+    ----------
+    verdict : permit, block, absorb, pend, redirect, veto, or "unknown" where open questions change it.
+    rights : "soft" while lighter sublayers could still change it, "hard" after the write right was taken away; ""
+        where nothing decided or the verdict is unknown.
+    verdicts : every verdict that is possible, the one with all open questions answered with no first.
+    deciding : of each sublayer that returned something, in order; for an unknown verdict as in `otherwise`.
+    decided_by : the filter that made the verdict; None where none matched or it is unknown.
+    passed_over : the filters before the deciding ones, with why.
+    questions : all that is open and was reached; `changing` those of them that bring another verdict about.
+    otherwise : the verdict when no open condition holds and undeclared callouts let the packet pass.
+    """
+
+    layer: str
+    verdict: str
+    rights: str
+    verdicts: tuple[str, ...]
+    deciding: tuple[Deciding, ...]
+    decided_by: Filter | None
+    passed_over: tuple[PassedOver, ...]
+    questions: tuple[OpenQuestion, ...] = ()
+    changing: tuple[OpenQuestion, ...] = ()
+    otherwise: str = "permit"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is carried from sublayer to sublayer."""
+
+    action: str = ""
+    writable: bool = True
+    redirected: bool = False
+    vetoed: bool = False
+    decided_by: Filter | None = field(default=None, compare=False)
+
+    @property
+    def verdict(self) -> str:
+        if self.vetoed:
+            return "veto"
+        if self.action in ("", "permit"):
+            return "redirect" if self.redirected else "permit"
+        return self.action
+
+
+def arbitrate(
+    index: PolicyIndex,
+    layer: str,
+    values: Mapping[str, FieldValue],
+    *,
+    after_block: str = "evaluate",
+    reauthorizes: bool = False,
+    own_packet: bool = False,
+    undeclared: str = "unknown",
+) -> Arbitration:
+    """What the filters of a layer make of a classify.
+
+    Parameters
+    ----------
+    index : from `index_policy`.
+    layer : the full FWPM name.
+    values : {canonical field name: value}, from `classify.field_values`.
+    after_block : "evaluate" or "stop": whether lighter sublayers are asked after a hard block. The verdict is the same.
+    reauthorizes, own_packet, undeclared : as `callouts.effects_of` takes them.
+    """
+    may_block = by_name(layer).may_block not in ("no", "error-only")
+    if after_block not in ("evaluate", "stop"):
+        raise UnknownName.of("arbitrate", "option of arbitration_after_block", after_block, ("evaluate", "stop"))
+    sublayers = index.at(layer)
+    results: dict[str, tuple[Possible, ...]] = {}
+    passed: list[PassedOver] = []
+    for sublayer in sublayers:
+        results[sublayer.key], over = _within(
+            layer,
+            sublayer,
+            values,
+            lambda filter: effects_of(
+                filter,
+                index.callouts,
+                reauthorizes=reauthorizes,
+                own_packet=own_packet,
+                undeclared=undeclared,
+                may_block=may_block,
+            ),
+        )
+        passed.extend(over)
+    orders, complete = _orders(sublayers)
+    final: dict[_State, None] = {}
+    by_order: set[frozenset[str]] = set()
+    for order in orders:
+        states: dict[_State, None] = {_State(): None}
+        for sublayer in order:
+            kinds = _kinds(results[sublayer.key])
+            states = dict.fromkeys(_fold(state, possible) for state in states for possible in kinds)
+        final.update(states)
+        by_order.add(frozenset(state.verdict for state in states))
+    base, deciding, asked = _trace(orders[0], results, after_block == "stop")
+    verdicts = tuple(dict.fromkeys((base.verdict, *sorted((s.verdict for s in final), key=_ORDER.index))))
+    questions = _questions(layer, sublayers, results, len(by_order) > 1 or not complete)
+    changing, certain = _changing(orders, results, base, questions) if questions else ((), True)
+    known = len(verdicts) == 1 and complete
+    rights = {state.writable for state in final}
+    return Arbitration(
+        layer,
+        base.verdict if known else "unknown",
+        ("soft" if base.writable else "hard") if known and base.action and len(rights) == 1 else "",
+        verdicts,
+        deciding,
+        base.decided_by if known and certain else None,
+        tuple(over for over in passed if over.sublayer in asked),
+        questions,
+        () if known else changing,
+        base.verdict,
+    )
+
+
+def _kinds(results: tuple[Possible, ...]) -> list[Possible]:
+    """One of each kind of result: what matters to lighter sublayers."""
+    return list({(r.effect.answer, r.effect.clears, r.effect.by_callout): r for r in results}.values())
+
+
+def _within(
+    layer: str,
+    sublayer: ReadySublayer,
+    values: Mapping[str, FieldValue],
+    effects_at: Callable[[Filter], tuple[Effect, ...]],
+) -> tuple[tuple[Possible, ...], list[PassedOver]]:
+    """Every possible result of a sublayer, the one with all open questions answered with no last."""
+    found: list[Possible] = []
+    passed: list[PassedOver] = []
+    for ready in sublayer.filters:
+        match = match_groups(ready.groups, values)
+        if match.answer is False:
+            passed.append(PassedOver(sublayer.key, ready.filter, match.failed))
+            continue
+        effects = effects_at(ready.filter)
+        ending = [effect for effect in effects if effect.answer != "continue"]
+        asked = _asked(layer, ready.filter, match)
+        sure = match.answer is True and not asked
+        for effect in sorted(ending, key=_passing):
+            why = (OpenQuestion(layer, ready.filter, "", None, effect.why),) if effect.why else ()
+            found.append(Possible(ready.filter, effect, (*asked, *why)))
+        if sure and len(ending) == len(effects):
+            return tuple(found), passed
+        what = "it matched, and went on" if sure else "it may match: what it depends on is open"
+        passed.append(PassedOver(sublayer.key, ready.filter, (), what))
+    found.append(Possible(None, Effect("continue")))
+    return tuple(found), passed
+
+
+def _passing(effect: Effect) -> tuple[bool, bool]:
+    return effect.answer == "permit", not effect.clears
+
+
+def _asked(layer: str, filter: Filter, match: Match) -> tuple[OpenQuestion, ...]:
+    special = [OpenQuestion(layer, filter, "", None, what) for flag, what in _ONLY.items() if flag in filter.flags]
+    return (*special, *(OpenQuestion(layer, filter, test.condition.field, test) for test in match.open))
+
+
+def _fold(state: _State, possible: Possible) -> _State:
+    """One sublayer's answer on top of those of the heavier ones (ARB)."""
+    effect = possible.effect
+    if effect.answer == "continue":
+        return state
+    if not state.writable:
+        # Only a callout that blocks against a hard permit gets through: that is a veto.
+        if state.action == "permit" and effect.by_callout and effect.answer in ("block", "absorb"):
+            return _State("block", False, False, True, possible.filter)
+        return state
+    if effect.answer == "redirect":
+        return _State("permit", not effect.clears, True, False, possible.filter)
+    redirected = state.redirected and effect.answer == "permit"
+    return _State(effect.answer, not effect.clears, redirected, False, possible.filter)
+
+
+def _trace(
+    order: tuple[ReadySublayer, ...], results: Mapping[str, tuple[Possible, ...]], stops: bool
+) -> tuple[_State, tuple[Deciding, ...], set[str]]:
+    """The result with all open questions answered with no: the state, what each sublayer returned, who was asked."""
+    state, deciding, asked = _State(), [], set()
+    for sublayer in order:
+        asked.add(sublayer.key)
+        possible = results[sublayer.key][-1]
+        if possible.filter is not None:
+            effect = possible.effect
+            deciding.append(
+                Deciding(sublayer.key, possible.filter, effect.answer, effect.clears, sublayer_name=sublayer.name)
+            )
+        state = _fold(state, possible)
+        if stops and state.action in ("block", "absorb", "pend") and not state.writable:
+            break
+    final = "permit" if state.verdict == "redirect" else "block" if state.vetoed else state.action
+    told = tuple(replace(d, overridden=d.filter is not state.decided_by and _kind(d.action) != final) for d in deciding)
+    return state, told, asked
+
+
+def _kind(action: str) -> str:
+    return "permit" if action == "redirect" else action
+
+
+def _orders(sublayers: tuple[ReadySublayer, ...]) -> tuple[list[tuple[ReadySublayer, ...]], bool]:
+    """The orders that are possible; more than one where the weight of a sublayer is not known."""
+    known = [s for s in sublayers if s.weight is not None]
+    lost = [s for s in sublayers if s.weight is None]
+    if not lost:
+        return [tuple(known)], True
+    orders: list[tuple[ReadySublayer, ...]] = []
+    for arranged in permutations(lost):
+        for order in _insertions(tuple(known), arranged):
+            if len(orders) == LIMIT_ORDERS:
+                return orders, False
+            orders.append(order)
+    return orders, True
+
+
+def _insertions(
+    known: tuple[ReadySublayer, ...], lost: tuple[ReadySublayer, ...]
+) -> Iterator[tuple[ReadySublayer, ...]]:
+    """`known` with `lost` put in at every place, both in their order."""
+    if not lost:
+        yield known
+        return
+    for place in range(len(known) + 1):
+        for rest in _insertions(known[place:], lost[1:]):
+            yield (*known[:place], lost[0], *rest)
+
+
+def _questions(
+    layer: str, sublayers: tuple[ReadySublayer, ...], results: Mapping[str, tuple[Possible, ...]], order_matters: bool
+) -> tuple[OpenQuestion, ...]:
+    found = [question for s in sublayers for possible in results[s.key] for question in possible.given]
+    if order_matters:
+        found += [
+            OpenQuestion(layer, s.filters[0].filter, "", None, f"{_WEIGHT} {s.key} is not known")
+            for s in sublayers
+            if s.weight is None
+        ]
+    return tuple({id(question): question for question in found}.values())
+
+
+def _changing(
+    orders: list[tuple[ReadySublayer, ...]],
+    results: Mapping[str, tuple[Possible, ...]],
+    base: _State,
+    questions: tuple[OpenQuestion, ...],
+) -> tuple[tuple[OpenQuestion, ...], bool]:
+    """The questions that alone bring another verdict than `base` (all, where only several together do).
+
+    And whether the same filter decides whatever one of them is answered.
+    """
+    found: dict[int, OpenQuestion] = {}
+    certain = True
+    for order in orders:
+        for changed in order:
+            for possible in results[changed.key][:-1]:
+                state = _State()
+                for sublayer in order:
+                    state = _fold(state, possible if sublayer is changed else results[sublayer.key][-1])
+                certain = certain and state.decided_by is base.decided_by
+                if state.verdict != base.verdict:
+                    found.update((id(question), question) for question in possible.given)
+    found.update((id(q), q) for q in questions if q.what.startswith(_WEIGHT))
+    return tuple(found.values()) or questions, certain
