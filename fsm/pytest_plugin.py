@@ -6,6 +6,7 @@ model a run has exercised.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -220,11 +221,61 @@ def wfp_trace(request: pytest.FixtureRequest) -> Callable[..., Trace]:
     """Reads recorded callout traces; a relative path is one beside the test file."""
 
     def read(path: str | Path, **options: Any) -> Trace:
-        from fsm.traces import read_trace
+        from fsm.traces.reading import read_trace
 
         return read_trace(request.path.parent / path, **options)
 
     return read
+
+
+# -- what a failing assert says ----------------------------------------------------------------------------------------
+
+_PREFIX = "FWPM_LAYER_"
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Two sequences of layers, or of steps, that differ: as far as they agree, and what comes on either side then."""
+    if op != "==":
+        return None
+    seen, expected = _layers(left), _layers(right)
+    if not seen or not expected or not any(name.startswith(_PREFIX) for name in (*seen, *expected)):
+        return None
+    same = next((at for at, pair in enumerate(zip(seen, expected, strict=False)) if pair[0] != pair[1]), None)
+    same = min(len(seen), len(expected)) if same is None else same
+    names = [[name.removeprefix(_PREFIX) for name in side] for side in (seen, expected)]
+    return [
+        f"layers: {len(seen)} seen, {len(expected)} expected",
+        f"they agree as far as: {' '.join(names[0][:same]) or 'nowhere'}",
+        f"then is seen:         {' '.join(names[0][same:]) or 'nothing, this is the end'}",
+        f"then is expected:     {' '.join(names[1][same:]) or 'nothing, this is the end'}",
+    ]
+
+
+def _layers(value: object) -> list[str] | None:
+    """The layers of a list of names, of steps or of observations; None for anything else."""
+    if not isinstance(value, list | tuple):
+        return None
+    names = [item if isinstance(item, str) else getattr(item, "layer", None) for item in value]
+    return [name for name in names if name] if all(isinstance(name, str) for name in names) else None
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A failed `assert never(...)`: the whole text of the finding, which the assertion itself would cut short."""
+    outcome = yield
+    claims = sys.modules.get("fsm.claims.finding")
+    if claims is None or call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
+        return
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    findings = {
+        value.message: None
+        for entry in call.excinfo.traceback
+        for value in entry.frame.f_locals.values()
+        if isinstance(value, claims.Finding) and not value
+    }
+    report.sections += [
+        ("claim of wfp-udp-fsm", message) for message in findings if message not in str(report.longrepr)
+    ]
 
 
 # -- scenario files ---------------------------------------------------------------------------------------------------

@@ -136,6 +136,56 @@ def test_options_and_markers_are_described(pytester: pytest.Pytester) -> None:
     pytester.runpytest("--fixtures").stdout.fnmatch_lines(["wfp_sender*", "*A socket that sends first.*"])
 
 
+# --- what a failing assert says
+
+
+def test_a_failed_claim_is_shown_whole(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from fsm.claims import endpoint, never
+
+        def test_it():
+            assert never(endpoint("sender"), "FLOW_ESTABLISHED")
+
+        def test_other():
+            never(endpoint("sender"), "FLOW_ESTABLISHED").require()
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=2)
+    text = result.stdout.str()
+    assert "claim of wfp-udp-fsm" in text
+    assert text.count("\ncommand:") + text.count("\nstep") >= 1 or text.count("wfp-udp step") >= 2
+    result.stdout.no_fnmatch_line("*raise AssertionError(self.message)*")
+
+
+def test_sequences_of_layers_that_differ_are_compared_by_name(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(wfp_sender):
+            wfp_sender.run("bind")
+            seen = [step.layer for step in wfp_sender.run("sendto").classified]
+            expected = list(seen)
+            expected[2:4] = reversed(expected[2:4])
+            assert seen == expected
+
+        def test_lists_of_other_things_are_left_to_pytest():
+            assert ["a", "b"] == ["a", "c"]
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E*layers: 6 seen, 6 expected",
+            "E*they agree as far as: ALE_CONNECT_REDIRECT_V4 ALE_AUTH_CONNECT_V4",
+            "E*then is seen: * ALE_FLOW_ESTABLISHED_V4 DATAGRAM_DATA_V4*",
+            "E*then is expected: * DATAGRAM_DATA_V4 ALE_FLOW_ESTABLISHED_V4*",
+        ]
+    )
+    result.stdout.fnmatch_lines(["E*At index 1 diff*"])
+
+
 # --- coverage
 
 
