@@ -1,0 +1,358 @@
+"""Deciding claims exactly: breadth-first search over the runs together with a watcher, on integers.
+
+A watcher is a small automaton that reads the events of a run. A search ends with the shortest run that it was looking
+for, with the certainty that there is none, or unknowing because a limit was hit. No sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fsm.claims.automaton import SECOND, Dfa
+from fsm.claims.grammar import Pattern
+from fsm.claims.runs import TICK, Edge, Runs
+from fsm.claims.words import Atom
+
+Path = tuple[Edge, ...]
+DROP = -1  # a watcher's state from which nothing that is looked for can come
+LIMIT_NODES = 2_000_000
+
+
+class Watcher(Protocol):
+    """Reads the events of a run. States are numbers; `DROP` is not followed."""
+
+    start: int
+
+    def next(self, q: int, event: int, target: int) -> int:
+        """The state after an event, which leads to `target`."""
+
+
+Sides = tuple[frozenset[int], frozenset[int]]  # what may be the case in each of two subjects
+Pair = tuple[int, int]  # a state of the runs, and one of the watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search found: the pair that was looked for, or None, which is sure where it was `complete`.
+
+    `before` holds every pair that was visited, in the order of the search, with the pair and the edge before it.
+    """
+
+    found: Pair | None
+    complete: bool
+    before: dict[Pair, tuple[Pair, Edge] | None]
+
+    @property
+    def path(self) -> Path | None:
+        """The shortest path to what was looked for."""
+        return None if self.found is None else self.path_to(self.found)
+
+    def path_to(self, pair: Pair) -> Path:
+        """The shortest path to a pair that was visited."""
+        path: list[Edge] = []
+        step = self.before[pair]
+        while step is not None:
+            pair, edge = step
+            path.append(edge)
+            step = self.before[pair]
+        return tuple(reversed(path))
+
+
+def search(
+    runs: Runs,
+    watcher: Watcher,
+    found: Callable[[int, int], bool],
+    *,
+    start: int | None = None,
+    limit: int = LIMIT_NODES,
+) -> Search:
+    """The shortest path after which `found(state, watcher's state)` holds.
+
+    The start itself is looked at as well. `limit` bounds the pairs of states that are visited.
+    """
+    first = (runs.start if start is None else start, watcher.start)
+    before: dict[Pair, tuple[Pair, Edge] | None] = {first: None}
+    if found(*first):
+        return Search(first, True, before)
+    order = [first]
+    complete = True
+    step, edges = watcher.next, runs.edges
+    for node in order:  # grows while it is walked
+        state, q = node
+        complete = complete and not runs.is_open(state)
+        for edge in edges(state):
+            target = edge[1]
+            after = step(q, edge[0], target)
+            pair = (target, after)
+            if after == DROP or pair in before:
+                continue
+            before[pair] = (node, edge)
+            if found(target, after):
+                return Search(pair, True, before)
+            if len(before) >= limit:
+                return Search(None, False, before)
+            order.append(pair)
+    return Search(None, complete, before)
+
+
+# ---- watchers
+
+
+class Marks:
+    """Which atoms hold of an event, as bits; remembered for each event (and state, where a condition asks for it)."""
+
+    def __init__(self, runs: Runs, atoms: Sequence[Atom]) -> None:
+        self._runs, self._atoms = runs, tuple(atoms)
+        self._by_state = any(atom.condition for atom in atoms)
+        self._memo: dict[Hashable, int] = {}
+
+    def of(self, event: int, target: int) -> int:
+        """The atoms that hold of this event, which leads to that state."""
+        key: Hashable = (event, target) if self._by_state else event
+        mask = self._memo.get(key)
+        if mask is None:
+            plain = getattr(self._runs, "plain", None)
+            state = plain(target) if plain else target
+            what = self._runs.events[event]
+            mask = sum(1 << i for i, atom in enumerate(self._atoms) if atom.holds(what, state))
+            self._memo[key] = mask
+        return mask
+
+
+class Until:
+    """0 until an event is `atom`, then 1."""
+
+    def __init__(self, runs: Runs, atom: Atom) -> None:
+        self.start = 0
+        self._marks = Marks(runs, (atom,))
+
+    def next(self, q: int, event: int, target: int) -> int:
+        return 1 if q or self._marks.of(event, target) else 0
+
+
+class NotBefore:
+    """0, and 1 when `then` comes and `first` was not earlier; after `first` nothing can be wrong."""
+
+    def __init__(self, runs: Runs, first: Atom, then: Atom) -> None:
+        self.start = 0
+        self._marks = Marks(runs, (first, then))
+
+    def next(self, q: int, event: int, target: int) -> int:
+        mask = self._marks.of(event, target)
+        return 1 if mask & 2 else DROP if mask & 1 else 0
+
+
+class NotAfter:
+    """Whether a response is missing: state 1. A trigger waits for it until its endpoint is idle, or until `before`."""
+
+    def __init__(self, runs: Runs, trigger: Atom, response: Atom, before: Atom | None) -> None:
+        self._runs, self._bounded = runs, before is not None
+        self._marks = Marks(runs, (trigger, response, *((before,) if before else ())))
+        self._waiting: list[frozenset[str]] = [frozenset(), frozenset({"response is missing"})]
+        self._ids = {waiting: number for number, waiting in enumerate(self._waiting)}
+        self.start = 0
+
+    def next(self, q: int, event: int, target: int) -> int:
+        mask, what = self._marks.of(event, target), self._runs.events[event]
+        waiting = self._waiting[q]
+        if waiting:
+            if mask & 2:
+                waiting = frozenset()
+            elif (mask & 4) if self._bounded else (what.ends and what.endpoint in waiting):
+                return 1
+        if mask & 1:
+            waiting |= {what.endpoint}
+            if what.ends and not self._bounded:
+                return 1
+        number = self._ids.get(waiting)
+        if number is None:
+            number = self._ids[waiting] = len(self._waiting)
+            self._waiting.append(waiting)
+        return number
+
+
+class Reading:
+    """A pattern's automaton reading a run; of patterns that name no stimulus it skips what no layer sees."""
+
+    def __init__(self, runs: Runs, pattern: Pattern) -> None:
+        self.dfa = Dfa(pattern)
+        self.start = self.dfa.start
+        self._runs, self._sees = runs, pattern.sees_stimuli
+        self._marks = Marks(runs, pattern.atoms)
+
+    def letter(self, event: int, target: int) -> int | None:
+        """What the automaton reads for an event; None where it does not see it."""
+        what = self._runs.events[event]
+        if what.stimulus == TICK and what.begins:
+            return SECOND
+        return self._marks.of(event, target) if self._sees or what.layer else None
+
+    def next(self, q: int, event: int, target: int) -> int:
+        letter = self.letter(event, target)
+        return q if letter is None else self.dfa.step(q, letter)
+
+
+class Following:
+    """How far a given list of events can be followed: each state is how many of them have happened.
+
+    Every classify counts, so one that is not the next of the list ends the run. Stimuli happen in between as they
+    like, unless the list names one: then it names them all.
+    """
+
+    def __init__(self, runs: Runs, atoms: Sequence[Atom]) -> None:
+        self.start = 0
+        self._runs, self._length = runs, len(atoms)
+        self._sees = any(atom.stimulus for atom in atoms)
+        self._marks = Marks(runs, atoms)
+
+    def next(self, q: int, event: int, target: int) -> int:
+        if not self._sees and not self._runs.events[event].layer:
+            return q
+        return q + 1 if q < self._length and self._marks.of(event, target) >> q & 1 else DROP
+
+
+# ---- every run, and equality
+
+
+def letters_of(runs: Runs, reading: Reading, *, limit: int = LIMIT_NODES) -> tuple[frozenset[int], bool]:
+    """Every letter that some run shows, and whether all states were looked at."""
+    letters: set[int] = set()
+    seen, order = {runs.start}, [runs.start]
+    complete = True
+    for state in order:
+        complete = complete and not runs.is_open(state)
+        for event, target in runs.edges(state):
+            letter = reading.letter(event, target)
+            if letter is not None:
+                letters.add(letter)
+            if target not in seen:
+                if len(seen) >= limit:
+                    return frozenset(letters), False
+                seen.add(target)
+                order.append(target)
+    return frozenset(letters), complete
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two subjects part: what both have shown before, and what only one of them can show next.
+
+    `path` is a run of the one that can; `in_first` says which that is.
+    """
+
+    common: tuple[Hashable, ...]
+    more: Hashable
+    in_first: bool
+    path: Path
+    instead: tuple[Hashable, ...]
+
+
+def difference(
+    one: Runs, other: Runs, see_one: Callable[[int], Hashable], see_other: Callable[[int], Hashable], *, limit: int
+) -> tuple[Difference | None, bool, int]:
+    """The shortest sequence of what is seen that only one of two subjects can show.
+
+    `see` gives what is seen of an event by number, None for nothing. Returns the difference or None, whether the
+    search was complete, and how many pairs of sets of states were compared.
+    """
+    sides = (_Seen(one, see_one), _Seen(other, see_other))
+    start = (sides[0].start(), sides[1].start())
+    before: dict[Sides, tuple[Sides, Hashable] | None] = {start: None}
+    order = [start]
+    complete = True
+    for pair in order:
+        next_one, next_other = sides[0].after(pair[0]), sides[1].after(pair[1])
+        complete = complete and not any(one.is_open(s) for s in pair[0]) and not any(other.is_open(s) for s in pair[1])
+        for number, (here, there) in enumerate(((next_one, next_other), (next_other, next_one))):
+            for shown in here:
+                if shown not in there:
+                    common = _shown_before(before, pair)
+                    path = sides[number].path((*common, shown))
+                    return Difference(common, shown, not number, path, tuple(there)), complete, len(before)
+        for shown, target in next_one.items():
+            successor = (target, next_other[shown])
+            if successor not in before:
+                if len(before) >= limit:
+                    return None, False, len(before)
+                before[successor] = (pair, shown)
+                order.append(successor)
+    return None, complete, len(before)
+
+
+def _shown_before(before: dict[Sides, tuple[Sides, Hashable] | None], pair: Sides) -> tuple[Hashable, ...]:
+    shown: list[Hashable] = []
+    step = before[pair]
+    while step is not None:
+        pair, last = step
+        shown.append(last)
+        step = before[pair]
+    return tuple(reversed(shown))
+
+
+class _Seen:
+    """The runs of one subject as far as they are seen: sets of states, closed under what is not seen."""
+
+    def __init__(self, runs: Runs, see: Callable[[int], Hashable]) -> None:
+        self._runs, self._see = runs, see
+        self._shows: dict[int, Hashable] = {}
+        self._after: dict[frozenset[int], dict[Hashable, frozenset[int]]] = {}
+        self._closures: dict[int, frozenset[int]] = {}
+        self._moves: dict[int, tuple[tuple[Hashable, int], ...]] = {}
+
+    def start(self) -> frozenset[int]:
+        return self._closed(self._runs.start)
+
+    def _shown(self, event: int) -> Hashable:
+        if event not in self._shows:
+            self._shows[event] = self._see(event)
+        return self._shows[event]
+
+    def _closed(self, state: int) -> frozenset[int]:
+        found = self._closures.get(state)
+        if found is None:
+            seen, order = {state}, [state]
+            for at in order:
+                for event, target in self._runs.edges(at):
+                    if self._shown(event) is None and target not in seen:
+                        seen.add(target)
+                        order.append(target)
+            # States that show nothing themselves say nothing more than what they lead to.
+            found = self._closures[state] = frozenset(at for at in order if self._runs.is_open(at) or self._visible(at))
+        return found
+
+    def _visible(self, state: int) -> tuple[tuple[Hashable, int], ...]:
+        """What a state can show at once, with where that leads."""
+        found = self._moves.get(state)
+        if found is None:
+            edges = ((self._shown(event), target) for event, target in self._runs.edges(state))
+            found = self._moves[state] = tuple((shown, target) for shown, target in edges if shown is not None)
+        return found
+
+    def after(self, states: frozenset[int]) -> dict[Hashable, frozenset[int]]:
+        """What can be seen next, each with the states that are possible then, in a stable order."""
+        found = self._after.get(states)
+        if found is None:
+            reached: dict[Hashable, set[int]] = {}
+            for state in sorted(states):
+                for shown, target in self._visible(state):
+                    reached.setdefault(shown, set()).update(self._closed(target))
+            found = self._after[states] = {shown: frozenset(targets) for shown, targets in reached.items()}
+        return found
+
+    def path(self, shown: Iterable[Hashable]) -> Path:
+        """The shortest run that shows this."""
+        wanted = tuple(shown)
+
+        class Showing:
+            start = 0
+
+            @staticmethod
+            def next(q: int, event: int, target: int) -> int:
+                seen = self._shown(event)
+                return q if seen is None else q + 1 if q < len(wanted) and seen == wanted[q] else DROP
+
+        found = search(self._runs, Showing(), lambda state, q: q == len(wanted))
+        assert found.path is not None, "what is shown was found on a run"
+        return found.path

@@ -1,0 +1,399 @@
+"""The claims: plain functions that decide exactly and answer with a `Finding`.
+
+    from fsm.claims import endpoint, never
+    never(endpoint("sender", block=["AUTH_CONNECT"]), "outcome=sent").require()
+
+A target is one event or state: a layer in any spelling with `:verdict`, `+FLAG`, `@endpoint`; `(stimulus)`; an outcome;
+or `name=value` words of `fsm.predicates`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from fsm.claims.decide import Following, NotAfter, NotBefore, Search, Until, difference, search
+from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
+from fsm.claims.runs import Event
+from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, of
+from fsm.claims.text import (
+    COUNTER,
+    GIVEN,
+    NOTE,
+    POSSIBLE,
+    RUN,
+    SO_FAR,
+    WHY,
+    Claim,
+    never_comes,
+    refused_parts,
+    rule_part,
+    run_part,
+    searched,
+    standing,
+    way_to,
+)
+from fsm.claims.why import why_not_next
+from fsm.claims.witness import events_of, lines_of
+from fsm.claims.words import Atom, read_atom, read_stimulus, read_target
+from fsm.errors import FsmError, UnknownName
+from fsm.traces.observation import Trace
+
+LIMIT_PAIRS = 50_000
+OBSERVABLE: tuple[str, ...] = ("layer", "stem", "verdict", "flags", "stimulus", "outcome", "endpoint")
+
+
+def reaches(subject: Given, target: str, *, limit_states: int | None = None, allow_unknown: bool = False) -> Finding:
+    """Some run comes to the target. The witness is the shortest one.
+
+    Parameters
+    ----------
+    subject : an endpoint's name, `endpoint(...)`, a session, a trace.
+    target : one event or state, see above.
+    limit_states : of sessions: explore so many states at most.
+    allow_unknown : whether `require` passes when the limit was hit before the claim was decided.
+
+    Raises
+    ------
+    UnknownName, FsmError : a name that does not exist for this subject.
+    """
+    about = of(subject, limit_states=limit_states)
+    atom = read_target(target, about.vocabulary, "reaches")
+    claim = Claim(about, f"{about.title} reaches {atom.shown}", allow_unknown)
+    missing = untold(claim, (atom,))
+    if missing is not None:
+        return missing
+    found = _until(about, atom)
+    if found.path is not None:
+        return claim.finding(HOLDS, "reached", (run_part(RUN, about.runs, found.path),), about.runs, found.path)
+    if not found.complete:
+        return claim.unknown(len(found.before))
+    return never_comes(claim, atom, found, "unreachable")
+
+
+def never(subject: Given, target: str, *, limit_states: int | None = None, allow_unknown: bool = False) -> Finding:
+    """No run comes to the target. A refutation has the shortest run that does. Parameters as for `reaches`."""
+    about = of(subject, limit_states=limit_states)
+    atom = read_target(target, about.vocabulary, "never")
+    claim = Claim(about, f"{about.title} never comes to {atom.shown}", allow_unknown)
+    missing = untold(claim, (atom,))
+    if missing is not None:
+        return missing
+    found = _until(about, atom)
+    if found.path is not None:
+        parts = (run_part(COUNTER, about.runs, found.path), *rule_part(events_of(about.runs, found.path)))
+        return claim.finding(REFUTED, "reached", parts, about.runs, found.path)
+    if not found.complete:
+        return claim.unknown(len(found.before))
+    parts = (searched(about, len(found.before), complete=True), *_emptiness(about, atom))
+    return claim.finding(HOLDS, "unreachable", parts)
+
+
+def always_before(
+    subject: Given, first: str, then: str, *, limit_states: int | None = None, allow_unknown: bool = False
+) -> Finding:
+    """In every run, `then` comes only after `first` has come. A `then` that never comes is a refutation, not a pass."""
+    about = of(subject, limit_states=limit_states)
+    one, two = (read_target(text, about.vocabulary, "always_before") for text in (first, then))
+    text = f"in every run of {about.title}, {one.shown} comes before {two.shown}"
+    claim = Claim(about, text, allow_unknown)
+    missing = untold(claim, (one, two))
+    if missing is not None:
+        return missing
+    found = search(about.runs, NotBefore(about.runs, one, two), lambda state, q: q == 1)
+    if found.path is not None:
+        parts = (run_part(COUNTER, about.runs, found.path), *rule_part(events_of(about.runs, found.path)))
+        return claim.finding(REFUTED, "not_before", parts, about.runs, found.path)
+    comes = _until(about, two)
+    if not found.complete or (comes.path is None and not comes.complete):
+        return claim.unknown(len(found.before))
+    if comes.path is None:
+        return never_comes(claim, two, comes, "vacuous", _vacuous(two))
+    shown = run_part(RUN, about.runs, comes.path)
+    parts = (shown, searched(about, len(found.before), complete=True))
+    return claim.finding(HOLDS, "before", parts, about.runs, comes.path)
+
+
+def always_after(
+    subject: Given,
+    trigger: str,
+    response: str,
+    *,
+    before: str = "",
+    limit_states: int | None = None,
+    allow_unknown: bool = False,
+) -> Finding:
+    """In every run, `response` follows each `trigger` in time: before the endpoint of the trigger is idle again.
+
+    Nobody has to call again or send again, so a response that may come with a later stimulus need never come. With
+    `before` it has to come before the next such event instead: `always_after(subject, "(policy_change)",
+    "AUTH_CONNECT+IS_REAUTHORIZE", before="DATAGRAM_DATA")`. A trigger that never comes is a refutation.
+    """
+    about = of(subject, limit_states=limit_states)
+    one, two = (read_target(text, about.vocabulary, "always_after") for text in (trigger, response))
+    three = read_target(before, about.vocabulary, "always_after, before") if before else None
+    bound = f"before {three.shown}" if three else "before its endpoint is idle again"
+    claim = Claim(about, f"in every run of {about.title}, {two.shown} follows {one.shown} {bound}", allow_unknown)
+    if isinstance(about, TraceSubject) and three is None:
+        raise FsmError("always_after", "a trace does not tell when an endpoint is idle", fix="Give before=EVENT")
+    missing = untold(claim, (one, two, *((three,) if three else ())))
+    if missing is not None:
+        return missing
+    runs = about.runs
+    found = search(runs, NotAfter(runs, one, two, three), lambda state, q: q == 1)
+    if found.path is not None:
+        parts = [run_part(COUNTER, runs, found.path), *rule_part(events_of(runs, found.path))]
+        parts.append(way_to(about, two, found.path[-1][1], found.path).part)
+        return claim.finding(REFUTED, "not_after", parts, runs, found.path)
+    comes = _until(about, one)
+    if not found.complete or (comes.path is None and not comes.complete):
+        return claim.unknown(len(found.before))
+    if comes.path is None:
+        return never_comes(claim, one, comes, "vacuous", _vacuous(one))
+    shown = run_part(RUN, runs, comes.path)
+    return claim.finding(HOLDS, "after", (shown, searched(about, len(found.before), complete=True)), runs, comes.path)
+
+
+def accepts(
+    subject: Given, trace: Trace | str | Iterable[str], *, limit_states: int | None = None, allow_unknown: bool = False
+) -> Finding:
+    """Some run from the start shows exactly this: these classifies, in this order, and no others.
+
+    `trace` is a recorded one, or events as words: layers with `:verdict`, `+FLAG`, `@endpoint`, conditions, and
+    stimuli in parentheses. Stimuli happen as they like, unless the trace names one: then it names them all. What a
+    recorded trace does not tell may be anything; its times are not used.
+    """
+    about = of(subject, limit_states=limit_states)
+    if isinstance(about, TraceSubject):
+        raise FsmError("accepts", "a trace does not accept traces", fix="Give an endpoint or a session first")
+    atoms = _atoms_of(trace, about)
+    shown = ", ".join(atom.text for atom in atoms)
+    claim = Claim(about, f"{about.title} can show {shown}", allow_unknown)
+    runs = about.runs
+    found = search(runs, Following(runs, atoms), lambda state, q: q == len(atoms))
+    if found.path is not None:
+        return claim.finding(HOLDS, "accepted", (run_part(RUN, runs, found.path),), runs, found.path)
+    if not found.complete:
+        return claim.unknown(len(found.before))
+    length = max(q for _, q in found.before)
+    states = [state for state, q in found.before if q == length]
+    prefix = found.path_to((states[0], length))
+    wanted = atoms[length]
+    sees = any(atom.stimulus for atom in atoms)
+    way = way_to(about, wanted, states[0], prefix)
+    parts = [
+        Part(SO_FAR, (f"{length} of {len(atoms)}", *run_part(SO_FAR, runs, prefix).lines)),
+        Part(GIVEN, (f"{wanted.shown}, number {length + 1}, is refused in {standing(runs, states)}",)),
+        *refused_parts(about, runs, states, wanted, stimuli=sees),
+        way.part,
+    ]
+    return claim.finding(REFUTED, "refused", parts, way.runs or runs, prefix if way.path is None else way.path)
+
+
+def equivalent(
+    subject: Given,
+    other: Given,
+    observing: Sequence[str] = ("layer", "verdict"),
+    *,
+    limit_states: int | None = None,
+    allow_unknown: bool = False,
+) -> Finding:
+    """Both can show the same sequences of what is observed, no more and no less.
+
+    `observing` is some of "layer", "stem" (the layer without IP version), "verdict", "flags", "stimulus", "outcome",
+    "endpoint". What shows none of these is not seen. A refutation has the shortest sequence that only one can show,
+    and its witness is a run of that one.
+    """
+    one, two = of(subject, limit_states=limit_states), of(other, limit_states=limit_states)
+    for word in observing:
+        if word not in OBSERVABLE:
+            raise UnknownName.of("equivalent, observing", "thing to observe", word, OBSERVABLE)
+    if not observing:
+        raise FsmError("equivalent", "nothing is observed", f"Possible: {', '.join(OBSERVABLE)}")
+    what = ", ".join(observing)
+    claim = Claim(one, f"{one.title} and {two.title} show the same sequences of {what}", allow_unknown)
+    for side in (one, two):
+        lacking = _untold_fields(side, observing)
+        if lacking:
+            return Claim(side, claim.text, allow_unknown).finding(UNKNOWN, "untold", (Part(WHY, (lacking,)),))
+
+    def see(event: Event) -> str | None:
+        return _observed(event, observing)
+
+    found, complete, compared = difference(
+        one.runs, two.runs, lambda e: see(one.runs.events[e]), lambda e: see(two.runs.events[e]), limit=LIMIT_PAIRS
+    )
+    if found is None:
+        if not complete:
+            return claim.unknown(compared)
+        return claim.finding(HOLDS, "equal", (Part("searched", (f"{compared} pairs of what may be the case, all",)),))
+    can, cannot = (one, two) if found.in_first else (two, one)
+    if not complete and (isinstance(one, SessionSubject) or isinstance(two, SessionSubject)):
+        return claim.unknown(compared)
+    last = can.runs.events[found.path[-1][0]]
+    parts = [
+        Part(SO_FAR, (f"both: {', '.join(map(str, found.common)) or 'nothing yet'}",)),
+        Part(GIVEN, (f"{found.more}, which only {can.title} can show",)),
+        Part(POSSIBLE, (f"in {cannot.title}: {', '.join(map(str, found.instead)) or 'nothing more'}",)),
+        run_part(COUNTER, can.runs, found.path),
+    ]
+    why = _why_other(cannot, found.common, last, see, observing)
+    parts += [Part(WHY, why)] if why else []
+    return Claim(can, claim.text, allow_unknown).finding(REFUTED, "different", parts, can.runs, found.path)
+
+
+# ---- what the claims share
+
+
+def _until(about: Subject, atom: Atom) -> Search:
+    return search(about.runs, Until(about.runs, atom), lambda state, q: q == 1)
+
+
+def _vacuous(atom: Atom) -> Part:
+    return Part(GIVEN, (f"{atom.shown} never happens, so the claim says nothing",))
+
+
+def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
+    """What to say where a `never` holds because nothing could ever have made it fail."""
+    if not isinstance(about, EndpointSubject):
+        return ()
+    other = search(about.anything, Until(about.anything, atom), lambda state, q: q == 1)
+    if other.path is not None:
+        lines = lines_of(events_of(about.anything, other.path))
+        return (Part(NOTE, ("it is possible with other verdicts", *lines)),)
+    text = f"no verdict could change that: {about.table.view.name} on this machine never comes to it"
+    return (Part(NOTE, (text,)),)
+
+
+def untold(claim: Claim, atoms: Sequence[Atom]) -> Finding | None:
+    """The finding where a trace does not tell what a claim asks of it."""
+    if not isinstance(claim.subject, TraceSubject):
+        return None
+    for number, seen in enumerate(claim.subject.trace.observations, 1):
+        for atom in atoms:
+            if atom.layers and seen.layer not in atom.layers:
+                continue
+            lacks = [
+                name
+                for name, asked, told in (
+                    ("verdict", bool(atom.verdict), bool(seen.verdict)),
+                    ("flags", bool(atom.flags), seen.flags is not None),
+                    ("endpoint", bool(atom.endpoint), bool(seen.endpoint)),
+                )
+                if asked and not told
+            ]
+            if lacks:
+                where = seen.source or f"entry {number}"
+                text = f"{where} shows {atom.shown.partition(':')[0]} and does not tell the {' or the '.join(lacks)}"
+                return claim.finding(UNKNOWN, "untold", (Part(WHY, (text,)),))
+    return None
+
+
+def _untold_fields(about: Subject, observing: Sequence[str]) -> str:
+    if not isinstance(about, TraceSubject):
+        return ""
+    for number, seen in enumerate(about.trace.observations, 1):
+        told = {"verdict": bool(seen.verdict), "flags": seen.flags is not None, "endpoint": bool(seen.endpoint),
+                "stimulus": False, "outcome": False}  # fmt: skip
+        for word in observing:
+            if not told.get(word, True):
+                return f"{seen.source or f'entry {number}'} does not tell the {word}"
+    return ""
+
+
+def _atoms_of(trace: Trace | str | Iterable[str], about: Subject) -> tuple[Atom, ...]:
+    if isinstance(trace, Trace):
+        return _atoms_of_record(trace, about)
+    words = [word for word in re.split(r"[\s,]+", trace) if word] if isinstance(trace, str) else list(trace)
+    if not words:
+        raise FsmError("accepts", "the trace is empty", fix="Give at least one layer")
+    atoms = []
+    for number, word in enumerate(words, 1):
+        where = f"accepts, number {number}"
+        given = word.strip()
+        if given.startswith("(") and given.endswith(")"):
+            atoms.append(read_stimulus(given[1:-1], about.vocabulary, where))
+        else:
+            atoms.append(read_atom(given, about.vocabulary, where))
+    return tuple(atoms)
+
+
+def _atoms_of_record(trace: Trace, about: Subject) -> tuple[Atom, ...]:
+    if not trace.observations:
+        raise FsmError("accepts", f"the trace {trace.source or 'given'} shows no classify", fix="Was it read rightly?")
+    names = tuple(dict.fromkeys(o.endpoint for o in trace.observations if o.endpoint))
+    known = about.vocabulary.endpoints
+    if known:
+        for name in names:
+            if name not in known:
+                raise UnknownName.of("accepts, trace", "endpoint of this session", name, known)
+    elif len(names) > 1:
+        raise FsmError(
+            "accepts, trace", f"it shows {len(names)} endpoints ({', '.join(names)})", f"{about.title} is one",
+            "Give the entries of one of them, or a session",
+        )  # fmt: skip
+    return tuple(
+        Atom(
+            o.layer.removeprefix("FWPM_LAYER_") + (f":{o.verdict}" if o.verdict else ""),
+            frozenset({o.layer}),
+            o.verdict,
+            frozenset(o.flags or ()),
+            o.endpoint if known else "",
+            exact_flags=o.flags is not None,
+        )
+        for o in trace.observations
+    )
+
+
+def _observed(event: Event, observing: Sequence[str]) -> str | None:
+    """What is seen of an event, as text; None for nothing."""
+    words: list[str] = []
+    if event.layer:
+        if "layer" in observing:
+            words.append(event.layer.removeprefix("FWPM_LAYER_"))
+        elif "stem" in observing:
+            words.append(re.sub(r"_V[46](?=_|$)", "", event.layer.removeprefix("FWPM_LAYER_")))
+        if "verdict" in observing:
+            words.append(event.verdict)
+        if "flags" in observing and event.flags:
+            words.append(f"[{', '.join(sorted(event.flags))}]")
+    elif "stimulus" in observing:
+        words.append(f"({event.stimulus})")
+    if "outcome" in observing and event.outcome:
+        words.append(f"-> {event.outcome}")
+    if words and "endpoint" in observing and event.endpoint:
+        words.append(f"@{event.endpoint}")
+    return " ".join(words) or None
+
+
+def _why_other(
+    cannot: Subject, common: Sequence[object], last: Event, see: object, observing: Sequence[str]
+) -> tuple[str, ...]:
+    """Why the other subject cannot go on with what the first shows."""
+    if not isinstance(cannot, EndpointSubject) or not callable(see):
+        return ()
+    runs = cannot.runs
+    states, seen = [runs.start], list(common)
+    for wanted in (*seen, None):
+        closed = dict.fromkeys(states)
+        order = list(closed)
+        for state in order:
+            for event, target in runs.edges(state):
+                if see(runs.events[event]) is None and target not in closed:
+                    closed[target] = None
+                    order.append(target)
+        if wanted is None:
+            states = order
+            break
+        states = [t for s in order for e, t in runs.edges(s) if see(runs.events[e]) == wanted]
+    if not last.layer:
+        return why_not_next(cannot, states, Atom(str(last), stimulus=last.stimulus))
+    exact = "flags" in observing
+    atom = Atom(
+        last.layer.removeprefix("FWPM_LAYER_"),
+        frozenset({last.layer}),
+        last.verdict if "verdict" in observing or "outcome" in observing else "",
+        frozenset(last.flags) if exact else frozenset(),
+        exact_flags=exact,
+    )
+    return why_not_next(cannot, states, atom)

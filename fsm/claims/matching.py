@@ -1,0 +1,193 @@
+"""`matches`: whether some run, or every run, of a subject is as a pattern says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fsm.claims.decide import Reading, letters_of, search
+from fsm.claims.finding import HOLDS, REFUTED, Finding, Part
+from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
+from fsm.claims.grammar import Sequence as InOrder
+from fsm.claims.judge import untold
+from fsm.claims.runs import TICK, TICK_EVENT, Event, LineRuns, Runs
+from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
+from fsm.claims.text import (  # fmt: skip
+    COUNTER,
+    GIVEN,
+    POSSIBLE,
+    RUN,
+    SO_FAR,
+    WAY,
+    WHY,
+    Claim,
+    refused_parts,
+    rule_part,
+    run_part,
+    searched,
+    standing,
+    way_to,
+)
+from fsm.claims.why import possible_next
+from fsm.claims.witness import events_of, lines_of
+from fsm.errors import FsmError
+
+
+def matches(
+    subject: Given, pattern: str, every: bool = False, *, limit_states: int | None = None, allow_unknown: bool = False
+) -> Finding:
+    """Some run from the start matches the whole pattern; with `every`, no run leaves it.
+
+    A run is what has happened up to some moment, so a pattern about its beginning ends in `...`. Patterns that name no
+    stimulus are about classifies only. With `every`, no run does anything after which the pattern cannot be matched
+    any more, and where nothing more can happen it is matched. The grammar: `fsm.claims.grammar`.
+
+    Raises
+    ------
+    UnknownName, FsmError : a pattern that is none, with the column.
+    """
+    about = of(subject, limit_states=limit_states)
+    read = read_pattern(pattern, about.vocabulary)
+    says = f"every run of {about.title} stays within" if every else f"some run of {about.title} matches"
+    claim = Claim(about, f"{says} {read.text}", allow_unknown)
+    missing = untold(claim, read.atoms)
+    if missing is not None:
+        return missing
+    runs = timed_runs(about) if read.is_timed else about.runs
+    reading = Reading(runs, read)
+    return _every(claim, runs, reading, read) if every else _some(claim, runs, reading, read)
+
+
+def timed_runs(about: Subject) -> Runs:
+    """The runs of a subject with model time in them, in whole seconds.
+
+    Raises
+    ------
+    FsmError : time is not known there.
+    """
+    if isinstance(about, EndpointSubject):
+        return about.timed
+    if isinstance(about, TraceSubject):
+        return _with_seconds(about)
+    raise FsmError(
+        "pattern", "a session counts no time, so 'within' cannot be asked", fix="Make the claim of an endpoint"
+    )
+
+
+def _with_seconds(about: TraceSubject) -> LineRuns:
+    events: list[Event] = []
+    names: list[str] = []
+    clock = 0
+    for number, (seen, event) in enumerate(zip(about.trace.observations, about.runs.events, strict=True), 1):
+        where = seen.source or f"entry {number}"
+        if seen.at_s is None:
+            raise FsmError("pattern", f"'within' is asked, and {where} has no time", fix="Leave out within")
+        while clock < int(seen.at_s):
+            clock += 1
+            events.append(TICK_EVENT)
+            names.append(where)
+        events.append(event)
+        names.append(where)
+    return LineRuns(events, names)
+
+
+def _some(claim: Claim, runs: Runs, reading: Reading, read: Pattern) -> Finding:
+    about, dfa = claim.subject, reading.dfa
+    found = search(runs, reading, lambda state, q: dfa.accepts(q))
+    if found.path is not None:
+        return claim.finding(HOLDS, "matched", (run_part(RUN, runs, found.path),), runs, found.path)
+    if not found.complete:
+        return claim.unknown(len(found.before))
+    best = min(found.before, key=lambda pair: dfa.missing(pair[1]))
+    prefix = found.path_to(best)
+    states = [state for state, q in found.before if q == best[1]]
+    tests = dfa.helpful(best[1])
+    count = sum(
+        reading.letter(event, target) is not None and runs.events[event].stimulus != TICK for event, target in prefix
+    )
+    parts = [
+        Part(SO_FAR, (f"{count} event{'' if count == 1 else 's'} of a match", *run_part(SO_FAR, runs, prefix).lines)),
+        Part(GIVEN, (f"the pattern goes on with {wanted_text(tests, read)}, refused in {standing(runs, states)}",)),
+    ]
+    atoms = [read.atoms[number] for test in tests if not test.negated for number in test.atoms]
+    if read.is_timed:
+        loose = Reading(runs, Pattern(read.text, _without_time(read.tree), read.atoms))
+        slower = search(runs, loose, lambda state, q: loose.dfa.accepts(q))
+        if slower.path is not None:
+            events = events_of(runs, slower.path)
+            seconds = sum(event.stimulus == TICK for event in events)
+            parts.append(Part(WHY, (f"only the time is wrong: the shortest run without the bound takes {seconds} s",)))
+            parts.append(Part(WAY, ("without the time bound", *lines_of(events))))
+            return claim.finding(REFUTED, "too_slow", parts, runs, slower.path)
+    if not atoms:
+        parts.append(Part(WHY, ("whatever can come next is what the pattern rules out there",)))
+        parts.append(Part(POSSIBLE, possible_next(about.runs, _plain(runs, states), stimuli=read.sees_stimuli)))
+        return claim.finding(REFUTED, "unmatched", parts, runs, prefix)
+    parts += refused_parts(about, runs, states, atoms[0], stimuli=read.sees_stimuli)
+    if read.is_timed:
+        return claim.finding(REFUTED, "unmatched", parts, runs, prefix)
+    way = way_to(about, atoms[0], states[0], prefix)
+    parts.append(way.part)
+    return claim.finding(REFUTED, "unmatched", parts, way.runs or runs, prefix if way.path is None else way.path)
+
+
+def _every(claim: Claim, runs: Runs, reading: Reading, read: Pattern) -> Finding:
+    about, dfa = claim.subject, reading.dfa
+    letters, complete = letters_of(runs, reading)
+    hopeless = dfa.hopeless(letters if complete else None)
+
+    def left(state: int, q: int) -> bool:
+        return hopeless(q) or (not runs.edges(state) and not runs.is_open(state) and not dfa.accepts(q))
+
+    found = search(runs, reading, left)
+    if found.path is None:
+        if not (found.complete and complete):
+            return claim.unknown(len(found.before))
+        return claim.finding(HOLDS, "within", (searched(about, len(found.before), complete=True),))
+    if found.found is not None and not hopeless(found.found[1]):
+        q = found.found[1]
+        parts = [
+            Part(GIVEN, (f"the run ends, and the pattern goes on with {wanted_text(dfa.helpful(q), read)}",)),
+            run_part(COUNTER, runs, found.path),
+        ]
+        return claim.finding(REFUTED, "ends_early", parts, runs, found.path)
+    events = events_of(runs, found.path)
+    if not events:
+        parts = [Part(GIVEN, ("no run can match it, not even the first events",))]
+        parts.append(Part(POSSIBLE, possible_next(about.runs, [about.runs.start], stimuli=read.sees_stimuli)))
+        return claim.finding(REFUTED, "impossible", parts)
+    q = reading.start
+    for event, target in found.path[:-1]:
+        q = reading.next(q, event, target)
+    parts = [
+        run_part(SO_FAR, runs, found.path[:-1]),
+        Part(GIVEN, (f"{events[-1]}, where the pattern goes on with {wanted_text(dfa.wanted(q), read)}",)),
+        *rule_part(events),
+        Part(COUNTER, lines_of(events)),
+    ]
+    return claim.finding(REFUTED, "leaves", parts, runs, found.path)
+
+
+def wanted_text(tests: Sequence[One], read: Pattern) -> str:
+    """What the pattern can go on with, in its own words."""
+    words = []
+    for test in tests:
+        names = " | ".join(read.atoms[number].shown for number in test.atoms)
+        words.append(f"anything but {names}" if test.negated and names else names or "any event")
+    return " or ".join(dict.fromkeys(words)) or "nothing: it is at its end"
+
+
+def _plain(runs: Runs, states: Sequence[int]) -> list[int]:
+    plain = getattr(runs, "plain", None)
+    return list(dict.fromkeys(plain(state) for state in states)) if plain else list(states)
+
+
+def _without_time(node: Node) -> Node:
+    if isinstance(node, Within):
+        return _without_time(node.item)
+    if isinstance(node, Repeat):
+        return Repeat(_without_time(node.item), node.least, node.most)
+    if isinstance(node, InOrder):
+        return InOrder(tuple(map(_without_time, node.items)))
+    if isinstance(node, Choice):
+        return Choice(tuple(map(_without_time, node.options)))
+    return node

@@ -1,0 +1,230 @@
+"""What a subject can do, as a graph of events: the one shape on which claims are decided, by integers only.
+
+An edge carries one event: a stimulus that begins, or the verdict of one layer. States and events are numbers; what
+they mean is asked for when a text is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fsm.names import VERDICTS, Verdict
+from fsm.session import Move
+from fsm.space import StateSpace
+from fsm.stimuli import STIMULI
+from fsm.table import NO_ROW, Step, Table
+
+Edge = tuple[int, int]  # (number of the event, number of the next state)
+# The seam for callouts and filters: which verdicts may be given in this state of this table, which stands before a
+# layer. A verdict that the layer does not take there is left out; where none is left, the layer permits.
+Answers = Callable[[Table, int], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happens. `move` is what the stepper takes for it, "" inside a longer move of a session.
+
+    `layer` is "" for what no layer sees. `ends` says that its endpoint is idle afterwards. A second of model time has
+    the stimulus `TICK`.
+    """
+
+    stimulus: str
+    layer: str = ""
+    verdict: str = ""
+    flags: tuple[str, ...] = ()
+    outcome: str = ""
+    endpoint: str = ""
+    ends: bool = True
+    move: str = ""
+    step: Step | None = None
+    shown: str = ""  # how to write it, where that is not layer and verdict
+
+    @property
+    def begins(self) -> bool:
+        """Whether this is the beginning of a stimulus (or a move of the network), which no layer sees."""
+        return not self.layer
+
+    def __str__(self) -> str:
+        at = f"@{self.endpoint}" if self.endpoint else ""
+        if self.shown:
+            return self.shown
+        if not self.layer:
+            return f"({self.stimulus}){at}"
+        flags = f" [{', '.join(self.flags)}]" if self.flags else ""
+        return f"{self.layer.removeprefix('FWPM_LAYER_')} {self.verdict}{flags}{at}".replace("  ", " ")
+
+
+TICK = "second"
+TICK_EVENT = Event(TICK, move="wait:1", shown="(wait 1 s)")
+
+
+class Runs(Protocol):
+    """What claims ask of a subject: numbered states, and edges that carry events."""
+
+    events: list[Event]
+
+    @property
+    def start(self) -> int:
+        """The number of the start state."""
+
+    def edges(self, state: int) -> Sequence[Edge]:
+        """The edges out of a state, in a stable order."""
+
+    def is_open(self, state: int) -> bool:
+        """Whether a state has successors that were not looked at because a limit was hit."""
+
+    def name(self, state: int) -> str:
+        """The state as a reader knows it."""
+
+
+class TableRuns:
+    """One endpoint: the compiled table, with the verdicts that may be given."""
+
+    def __init__(self, table: Table, answers: Answers, stimuli: Sequence[str] = ()) -> None:
+        self.table = table
+        self.events: list[Event] = []
+        self._answers = answers
+        self._edges: list[tuple[Edge, ...] | None] = [None] * len(table.states)
+        self._verdicts = tuple((verdict, table.event_ids[verdict]) for verdict in VERDICTS)
+        self._stimuli = tuple(
+            (name, number)
+            for name, number in table.event_ids.items()
+            if name not in VERDICTS and (not stimuli or name in stimuli)
+        )
+
+    @property
+    def start(self) -> int:
+        return self.table.start
+
+    def is_open(self, state: int) -> bool:
+        return False
+
+    def name(self, state: int) -> str:
+        return self.table.name_of(state)
+
+    def edges(self, state: int) -> tuple[Edge, ...]:
+        found = self._edges[state]
+        if found is None:
+            found = self._edges[state] = tuple(self._make(state))
+        return found
+
+    def _make(self, state: int) -> Iterable[Edge]:
+        table = self.table
+        if table.layer(state) is None:
+            candidates = self._stimuli
+        else:
+            asked = set(self._answers(table, state))
+            candidates = tuple(pair for pair in self._verdicts if table.next_or_none(state, pair[1]) != NO_ROW)
+            wanted = tuple(pair for pair in candidates if pair[0] in asked)
+            candidates = wanted or tuple(pair for pair in candidates if pair[0] == Verdict.PERMIT) or candidates
+        for name, number in candidates:
+            target = table.next_or_none(state, number)
+            if target != NO_ROW:
+                self.events.append(event_of(table.recorded(state, number), "", name))
+                yield len(self.events) - 1, target
+
+
+def event_of(step: Step, endpoint: str, move: str) -> Event:
+    """A step as an event."""
+    return Event(
+        step.stimulus, step.layer, step.verdict, step.flags, step.outcome, endpoint,
+        " " not in step.to_state, move, step,
+    )  # fmt: skip
+
+
+class SpaceRuns:
+    """A session, as far as it was explored. A move of several steps becomes a chain of events."""
+
+    def __init__(self, space: StateSpace) -> None:
+        self.space = space
+        self.events: list[Event] = []
+        self._chains: dict[int, tuple[int, ...]] = {}
+        self._edges: dict[int, tuple[Edge, ...]] = {}
+        self._between: list[tuple[tuple[int, ...], int]] = []  # states inside a move: events to come, target
+        self._between_ids: dict[tuple[tuple[int, ...], int], int] = {}
+
+    @property
+    def start(self) -> int:
+        return 0
+
+    def is_open(self, state: int) -> bool:
+        return state < len(self.space) and self.space.is_open(state)
+
+    def joint(self, state: int) -> int:
+        """The joint state: of a state inside a move the one that the move leads to."""
+        return state if state < len(self.space) else self._between[state - len(self.space)][1]
+
+    def name(self, state: int) -> str:
+        return self.space.label(self.joint(state))
+
+    def edges(self, state: int) -> tuple[Edge, ...]:
+        found = self._edges.get(state)
+        if found is None:
+            if state < len(self.space):
+                moves = self.space.moves
+                found = tuple(
+                    self._into(self._chain(number, moves[number]), target)
+                    for number, target in self.space.numbered_edges(state)
+                )
+            else:
+                found = (self._into(*self._between[state - len(self.space)]),)
+            self._edges[state] = found
+        return found
+
+    def _into(self, events: tuple[int, ...], target: int) -> Edge:
+        if len(events) == 1:
+            return events[0], target
+        key = (events[1:], target)
+        number = self._between_ids.get(key)
+        if number is None:
+            number = self._between_ids[key] = len(self.space) + len(self._between)
+            self._between.append(key)
+        return events[0], number
+
+    def _chain(self, number: int, move: Move) -> tuple[int, ...]:
+        found = self._chains.get(number)
+        if found is None:
+            # Not every move has a step of the table (a message is lost), and each has a label.
+            made = [event_of(step, move.endpoint, "") for step in move.steps]
+            if not made or (made[0].layer and len(made) > 1):
+                made.insert(0, Event(move.stimulus, endpoint=move.endpoint, ends=not made))
+            first = made[0]
+            shown = f"({move.stimulus})@{move.endpoint}" if first.begins else ""
+            made[0] = Event(
+                move.stimulus if first.begins else first.stimulus, first.layer, first.verdict, first.flags,
+                first.outcome, first.endpoint, first.ends, move.label, first.step, shown,
+            )  # fmt: skip
+            found = self._chains[number] = tuple(range(len(self.events), len(self.events) + len(made)))
+            self.events.extend(made)
+        return found
+
+
+class LineRuns:
+    """One run and nothing else: a recorded trace. Each state but the last has one edge."""
+
+    def __init__(self, events: Sequence[Event], names: Sequence[str]) -> None:
+        self.events = list(events)
+        self._names = (*names, "the end of the trace")
+
+    @property
+    def start(self) -> int:
+        return 0
+
+    def is_open(self, state: int) -> bool:
+        return False
+
+    def edges(self, state: int) -> tuple[Edge, ...]:
+        return ((state, state + 1),) if state < len(self.events) else ()
+
+    def name(self, state: int) -> str:
+        return self._names[state]
+
+
+def injected_by_self(table: Table, state: int) -> bool:
+    """Whether the packet before this layer is one that a callout has sent itself."""
+    here = table.states[state]
+    own = ("injected", "self") in STIMULI[here.stimulus].attributes
+    clone = here.position.startswith("receive.") and not here.position.startswith("receive.complete")
+    return own or (here.stimulus == "complete" and clone)

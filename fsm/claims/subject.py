@@ -1,0 +1,287 @@
+"""What claims are made of: an endpoint with the verdicts its layers may give, a session, a recorded trace.
+
+A filter policy joins at `Answers`: a function of (table, state before a layer) to the verdicts that may be given.
+An endpoint is drawn for one remote peer, as the table is; many peers are a matter of sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from fsm import catalogue
+from fsm.choices import Config
+from fsm.claims.condition import Condition, endpoint_condition, session_condition
+from fsm.claims.runs import Answers, Event, LineRuns, Runs, SpaceRuns, TableRuns, injected_by_self
+from fsm.claims.timed import TimedRuns
+from fsm.claims.words import Vocabulary
+from fsm.errors import FsmError, UnknownName
+from fsm.flows import asked_verdicts
+from fsm.names import VERDICTS, Verdict
+from fsm.session import NETWORK, NOT_OFFERED, Session, short
+from fsm.space import LIMIT_STATES, StateSpace, explore
+from fsm.stimuli import STIMULI, VIEWS
+from fsm.table import Table, compile_table
+from fsm.traces.observation import Observation, Trace
+
+PERMIT = (str(Verdict.PERMIT),)
+# A callout as a pure function of the full FWPM name of the layer and the classify flags: a verdict, or None.
+PureCallout = Callable[[str, tuple[str, ...]], str | None]
+
+
+@dataclass(frozen=True)
+class EndpointSubject:
+    """One endpoint in one configuration, with the verdicts that its layers may give. Made by `endpoint`."""
+
+    table: Table
+    answers: Answers
+    settings: tuple[str, ...] = ()  # how the verdicts were given, for texts
+    stimuli: tuple[str, ...] = ()  # what can happen to it; () for whatever the table has
+
+    @property
+    def title(self) -> str:
+        """`sender (IPv4, Windows 11, block ALE_AUTH_CONNECT_V4)`."""
+        config = self.table.config
+        words = [f"IPv{config.ip}", f"Windows {config.windows}"]
+        words += [f"evidence {config.evidence}"] if config.evidence != "base" else []
+        words += [f"{name}={option}" for name, option in config.assume]
+        words += [f"only {' '.join(self.stimuli)}"] if self.stimuli else []
+        return f"{self.table.view.name} ({', '.join((*words, *self.settings))})"
+
+    @cached_property
+    def runs(self) -> TableRuns:
+        """What it can do."""
+        return TableRuns(self.table, self.answers, self.stimuli)
+
+    @cached_property
+    def anything(self) -> Runs:
+        """What it could do if every layer gave every verdict."""
+        return TableRuns(self.table, lambda table, state: VERDICTS, self.stimuli)
+
+    @cached_property
+    def timed(self) -> TimedRuns:
+        """What it can do, with model time."""
+        return TimedRuns(self.runs)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        view = self.table.view
+
+        def condition(text: str, where: str) -> Condition:
+            return endpoint_condition(text, self.table, where)
+
+        stimuli = self.stimuli or view.stimuli
+        others = {name: "It was left out of stimuli=" for name in view.stimuli if name not in stimuli}
+        return Vocabulary(self.table.config, stimuli, condition, (), self.title, others)
+
+
+@dataclass(frozen=True)
+class SessionSubject:
+    """A session, explored to a limit. Made by `of` from `make_session(...)`."""
+
+    session: Session
+    limit_states: int = LIMIT_STATES
+
+    @property
+    def title(self) -> str:
+        members = ", ".join(f"{member.name}@{member.host}" for member in self.session.members)
+        return f"session ({members}; verdicts {', '.join(self.session.verdicts)})"
+
+    @cached_property
+    def space(self) -> StateSpace:
+        return explore(self.session, limit_states=self.limit_states)
+
+    @cached_property
+    def runs(self) -> SpaceRuns:
+        return SpaceRuns(self.space)
+
+    @property
+    def anything(self) -> Runs | None:
+        return None
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        session = self.session
+        brought = tuple(name for name, why in NOT_OFFERED.items() if why == "the network brings it")
+        stimuli = tuple(dict.fromkeys((*session.stimuli, *brought, *session.network)))
+        names = (*(member.name for member in session.members), *(f"host{h}" for h in session.hosts), NETWORK)
+        others = {
+            name: NOT_OFFERED.get(name) or f"Make the session with stimuli=[..., '{name}']"
+            for name in STIMULI
+            if name not in stimuli
+        }
+
+        def condition(text: str, where: str) -> Condition:
+            return session_condition(text, session, where, lambda: self.space)
+
+        return Vocabulary(session.config, stimuli, condition, names, self.title, others)
+
+
+@dataclass(frozen=True)
+class TraceSubject:
+    """A recorded trace: one run, of which only classifies are known. What the log does not tell, claims say."""
+
+    trace: Trace
+
+    @property
+    def title(self) -> str:
+        count = len(self.trace.observations)
+        source = f" {self.trace.source}" if self.trace.source else ""
+        return f"trace{source} ({count} classif{'y' if count == 1 else 'ies'})"
+
+    @cached_property
+    def runs(self) -> Runs:
+        events = [
+            Event("", o.layer, o.verdict, o.flags or (), endpoint=o.endpoint, shown=_shown(o))
+            for number, o in enumerate(self.trace.observations, 1)
+        ]
+        return LineRuns(events, [o.source or f"entry {number}" for number, o in enumerate(self.trace.observations, 1)])
+
+    @property
+    def anything(self) -> Runs | None:
+        return None
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        def condition(text: str, where: str) -> Condition:
+            raise FsmError(where, f"a trace has no states, so '{text}' cannot be asked", "A trace shows layers only")
+
+        names = tuple(dict.fromkeys(o.endpoint for o in self.trace.observations if o.endpoint))
+        return Vocabulary(Config(), (), condition, names, self.title, any_version=True)
+
+
+Subject = EndpointSubject | SessionSubject | TraceSubject
+Given = str | Table | Session | Trace | EndpointSubject | SessionSubject | TraceSubject
+
+
+def endpoint(
+    name: str,
+    config: Config | None = None,
+    *,
+    block: Iterable[str] = (),
+    verdicts: Mapping[str, str | Sequence[str]] | None = None,
+    any_verdict: bool = False,
+    callouts: Iterable[PureCallout] = (),
+    answers: Answers | None = None,
+    stimuli: Sequence[str] = (),
+    table: Table | None = None,
+) -> EndpointSubject:
+    """An endpoint to make claims of: every layer permits, unless something else is said.
+
+    Parameters
+    ----------
+    name : "sender", "receiver" or "dropped_port".
+    config : the machine that is meant, from `configure`.
+    block : layers, in any spelling, that block.
+    verdicts : {layer in any spelling: its verdict, or all verdicts that it may give}. As drivers do, a layer pends
+        first authorizations only, and permits what a callout has injected.
+    any_verdict : every layer gives every verdict that it takes: what is possible at all.
+    callouts : functions of (full layer name, flags) to a verdict or None; the first that is not permit decides.
+    answers : any other rule, as a function of (table, state) to the verdicts that may be given there.
+    stimuli : what can happen to it, where that is less than everything: no callout injects, say.
+    table : another compiled table, for experiments.
+
+    Raises
+    ------
+    UnknownName : no such endpoint, layer, verdict or stimulus.
+    FsmError : a layer that does not take the verdict; verdicts given in two ways.
+    """
+    if name not in VIEWS:
+        raise UnknownName.of("claims", "endpoint", name, VIEWS)
+    config = config or (table.config if table else Config())
+    table = table or compile_table(name, config)
+    called = tuple(callouts)
+    only = tuple(table.stimulus(given, f"claims, {name}, stimuli") for given in stimuli)
+    ways = [way for way in (block or verdicts, any_verdict, called, answers) if way]
+    if len(ways) > 1:
+        raise FsmError(f"claims, {name}", "verdicts are given in two ways", fix="Give block/verdicts, or one other way")
+    if any_verdict:
+        return EndpointSubject(table, lambda table, state: VERDICTS, ("any verdict",), only)
+    if called:
+        return EndpointSubject(
+            table, _answers_of_callouts(called), (f"{len(called)} callout{'' if len(called) == 1 else 's'}",), only
+        )
+    if answers is not None:
+        return EndpointSubject(table, answers, ("answers of its own",), only)
+    asked: dict[str, tuple[str, ...]] = {}
+    single = {layer: verdict for layer, verdict in (verdicts or {}).items() if isinstance(verdict, str)}
+    for layer, verdict in asked_verdicts(block, single, config).items():
+        asked[layer] = (verdict,)
+    for spelling, several in (verdicts or {}).items():
+        if isinstance(several, str):
+            continue
+        for verdict in several:
+            for layer in asked_verdicts((), {spelling: verdict}, config):
+                asked[layer] = (*asked.get(layer, ()), verdict)
+    known = {at.fwpm_name for state in range(len(table.states)) if (at := table.layer(state))}
+    for full in asked:
+        if full not in known:
+            raise FsmError(
+                f"claims, {name}",
+                f"a verdict is given for {short(full)}, and {name} never comes to that layer",
+                f"It comes to {', '.join(sorted(short(n) for n in known))}",
+            )
+    settings = tuple(f"{'|'.join(several)} {short(layer)}" for layer, several in asked.items())
+    return EndpointSubject(table, _fixed(asked), settings, only)
+
+
+def _fixed(asked: Mapping[str, tuple[str, ...]]) -> Answers:
+    def answers(table: Table, state: int) -> Iterable[str]:
+        layer = table.layer(state)
+        wanted = asked.get(layer.fwpm_name, PERMIT) if layer else PERMIT
+        if Verdict.PEND in wanted and ("IS_REAUTHORIZE" in table.flags(state) or injected_by_self(table, state)):
+            wanted = tuple(verdict for verdict in wanted if verdict != Verdict.PEND) or PERMIT
+        return wanted
+
+    return answers
+
+
+def _answers_of_callouts(callouts: tuple[PureCallout, ...]) -> Answers:
+    def answers(table: Table, state: int) -> Iterable[str]:
+        layer = table.layer(state)
+        assert layer is not None
+        for callout in callouts:
+            verdict = callout(layer.fwpm_name, table.flags(state))
+            if verdict is not None and verdict not in VERDICTS:
+                raise UnknownName.of(f"claims, callout at {layer.short_name}", "verdict", str(verdict), VERDICTS)
+            if verdict is not None and verdict != Verdict.PERMIT:
+                return (verdict,)
+        return PERMIT
+
+    return answers
+
+
+def _shown(seen: Observation) -> str:
+    where = f" ({seen.source})" if seen.source else ""
+    return f"{short(seen.layer)} {seen.verdict}".strip() + where
+
+
+def of(given: Given, *, limit_states: int | None = None) -> Subject:
+    """The subject that is meant: an endpoint's name, a compiled table, a session, a trace, or a subject itself.
+
+    Raises
+    ------
+    FsmError : something that claims cannot be made of.
+    """
+    if isinstance(given, EndpointSubject | SessionSubject | TraceSubject):
+        return given
+    if isinstance(given, str):
+        return endpoint(given)
+    if isinstance(given, Table):
+        return endpoint(given.view.name, given.config, table=given)
+    if isinstance(given, Session):
+        return SessionSubject(given, LIMIT_STATES if limit_states is None else limit_states)
+    if isinstance(given, Trace):
+        return TraceSubject(given)
+    raise FsmError(
+        "claims",
+        f"no claim can be made of a {type(given).__name__}",
+        "Possible: the name of an endpoint, endpoint(...), make_session(...), a Trace",
+    )
+
+
+def observation(layer: str, verdict: str = "", **more: object) -> Observation:
+    """One entry of a trace with the layer in any spelling (IPv4 where it names no version)."""
+    full = catalogue.resolve(layer, 4 if "6" not in layer else 6, where="trace").fwpm_name
+    return Observation(full, verdict, **more)  # type: ignore[arg-type]

@@ -1,0 +1,190 @@
+"""The paragraphs of a finding, in their one order: each is made here, from paths and states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fsm.claims.decide import Path, Search, Until, search
+from fsm.claims.finding import REFUTED, UNKNOWN, Finding, Part, Verdict
+from fsm.claims.runs import Event, Runs
+from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
+from fsm.claims.why import possible_next, step_text, why_not_next
+from fsm.claims.witness import command_of, events_of, lines_of, moves_of, stepping, token_of
+from fsm.claims.words import Atom, read_condition
+
+SO_FAR = "possible so far"
+GIVEN = "given next"
+WHY = "why"
+POSSIBLE = "possible there"
+WAY = "shortest way"
+COUNTER = "shortest counterexample"
+RUN = "shortest run"
+TOKEN = "token"
+DRAW = "draw"
+SEARCHED = "searched"
+NOTE = "note"
+ORDER = (SO_FAR, GIVEN, WHY, POSSIBLE, WAY, COUNTER, RUN, SEARCHED, NOTE, TOKEN, DRAW)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim that is being decided: of what, in words, and whether "unknown" is allowed."""
+
+    subject: Subject
+    text: str
+    allow_unknown: bool = False
+
+    def finding(
+        self, verdict: Verdict, cause: str, parts: Sequence[Part], runs: Runs | None = None, path: Path | None = None
+    ) -> Finding:
+        """The finding, with the run that shows it (of the subject's `runs`) as token and picture."""
+        witness: tuple[str, ...] = ()
+        token, more = "", []
+        if runs is not None and path is not None:
+            events = events_of(runs, path)
+            witness = moves_of(events)
+            token = token_of(self.subject, witness)
+            more += [Part(TOKEN, (stepping(token),))] if token else []
+            commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start))
+            more += [Part(DRAW, commands)] if commands else []
+        ordered = sorted((*parts, *more), key=lambda part: ORDER.index(part.heading))
+        return Finding(verdict, self.text, cause, tuple(ordered), witness, token, self.allow_unknown)
+
+    def unknown(self, visited: int) -> Finding:
+        """What is left to say when a limit was hit."""
+        return self.finding(UNKNOWN, "limit", (searched(self.subject, visited, complete=False),))
+
+
+def searched(subject: Subject, visited: int, *, complete: bool) -> Part:
+    """How much was looked at."""
+    states = f"{visited} state{'' if visited == 1 else 's'}"
+    if complete:
+        return Part(SEARCHED, (f"{states}, and there are no others",))
+    fix = "a larger limit_states, or allow_unknown=True where not knowing is good enough"
+    if isinstance(subject, SessionSubject):
+        states = f"the first {subject.limit_states} states of the session"
+    else:
+        fix = "a simpler claim, or allow_unknown=True where not knowing is good enough"
+    return Part(SEARCHED, (f"{states}; there are others, so nothing is sure. Give {fix}",))
+
+
+def run_part(heading: str, runs: Runs, path: Path) -> Part:
+    """A run, and the state that it leads to."""
+    state = runs.name(path[-1][1] if path else runs.start)
+    return Part(heading, (*lines_of(events_of(runs, path)), f"then: {state}"))
+
+
+def standing(runs: Runs, states: Sequence[int]) -> str:
+    """Where a run stands that has come so far: a state, and how many others it might be."""
+    others = len(dict.fromkeys(runs.name(state) for state in states)) - 1
+    return runs.name(states[0]) + (
+        f", and in {others} other state{'' if others == 1 else 's'} it may be in" if others else ""
+    )
+
+
+def rule_part(events: Sequence[Event]) -> tuple[Part, ...]:
+    """By which rule the last thing happened."""
+    rule = step_text(events[-1]) if events else ""
+    return (Part(WHY, (f"{events[-1]} goes by {rule}",)),) if rule else ()
+
+
+def refused_parts(subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, *, stimuli: bool) -> list[Part]:
+    """Why the next thing is refused in these states, and what is possible there."""
+    plain = getattr(runs, "plain", None)
+    here = list(dict.fromkeys(plain(state) for state in states)) if plain else list(states)
+    return [
+        Part(WHY, why_not_next(subject, here, atom)),
+        Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way to something wanted: from where the run stood, from the start, or with other verdicts only."""
+
+    part: Part
+    runs: Runs | None = None
+    path: Path | None = None
+
+
+def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path = ()) -> Way:
+    """The shortest way to an event: from `state`, to which the run `before` leads, or else from the start."""
+    runs = subject.runs
+    if state is not None:
+        found = search(runs, Until(runs, atom), _reached, start=state)
+        if found.path is not None:
+            lines = lines_of(events_of(runs, found.path))
+            return Way(Part(WAY, ("from there", *lines)), runs, (*before, *found.path))
+    found = search(runs, Until(runs, atom), _reached)
+    if found.path is not None:
+        return Way(Part(WAY, ("from the start", *lines_of(events_of(runs, found.path)))), runs, found.path)
+    if isinstance(subject, EndpointSubject):
+        runs = subject.anything
+        other = search(runs, Until(runs, atom), _reached)
+        if other.path is not None:
+            lines = lines_of(events_of(runs, other.path))
+            return Way(Part(WAY, ("with other verdicts than this subject gives", *lines)), runs, other.path)
+        return Way(Part(WAY, ("there is none, whatever the layers answer",)))
+    none = "there is none" if found.complete else "none was found before the limit was hit"
+    return Way(Part(WAY, (none,)))
+
+
+def _reached(state: int, watcher: int) -> bool:
+    return watcher == 1
+
+
+def never_comes(claim: Claim, atom: Atom, visited: Search, cause: str, *first: Part) -> Finding:
+    """The refutation where something does not happen in any run: why not, and with which verdicts it would."""
+    subject = claim.subject
+    way = way_to(subject, atom)
+    parts = [*first, Part(WHY, _why_never(subject, atom, way)), way.part]
+    parts += [searched(subject, len(visited.before), complete=True)] if way.path is None else []
+    return claim.finding(REFUTED, cause, parts, way.runs, way.path)
+
+
+def _why_never(subject: Subject, atom: Atom, way: Way) -> tuple[str, ...]:
+    """What in the subject keeps the event from happening: the first verdict that it does not give, or the rules."""
+    runs = subject.runs
+    if way.runs is None or way.path is None:
+        if isinstance(subject, EndpointSubject):
+            if atom.condition is not None and not atom.layers:
+                return _why_no_state(subject, atom)
+            states = _all_states(runs)
+            return why_not_next(subject, states, atom)
+        return (f"no run shows {atom.shown}",)
+    state = runs.start
+    for event, target in way.path:
+        wanted = way.runs.events[event]
+        here = {runs.events[number].verdict: to for number, to in runs.edges(state)}
+        if wanted.layer and wanted.verdict not in here:
+            layer = wanted.layer.removeprefix("FWPM_LAYER_")
+            given = " or ".join(verdict for verdict in here if verdict)
+            return (f"{layer} would have to answer {wanted.verdict}, and this subject answers {given} there",
+                    f"that answer goes by {step_text(wanted)}")  # fmt: skip
+        state = target
+    return (f"no run shows {atom.shown}",)
+
+
+def _why_no_state(subject: EndpointSubject, atom: Atom) -> tuple[str, ...]:
+    """Of a condition that is never met: which of its words are met, each by itself, and where first."""
+    runs = subject.runs
+    lines = [f"no state that it comes to has {atom.text}"]
+    words = [word for word in atom.text.strip("[]").split() if word != "and"]
+    for word in words if len(words) > 1 else ():
+        alone = read_condition(word, subject.vocabulary, "claims", word)
+        found = search(runs, Until(runs, alone), _reached)
+        where = f"first in {runs.name(found.found[0])}" if found.found else "never"
+        lines.append(f"{word} by itself: {where}")
+    return tuple(lines)
+
+
+def _all_states(runs: Runs) -> list[int]:
+    seen = {runs.start: None}
+    order = [runs.start]
+    for state in order:
+        for _, target in runs.edges(state):
+            if target not in seen:
+                seen[target] = None
+                order.append(target)
+    return order

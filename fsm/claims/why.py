@@ -1,0 +1,233 @@
+"""Why something is not possible next: the rule that leads elsewhere, the guard that fails, the citation, the verdict.
+
+All of it is computed from the rows of the table; nothing is told that a row does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from fsm import catalogue
+from fsm.claims.runs import Event, Runs
+from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
+from fsm.claims.words import Atom
+from fsm.names import DONE, IDLE, WINDOWS
+from fsm.rows import Row
+from fsm.rules import RULES
+from fsm.stimuli import STIMULI
+from fsm.table import NO_ROW, State, Table, beginning, guard_value
+
+SHOWN = 8  # of what is possible, before "and N more"
+
+
+def rule_text(row: Row) -> str:
+    """A rule with its sources, as every message names it."""
+    return f"rule {row.key} ({row.basis}: {', '.join(row.cite)})"
+
+
+def step_text(event: Event) -> str:
+    """The rule that an event went by."""
+    step = event.step
+    return f"rule {step.rule} ({step.basis}: {', '.join(step.cite)})" if step else ""
+
+
+def possible_next(runs: Runs, states: Iterable[int], *, stimuli: bool) -> tuple[str, ...]:
+    """What can be seen next in one of these states; with `stimuli`, what no layer sees as well."""
+    found: dict[str, list[str]] = {}
+    for state in states:
+        for number, _ in runs.edges(state):
+            event = runs.events[number]
+            if event.layer:
+                at = f"@{event.endpoint}" if event.endpoint else ""
+                key = f"{event.layer.removeprefix('FWPM_LAYER_')}{at}" + (
+                    f" in {event.stimulus}" if event.stimulus else ""
+                )
+                verdicts = found.setdefault(key, [])
+                if event.verdict not in verdicts:
+                    verdicts.append(event.verdict)
+            elif stimuli:
+                found.setdefault(str(event), [])
+    words = [f"{key}{': ' if any(verdicts) else ''}{'|'.join(verdicts)}" for key, verdicts in found.items()]
+    if len(words) > SHOWN + 1:
+        words[SHOWN:] = [f"and {len(words) - SHOWN} more"]
+    return tuple(words) or ("nothing: here every run ends",)
+
+
+def why_not_next(subject: Subject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    """Why none of these states (of the subject's own runs) goes on with what the atom asks for."""
+    if isinstance(subject, EndpointSubject):
+        return _why_endpoint(subject, states, atom)
+    if isinstance(subject, SessionSubject):
+        return _why_session(subject, states, atom)
+    return (f"the trace shows something else there: {', '.join(possible_next(subject.runs, states, stimuli=False))}",)
+
+
+def _why_session(subject: SessionSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    shown = subject.runs.name(states[0])
+    if atom.stimulus:
+        return (f"no ({atom.stimulus}) is among the moves of {shown}",)
+    return (f"no move of {shown} comes to {atom.shown} next",)
+
+
+def _why_endpoint(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    table = subject.table
+    if atom.stimulus:
+        idle = [state for state in states if table.layer(state) is None] or list(states)
+        number = table.event_ids.get(atom.stimulus, NO_ROW)
+        if number == NO_ROW:
+            return (f"({atom.stimulus}) does not happen to {table.view.name} ({table.view.text})",)
+        if all(table.next_or_none(state, number) == NO_ROW for state in states):
+            return (table.why_not(idle[0], atom.stimulus), *_cited_rows(table, atom.stimulus))
+        return (f"({atom.stimulus}) is possible there, but does not come to what was asked for",)
+    if not atom.layers:
+        return ("no event there has what was asked for",)
+    return _at_the_layer(subject, states, atom) or _failed_row(subject, states, atom) or _elsewhere(table, states, atom)
+
+
+def _cited_rows(table: Table, stimulus: str) -> tuple[str, ...]:
+    rows = [row for row in table.rows if row.at == IDLE and row.event == stimulus]
+    return tuple(f"it is {rule_text(row)}" for row in rows[:2])
+
+
+def _at_the_layer(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    """The layer does come: it is the verdict, the flags or the condition that is not so."""
+    table = subject.table
+    for state in states:
+        layer = table.layer(state)
+        if layer is None or layer.fwpm_name not in atom.layers:
+            continue
+        flags = table.flags(state)
+        if not atom.flags.issubset(flags) or (atom.exact_flags and set(flags) != atom.flags):
+            has = f"with {', '.join(flags)}" if flags else "without a flag"
+            rule = next(table.rows[r] for e in range(len(table.events)) if (r := table.row_index(state, e)) != NO_ROW)
+            wanted = ", ".join(sorted(atom.flags)) or "no flag"
+            return (f"{layer.short_name} is called {has} there, not with {wanted}: {rule_text(rule)}",)
+        given = [subject.runs.events[event].verdict for event, _ in subject.runs.edges(state)]
+        if atom.verdict and atom.verdict not in given:
+            why = table.why_not(state, atom.verdict)
+            if why:
+                return (why,)
+            return (f"{layer.short_name} takes {atom.verdict} there, but this subject answers {' or '.join(given)}",)
+        return (f"{layer.short_name} comes there, but what was asked for does not hold after it",)
+    return ()
+
+
+@lru_cache(maxsize=32)
+def _before_layers(table: Table) -> dict[str, frozenset[str]]:
+    """For each position the layers that it can stand before, by full name."""
+    found: dict[str, set[str]] = {}
+    for state, layer in ((s, table.layer(s)) for s in range(len(table.states))):
+        if layer is not None:
+            found.setdefault(table.states[state].position, set()).add(layer.fwpm_name)
+    return {position: frozenset(names) for position, names in found.items()}
+
+
+def _leads_to(table: Table, row: Row, atom: Atom) -> bool:
+    return row.next != DONE and not atom.layers.isdisjoint(_before_layers(table).get(row.next, ()))
+
+
+@lru_cache(maxsize=4096)
+def _comes_to(table: Table, stimulus: str, position: str) -> frozenset[str]:
+    """The layers that work on a stimulus can come to from a position on, whatever the registers are."""
+    here = State(table.view.start(), stimulus, position)
+    fixed = {"stimulus", *(name for other in STIMULI.values() for name, _ in other.attributes)}
+    found: set[str] = set()
+    seen, order = {position}, [position]
+    for at in order:
+        found |= _before_layers(table).get(at, frozenset())
+        for row in table.rows:
+            possible = all(guard_value(n, table.view, here) in allowed for n, allowed in row.when if n in fixed)
+            if row.at == at and possible and row.next not in seen and row.next != DONE:
+                seen.add(row.next)
+                order.append(row.next)
+    return frozenset(found)
+
+
+def _failed_row(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    """The row that would come to the layer from here, and the guard that fails, or the verdict that is not given.
+
+    Nothing where some row does come to it: then it is the layers in between that are missing.
+    """
+    table = subject.table
+    best: tuple[bool, int, bool, int, str] | None = None
+    for order, state in enumerate(states):
+        here, layer = table.states[state], table.layer(state)
+        for row in table.rows:
+            if row.at != here.position or row.event not in table.event_ids or row.next == DONE:
+                continue
+            direct = _leads_to(table, row, atom)
+            if not direct and (layer or atom.layers.isdisjoint(_comes_to(table, row.event, row.next))):
+                continue
+            left_out = layer is None and bool(subject.stimuli) and row.event not in subject.stimuli
+            at = beginning(here, row.event) if layer is None else here
+            failed = [(n, allowed) for n, allowed in row.when if guard_value(n, table.view, at) not in allowed]
+            what = f"{row.event} at {layer.short_name}" if layer else f"({row.event})"
+            how = f"{what} comes to it by {rule_text(row)}"
+            if failed:
+                needs = " and ".join(f"{name} {' or '.join(allowed)}" for name, allowed in failed)
+                have = ", ".join(f"{name} {guard_value(name, table.view, at) or 'none'}" for name, _ in failed)
+                text = f"{how}, which needs {needs}; here: {have}"
+            elif layer is not None:
+                given = [subject.runs.events[event].verdict for event, _ in subject.runs.edges(state)]
+                if row.event in given:
+                    return ()
+                text = f"{how}, but this subject answers {' or '.join(given)} there"
+            elif left_out:
+                text = f"{how}, but was left out of what can happen here"
+            elif any(subject.runs.events[event].move == row.event for event, _ in subject.runs.edges(state)):
+                return ()
+            else:
+                continue
+            candidate = (left_out, len(failed), not direct, order, text)
+            if best is None or candidate < best:
+                best = candidate
+    return (best[4],) if best else ()
+
+
+def _elsewhere(table: Table, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    """What comes next instead, and after what the layer comes; or that nothing comes to it on this machine."""
+    before = [row for row in table.rows if _leads_to(table, row, atom)]
+    if not before:
+        return (f"no rule of {table.view.name} comes to it on this machine", *_under_other_settings(table, atom))
+    for state in states:
+        layer = table.layer(state)
+        for number in range(len(table.events)) if layer else ():
+            index = table.row_index(state, number)
+            if layer and index != NO_ROW and _leads_to(table, table.rows[index], atom):
+                stimulus = table.states[state].stimulus
+                return (f"{layer.short_name} comes before it in {stimulus}: {rule_text(table.rows[index])}",)
+    lines = []
+    state = states[0]
+    layer = table.layer(state)
+    if layer is not None:
+        rows = [table.rows[r] for e in range(len(table.events)) if (r := table.row_index(state, e)) != NO_ROW]
+        lines.append(f"{layer.short_name} comes next there: {rule_text(rows[0])}")
+    else:
+        lines.append(f"nothing that can happen in {table.name_of(state)} comes to it first")
+    here = {table.states[state].position for state in states} - {IDLE}
+    before.sort(key=lambda row: row.at not in here)  # first what comes after what comes next
+    for row in before[:2]:
+        comes_after = catalogue.layer_of(row.layer, row.ip or table.config.ip) if row.layer else None
+        comes = f"{comes_after.short_name} {row.event}" if comes_after else f"({row.event})"
+        lines.append(f"it comes after {comes}: {rule_text(row)}")
+    if len(before) > 2:
+        lines.append(f"and after {len(before) - 2} other{'' if len(before) == 3 else 's'}")
+    return tuple(lines)
+
+
+def _under_other_settings(table: Table, atom: Atom) -> tuple[str, ...]:
+    """The assumptions or the Windows under which this endpoint would come to the layer."""
+    stems = {catalogue.by_name(name).stem for name in atom.layers}
+    lines = []
+    for row in RULES:
+        if row.layer not in stems or row.scope not in table.view.scopes:
+            continue
+        lines += [
+            f"it would with {name}={' or '.join(options)}: {rule_text(row)}"
+            for name, options in row.choices
+            if table.config.choice(name) not in options
+        ]
+        if not row.on_windows(table.config.windows):
+            lines.append(f"it would on Windows {row.since} to {row.until or WINDOWS[-1]}: {rule_text(row)}")
+    return tuple(dict.fromkeys(lines))[:2]

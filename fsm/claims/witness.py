@@ -1,0 +1,177 @@
+"""A run to show: its moves for the stepper, a share token, its steps as lines, and the command that draws it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from fsm.choices import Config
+from fsm.claims.decide import Path
+from fsm.claims.runs import TICK, Event, Runs
+from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
+from fsm.claims.timed import BY_THE_CLOCK
+from fsm.errors import FsmError
+from fsm.names import VERDICTS
+from fsm.session import Session
+from fsm.space import LIMIT_STATES
+from fsm.table import compile_table
+
+SHOWN_LINES = 12  # of a run; a longer one is shown by its beginning and its end
+
+
+def events_of(runs: Runs, path: Path) -> tuple[Event, ...]:
+    """The events of a path."""
+    return tuple(runs.events[event] for event, _ in path)
+
+
+def moves_of(events: Sequence[Event]) -> tuple[str, ...]:
+    """The moves that the stepper takes for them; seconds in a row are one wait, which timers run out in."""
+    moves: list[str] = []
+    seconds = 0
+    timed = any(event.stimulus == TICK for event in events)
+    for event in events:
+        if event.stimulus == TICK:
+            seconds += 1
+            continue
+        # A wait ends where a timer runs out: in one long wait flows end first, whatever was due first.
+        moves += [f"wait:{seconds}"] if seconds else []
+        seconds = 0
+        if event.move and not (timed and event.move in BY_THE_CLOCK):
+            moves.append(event.move)
+    return (*moves, f"wait:{seconds}") if seconds else tuple(moves)
+
+
+def lines_of(events: Sequence[Event]) -> tuple[str, ...]:
+    """A run, one line for each stimulus with the layers that saw it."""
+    lines: list[str] = []
+    seconds = 0
+    for event in events:
+        if event.stimulus == TICK:
+            seconds += 1
+            continue
+        if seconds:
+            lines.append(f"(wait {seconds} s)")
+            seconds = 0
+        if event.begins:
+            lines.append(str(event))
+            continue
+        if not lines or lines[-1].startswith("(wait"):
+            lines.append(f"in ({event.stimulus})" if event.stimulus else "recorded")
+        at = f"@{event.endpoint}"
+        shown = str(event).removesuffix(at) if lines[-1].partition(":")[0].endswith(at) else str(event)
+        lines[-1] += f"{',' if ': ' in lines[-1] else ':'} {shown}"
+    if seconds:
+        lines.append(f"(wait {seconds} s)")
+    if len(lines) > SHOWN_LINES:
+        half = SHOWN_LINES // 2
+        lines[half:-half] = [f"... {len(lines) - 2 * half} more ..."]
+    return tuple(lines) or ("(nothing has happened)",)
+
+
+# ---- share tokens
+
+
+def token_of(subject: Subject, moves: Sequence[str]) -> str:
+    """The share token of a run; "" where the stepper cannot do it (a trace, other rows than the package's own)."""
+    from fsm.stepper.walk import Walk
+
+    system: Any
+    if isinstance(subject, EndpointSubject):
+        from fsm.stepper.endpoint_system import EndpointSystem
+
+        name, config = subject.table.view.name, subject.table.config
+        if subject.table is not compile_table(name, config):
+            return ""
+        system = EndpointSystem(name, config)
+    elif isinstance(subject, SessionSubject):
+        from fsm.stepper.session_system import SessionSystem
+
+        system = SessionSystem(subject.session)
+    else:
+        return ""
+    walk = Walk(system, manual=True)
+    try:
+        for move in moves:
+            walk.choose(move)
+        token = walk.token_at(walk.at)
+        assert isinstance(token, str)
+        return token
+    except FsmError as error:
+        # A run too long for a token is still a run; that it cannot be replayed at all would be a bug.
+        if error.where == "token":
+            return ""
+        raise
+
+
+# ---- commands
+
+
+def stepping(token: str) -> str:
+    """The command that steps through a run."""
+    return _line("wfp-udp", "step", "--token", token)
+
+
+def machine_words(config: Config) -> list[str]:
+    """The options of the command line that mean this machine."""
+    words = ["--ip", str(config.ip)] if config.ip != 4 else []
+    words += ["--windows", config.windows] if config.windows != "11" else []
+    words += ["--evidence", config.evidence] if config.evidence != "base" else []
+    for name, option in config.assume:
+        words += ["--assume", f"{name}={option}"]
+    return words
+
+
+def command_of(subject: Subject, events: Sequence[Event], state: str) -> tuple[str, ...]:
+    """The commands that draw a run; none where no command can.
+
+    `run` gives one layer one verdict throughout, and goes on to the end of a stimulus: where the run is not so, the
+    rules that it went by are marked in the picture of the endpoint.
+    """
+    if isinstance(subject, SessionSubject):
+        return (_line("wfp-udp", "session", *_session_words(subject), "--reach", state),)
+    if not isinstance(subject, EndpointSubject) or not events:
+        return ()
+    config = subject.table.config
+    if subject.table is not compile_table(subject.table.view.name, config):
+        return ()
+    machine = machine_words(config)
+    given: dict[str, str] = {}
+    for event in events:
+        if event.layer and given.setdefault(event.layer, event.verdict) != event.verdict:
+            rules = [word for step in _rules(events) for word in ("--highlight", step)]
+            return (_line("wfp-udp", "diagram", subject.table.view.name, *rules, *machine),)
+    stimuli = [move for move in moves_of(events) if move not in VERDICTS]
+    asked = [
+        word
+        for layer, verdict in given.items()
+        if verdict != "permit"
+        for word in ("--verdict", f"{layer.removeprefix('FWPM_LAYER_')}={verdict}")
+    ]
+    run = _line("wfp-udp", "run", subject.table.view.name, *stimuli, *asked, *machine, "--format", "json")
+    return (
+        f"{run} > walk.json",
+        _line("wfp-udp", "diagram", "packet-path", "--highlight", "walk.json", *machine),
+    )
+
+
+def _rules(events: Sequence[Event]) -> list[str]:
+    return list(dict.fromkeys(event.step.rule for event in events if event.step))
+
+
+def _session_words(subject: SessionSubject) -> list[str]:
+    session: Session = subject.session
+    words = [f"{member.view}@{member.host}" for member in session.members]
+    words += ["--stimuli", ",".join(session.stimuli), "--verdicts", ",".join(session.verdicts)]
+    words += ["--loopback"] if session.loopback else ["--network", ",".join(session.network)]
+    words += ["--cap", str(session.cap)] if session.cap != 1 else []
+    words += ["--granularity", session.granularity] if session.granularity != "stimulus" else []
+    words += ["--limit-states", str(subject.limit_states)] if subject.limit_states != LIMIT_STATES else []
+    config = session.config
+    kept = tuple(pair for pair in config.assume if pair != ("path", "loopback"))
+    return [*words, *machine_words(Config(config.ip, config.windows, config.evidence, kept))]
+
+
+def _line(*words: str) -> str:
+    # Double quotes, which every shell takes; no word has one itself.
+    return " ".join(word if shlex.quote(word) == word else f'"{word}"' for word in words)

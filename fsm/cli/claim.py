@@ -1,0 +1,117 @@
+"""`wfp-udp claim`: decide a claim; exit status 0 where it holds, 1 where it does not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsm.cli.options import config_of, machine_options, verdicts_of
+from fsm.errors import FsmError, UnknownName
+
+if TYPE_CHECKING:
+    from fsm.claims.subject import Subject
+
+# Each claim with the names of its words; the last may be several words.
+CLAIMS: dict[str, tuple[str, ...]] = {
+    "reaches": ("TARGET",),
+    "never": ("TARGET",),
+    "always-before": ("FIRST", "THEN"),
+    "always-after": ("TRIGGER", "RESPONSE"),
+    "accepts": ("LAYER...",),
+    "matches": ("PATTERN",),
+}
+WHERE = "wfp-udp claim"
+
+
+@click.command("claim", short_help="Decide a claim: a layer is reached, never reached, a sequence is possible.")
+@click.argument("kind", metavar="CLAIM")
+@click.argument("what", metavar="ENDPOINT")
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--block", "blocks", multiple=True, metavar="LAYER", help="This layer blocks. May be repeated.")
+@click.option(
+    "--verdict", "verdicts", multiple=True, metavar="LAYER=VERDICT", help="This layer answers so. May be repeated."
+)
+@click.option("--any-verdict", is_flag=True, help="Every layer gives every verdict that it takes.")
+@click.option("--stimuli", default="", metavar="LIST", help="What can happen, where that is not everything.")
+@click.option("--every", is_flag=True, help="matches: no run leaves the pattern.")
+@click.option("--before", default="", metavar="EVENT", help="always-after: before which event the response comes.")
+@click.option("--limit-states", type=int, metavar="N", help="Session: explore N states.")
+@click.option("--allow-unknown", is_flag=True, help="Exit with 0 where a limit was hit.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@machine_options
+def command(
+    kind: str,
+    what: str,
+    words: tuple[str, ...],
+    blocks: tuple[str, ...],
+    verdicts: tuple[str, ...],
+    any_verdict: bool,
+    stimuli: str,
+    every: bool,
+    before: str,
+    limit_states: int | None,
+    allow_unknown: bool,
+    output_format: str,
+    ip: int,
+    windows: str,
+    evidence: str,
+    assumptions: tuple[str, ...],
+) -> int:
+    """Decide CLAIM of ENDPOINT (sender, receiver, dropped_port, or session).
+
+    \b
+    CLAIM is one of
+      reaches TARGET                 some run comes to it
+      never TARGET                   no run does
+      always-before FIRST THEN       THEN comes only after FIRST
+      always-after TRIGGER RESPONSE  RESPONSE follows before the endpoint is idle, or before --before
+      accepts LAYER...               some run shows just these layers
+      matches PATTERN                some run is so, or with --every no run leaves it
+
+    \b
+    Examples:
+      wfp-udp claim never sender outcome=sent --block AUTH_CONNECT
+      wfp-udp claim accepts sender BIND_REDIRECT RESOURCE_ASSIGNMENT AUTH_CONNECT
+      wfp-udp claim matches receiver "... AUTH_RECV_ACCEPT FLOW_ESTABLISHED"
+      wfp-udp claim reaches session "receiver=BOUND/IN sender=CLOSED"
+    """
+    from fsm import claims
+    from fsm.claims.subject import SessionSubject, endpoint
+    from fsm.session import make_session
+    from fsm.space import LIMIT_STATES
+
+    kind = kind.lower().replace("_", "-")
+    if kind not in CLAIMS:
+        raise UnknownName.of(WHERE, "claim", kind, CLAIMS)
+    names = CLAIMS[kind]
+    if kind != "accepts" and len(words) != len(names):
+        raise FsmError(f"{WHERE} {kind}", f"{len(words)} words are given", f"It takes {' '.join(names)}", "Use quotes")
+    if (every and kind != "matches") or (before and kind != "always-after"):
+        raise FsmError(f"{WHERE} {kind}", "--every is for matches and --before for always-after", fix="Leave it out")
+    config = config_of(ip, windows, evidence, assumptions)
+    given = tuple(word for word in stimuli.replace(",", " ").split() if word)
+    about: Subject
+    if what.lower() == "session":
+        if blocks or verdicts or any_verdict:
+            raise FsmError(f"{WHERE} {kind} session", "--block, --verdict and --any-verdict are for one endpoint")
+        about = SessionSubject(make_session(config=config, stimuli=given), limit_states or LIMIT_STATES)
+    else:
+        if limit_states is not None:
+            raise FsmError(f"{WHERE} {kind} {what}", "--limit-states is for sessions", fix="Leave it out")
+        name = what.lower().replace("-", "_")
+        about = endpoint(
+            name, config, block=blocks, verdicts=verdicts_of(verdicts), any_verdict=any_verdict, stimuli=given
+        )
+    more: dict[str, Any] = {"allow_unknown": allow_unknown}
+    more |= {"every": True} if every else {"before": before} if before else {}
+    arguments: tuple[Any, ...] = (words,) if kind == "accepts" else words
+    found = getattr(claims, kind.replace("-", "_"))(about, *arguments, **more)
+    if output_format == "json":
+        parts = {part.heading: list(part.lines) for part in found.parts}
+        said = {"verdict": found.verdict, "claim": found.claim, "cause": found.cause, "parts": parts}
+        click.echo(json.dumps({**said, "witness": list(found.witness), "token": found.token or None}, indent=2))
+    else:
+        click.echo(found.message)
+    return 0 if found or (found.verdict == "unknown" and allow_unknown) else 1

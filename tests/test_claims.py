@@ -1,0 +1,314 @@
+"""Claims: every kind of failure with its whole text, witnesses that replay, commands that work, checked names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import failure_examples
+import pytest
+from click.testing import CliRunner
+from failure_examples import EXAMPLES, NAMES, PAGE, Example
+
+from fsm.claims import accepts, always_after, endpoint, equivalent, matches, never, observation, reaches
+from fsm.claims.finding import Finding
+from fsm.claims.text import DRAW, ORDER, TOKEN, WHY
+from fsm.cli import cli
+from fsm.errors import FsmError, UnknownName
+from fsm.session import make_session
+from fsm.stepper import Walk
+from fsm.table import Table
+from fsm.traces.observation import Trace
+
+
+def finding_of(example: Example) -> Finding | None:
+    try:
+        found = eval(example.code, {"__builtins__": {}, **NAMES})
+    except FsmError:
+        return None
+    assert isinstance(found, Finding)
+    return found
+
+
+FINDINGS = [(example, found) for example in EXAMPLES if (found := finding_of(example)) is not None]
+
+
+def test_the_page_of_failures_is_what_the_claims_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == failure_examples.page(), f"run {failure_examples.COMMAND}"
+
+
+def test_there_are_sixty_failures_of_every_kind_and_no_two_alike() -> None:
+    assert len(EXAMPLES) >= 60
+    assert {example.kind for example in EXAMPLES} == set(failure_examples.TITLES)
+    assert len({(example.kind, example.cause) for example in EXAMPLES}) == len(EXAMPLES)
+    bodies = {(e.kind, failure_examples.message(e).partition("\n")[2] or failure_examples.message(e)) for e in EXAMPLES}
+    assert len(bodies) == len(EXAMPLES)
+
+
+def test_the_parts_of_every_message_are_in_one_order_and_none_is_empty() -> None:
+    for example, found in FINDINGS:
+        headings = [part.heading for part in found.parts]
+        assert headings == sorted(headings, key=ORDER.index), example.code
+        assert all(part.lines and all(part.lines) for part in found.parts), example.code
+        assert found.message.isascii(), example.code
+
+
+def test_no_failure_is_true_and_every_one_is_raised_with_its_whole_text() -> None:
+    for example, found in FINDINGS:
+        assert not found, example.code
+        with pytest.raises(AssertionError) as raised:
+            found.require()
+        assert str(raised.value) == found.message == repr(found)
+
+
+def test_every_token_brings_the_stepper_to_the_end_of_the_run() -> None:
+    replayed = 0
+    for example, found in FINDINGS:
+        if found.token:
+            walk = Walk.from_token(found.token, manual=True)
+            assert tuple(node.move for node in walk.path_to(walk.at)) == found.witness, example.code
+            replayed += 1
+    assert replayed > 30
+
+
+def test_every_command_that_draws_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = {part.lines for _, found in FINDINGS if (part := found.part(DRAW)) is not None}
+    assert len(commands) > 20
+    for lines in sorted(commands):
+        for line in lines:
+            words, _, file = line.partition(" > ")
+            program, *arguments = shlex.split(words)
+            assert program == "wfp-udp"
+            done = CliRunner().invoke(cli, arguments, standalone_mode=False)
+            assert done.exception is None and done.output, line
+            if file:
+                (tmp_path / file).write_text(done.output, encoding="utf-8")
+
+
+def test_every_command_that_steps_begins_where_the_run_ends() -> None:
+    commands = {part.lines[0] for _, found in FINDINGS if (part := found.part(TOKEN)) is not None}
+    for line in sorted(commands)[::6]:
+        done = CliRunner().invoke(cli, shlex.split(line)[1:], input="t\nquit\n", standalone_mode=False)
+        assert done.exception is None and shlex.split(line)[-1] in done.output, (line, done.output)
+
+
+def test_a_run_with_two_verdicts_at_one_layer_is_drawn_by_its_rules() -> None:
+    subject = endpoint("sender", any_verdict=True)
+    found = matches(subject, "(bind) BIND_REDIRECT:block . (bind) BIND_REDIRECT:permit")
+    if not found:
+        found = matches(subject, "... AUTH_CONNECT:block ... AUTH_CONNECT:permit")
+    part = found.require().part(DRAW)
+    assert part is not None and part.lines[0].startswith("wfp-udp diagram sender --highlight")
+    done = CliRunner().invoke(cli, shlex.split(part.lines[0])[1:], standalone_mode=False)
+    assert done.exception is None and done.output
+
+
+def test_the_witness_of_what_is_reached_ends_with_it() -> None:
+    found = reaches("sender", "AUTH_CONNECT+IS_REAUTHORIZE").require()
+    walk = Walk.from_token(found.token, manual=True)
+    last = walk.ladder[-1]
+    assert (last.layer, "IS_REAUTHORIZE" in last.flags) == ("FWPM_LAYER_ALE_AUTH_CONNECT_V4", True)
+    assert last.verdict == "permit" and found.witness[-1] == "permit"
+
+
+@pytest.mark.parametrize("spelling", ["AUTH_CONNECT", "ale_auth_connect_v4", "FWPM_LAYER_ALE_AUTH_CONNECT_V4", "48"])
+def test_a_layer_is_taken_in_any_spelling(spelling: str) -> None:
+    assert reaches("sender", spelling)
+    assert not reaches("dropped_port", spelling)
+
+
+def test_unknown_holds_for_nobody_and_passes_only_where_it_is_allowed() -> None:
+    asked = "sender=CLOSED receiver=CLOSED network=datagram"
+    strict = reaches(make_session(), asked, limit_states=20)
+    allowed = reaches(make_session(), asked, limit_states=20, allow_unknown=True)
+    assert strict.verdict == allowed.verdict == "unknown" and not strict and not allowed
+    assert allowed.require() is allowed
+    with pytest.raises(AssertionError, match="nothing is sure"):
+        strict.require()
+    refuted = never("sender", "AUTH_CONNECT", allow_unknown=True)
+    with pytest.raises(AssertionError):
+        refuted.require()
+
+
+def test_a_limit_that_was_hit_does_not_hide_what_was_found_before_it() -> None:
+    assert reaches(make_session(), "BIND_REDIRECT@sender", limit_states=20)
+    assert never(make_session(), "BIND_REDIRECT@sender", limit_states=20).verdict == "refuted"
+
+
+def test_what_can_never_be_says_that_nothing_could_make_the_claim_fail() -> None:
+    found = never("receiver", "STREAM_V4").require()
+    assert found.part("note") is not None and "no verdict could change that" in found.message
+    blocked = never(endpoint("sender", block=["RESOURCE_ASSIGNMENT"]), "DATAGRAM_DATA").require()
+    assert "it is possible with other verdicts" in blocked.message
+
+
+def test_a_fixed_verdict_is_given_everywhere_and_a_set_leaves_the_choice() -> None:
+    one = endpoint("sender", block=["AUTH_CONNECT"])
+    both = endpoint("sender", verdicts={"AUTH_CONNECT": ("permit", "block")})
+    assert reaches(one, "AUTH_CONNECT:block") and not reaches(one, "AUTH_CONNECT:permit")
+    assert reaches(both, "AUTH_CONNECT:block") and reaches(both, "AUTH_CONNECT:permit")
+    assert never(one, "(sendto)").verdict == "refuted"
+
+
+def test_a_callout_is_asked_with_layer_and_flags() -> None:
+    asked: set[tuple[str, tuple[str, ...]]] = set()
+
+    def callout(layer: str, flags: tuple[str, ...]) -> str | None:
+        asked.add((layer, flags))
+        return "block" if layer.endswith("AUTH_CONNECT_V4") and "IS_REAUTHORIZE" in flags else None
+
+    subject = endpoint("sender", callouts=[callout])
+    assert reaches(subject, "AUTH_CONNECT:block+IS_REAUTHORIZE")
+    assert matches(subject, "... AUTH_CONNECT:permit ... AUTH_CONNECT_DISCARD")
+    assert not reaches(endpoint("receiver", callouts=[callout], stimuli=["bind", "datagram"]), "AUTH_CONNECT:block")
+    assert any("IS_REAUTHORIZE" in flags for _, flags in asked)
+
+
+def test_answers_of_a_policy_are_asked_by_table_and_state() -> None:
+    def answers(table: Table, state: int) -> tuple[str, ...]:
+        return ("block",) if table.states[state].position == "send.authorize" else ("permit",)
+
+    assert never(endpoint("sender", answers=answers, stimuli=["bind", "sendto"]), "FLOW_ESTABLISHED")
+
+
+def test_a_pending_verdict_is_given_to_first_authorizations_only() -> None:
+    subject = endpoint("sender", verdicts={"AUTH_CONNECT": "pend"})
+    assert reaches(subject, "AUTH_CONNECT:pend")
+    assert never(subject, "AUTH_CONNECT:pend+IS_REAUTHORIZE")
+
+
+def test_a_trace_that_starts_with_the_bind_is_accepted_whatever_it_does_not_tell() -> None:
+    layers = ["BIND_REDIRECT", "RESOURCE_ASSIGNMENT", "INBOUND_IPPACKET", "INBOUND_TRANSPORT", "AUTH_RECV_ACCEPT"]
+    trace = Trace(tuple(observation(layer) for layer in layers))
+    assert accepts("receiver", trace)
+    assert accepts("receiver", layers) and accepts("receiver", ", ".join(layers))
+    flagged = Trace((*trace.observations[:4], observation("AUTH_RECV_ACCEPT", flags=("IS_REAUTHORIZE",))))
+    assert accepts("receiver", flagged)  # a group datagram
+    assert not accepts(endpoint("receiver", stimuli=["bind", "datagram"]), flagged)
+    with pytest.raises(FsmError, match="shows no classify"):
+        accepts("receiver", Trace(()))
+
+
+def test_a_trace_of_two_endpoints_is_a_matter_of_sessions() -> None:
+    two = Trace((observation("BIND_REDIRECT", endpoint="sender"), observation("BIND_REDIRECT", endpoint="receiver")))
+    with pytest.raises(FsmError, match="it shows 2 endpoints"):
+        accepts("sender", two)
+    assert accepts(make_session(granularity="classify"), two)
+    with pytest.raises(UnknownName, match="client"):
+        accepts(make_session(), Trace((observation("BIND_REDIRECT", endpoint="client"),)))
+
+
+def test_a_recorded_trace_is_a_subject_of_claims() -> None:
+    seen = (observation("AUTH_CONNECT", "permit", at_s=0.0), observation("DATAGRAM_DATA", "permit", at_s=5.2))
+    trace = Trace(seen, "drv.log")
+    assert reaches(trace, "DATAGRAM_DATA") and matches(trace, "AUTH_CONNECT DATAGRAM_DATA")
+    assert matches(trace, "(AUTH_CONNECT DATAGRAM_DATA) within 5s")
+    assert not matches(trace, "(AUTH_CONNECT DATAGRAM_DATA) within 4s")
+    assert always_after(trace, "AUTH_CONNECT", "DATAGRAM_DATA", before="AUTH_CONNECT")
+    untold = reaches(Trace((observation("AUTH_CONNECT"),)), "AUTH_CONNECT:block")
+    assert untold.verdict == "unknown" and "does not tell the verdict" in untold.message
+    with pytest.raises(FsmError, match="has no time"):
+        matches(Trace((observation("AUTH_CONNECT"),)), "(. .) within 4s")
+
+
+def test_equal_subjects_are_equivalent_and_a_difference_is_the_shortest_one() -> None:
+    assert equivalent("sender", "sender")
+    found = equivalent("dropped_port", endpoint("dropped_port", block=["OUTBOUND_ICMP_ERROR"]))
+    assert found.verdict == "refuted" and found.part("given next") is not None
+    assert "OUTBOUND_ICMP_ERROR_V4" in str(found.part("given next"))
+    assert equivalent("dropped_port", endpoint("dropped_port", block=["OUTBOUND_ICMP_ERROR"]), observing=["stimulus"])
+
+
+def test_a_session_of_two_granularities_reaches_the_same() -> None:
+    for target in ("INBOUND_ICMP_ERROR@sender", "receiver=BOUND/IN sender=CLOSED", "(lose)"):
+        answers = {reaches(make_session(granularity=g), target).verdict for g in ("stimulus", "classify")}
+        assert answers == {"holds"}, target
+
+
+def test_every_reason_names_a_rule_of_the_table() -> None:
+    from fsm.rules import RULES
+
+    keys = {row.key for row in RULES}
+    named = 0
+    for _, found in FINDINGS:
+        part = found.part(WHY)
+        for line in part.lines if part else ():
+            for key in re.findall(r"rule (\S+?(?:\[[^\]]*\])?) \(", line):
+                assert key in keys
+                named += 1
+    assert named > 20
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("reaches(3, 'AUTH_CONNECT')", "claims: no claim can be made of a int. Possible: the name of an endpoint, "
+         "endpoint(...), make_session(...), a Trace."),
+        ("reaches('sendr', 'AUTH_CONNECT')", "claims: no endpoint named 'sendr'. Did you mean 'sender'?"),
+        ("reaches('sender', '')",
+         "reaches: nothing is asked for. Write a layer, (stimulus), an outcome or name=value."),
+        ("reaches('sender', '(bind')", "reaches: '(bind' has no closing parenthesis. Write (sendto)."),
+        ("reaches('sender', 'icmp_error')", "reaches: 'icmp_error' is a stimulus and an outcome. Write (icmp_error) or "
+         "outcome=icmp_error."),
+        ("endpoint('dropped_port', block=['AUTH_CONNECT'])", None),
+        ("endpoint('sender', stimuli=['bnd'])", None),
+        ("accepts(Trace(()), 'AUTH_CONNECT')", "accepts: a trace does not accept traces. Give an endpoint or a session "
+         "first."),
+        ("reaches('dropped_port', 'flow=OUT')", "reaches: dropped_port has no flow. It has no registers."),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_claim_is_one_line(code: str, said: str | None) -> None:
+    with pytest.raises(FsmError) as raised:
+        eval(code, dict(NAMES))
+    assert said is None or str(raised.value) == said
+    assert "\n" not in str(raised.value)
+
+
+def claim(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, ["claim", *arguments], standalone_mode=False)
+    if done.exception is not None:
+        assert isinstance(done.exception, FsmError), done.exception
+        return done.exception.exit_status, str(done.exception)
+    return done.return_value, done.output
+
+
+def test_the_command_prints_the_message_and_exits_with_1_where_a_claim_fails() -> None:
+    status, text = claim("never", "sender", "outcome=sent", "--block", "AUTH_CONNECT")
+    assert (status, text) == (1, never(endpoint("sender", block=["AUTH_CONNECT"]), "outcome=sent").message + "\n")
+    assert claim("reaches", "session", "receiver=BOUND/IN sender=CLOSED")[0] == 0
+    assert claim("accepts", "receiver", "BIND_REDIRECT", "RESOURCE_ASSIGNMENT", "INBOUND_IPPACKET")[0] == 0
+    assert claim("always-before", "sender", "RESOURCE_ASSIGNMENT", "DATAGRAM_DATA")[0] == 0
+    assert claim("matches", "dropped_port", "(!INBOUND_TRANSPORT)*", "--every")[0] == 0
+    assert claim("always-after", "sender", "(policy_change)", "AUTH_CONNECT", "--before", "(close)")[0] == 1
+
+
+def test_the_command_exits_with_0_where_not_knowing_was_allowed() -> None:
+    asked = ("reaches", "session", "sender=CLOSED receiver=CLOSED network=datagram", "--limit-states", "20")
+    assert claim(*asked)[0] == 1 and claim(*asked, "--allow-unknown")[0] == 0
+
+
+def test_the_command_gives_json_with_every_part() -> None:
+    import json
+
+    status, text = claim("reaches", "sender", "AUTH_CONNECT:block", "--format", "json")
+    data = json.loads(text)
+    assert (status, data["verdict"], data["cause"]) == (1, "refuted", "unreachable")
+    assert set(data["parts"]) == {"why", "shortest way", "token", "draw"} and data["token"].startswith("wfp1~")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nevr", "sender", "AUTH_CONNECT"), "no claim named 'nevr'. Did you mean 'never'?"),
+        (("never", "sendr", "AUTH_CONNECT"), "no endpoint named 'sendr'"),
+        (("never", "sender", "AUTH_CONNECT", "DATAGRAM_DATA"), "2 words are given. It takes TARGET"),
+        (("never", "sender", "AUTH_CONNECT", "--every"), "--every is for matches"),
+        (("never", "sender", "AUTH_CONNECT", "--limit-states", "3"), "--limit-states is for sessions"),
+        (("never", "session", "AUTH_CONNECT", "--block", "AUTH_CONNECT"), "are for one endpoint"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_exit_status_2(arguments: tuple[str, ...], said: str) -> None:
+    status, text = claim(*arguments)
+    assert status == 2 and said in text
