@@ -23,7 +23,7 @@ from fsm.errors import FsmError
 from fsm.names import EVIDENCE, WINDOWS
 from fsm.sources import SOURCES
 
-DISPUTES = [name for name, choice in CHOICES.items() if choice.kind == "dispute"]
+DISPUTES = [name for name, choice in CHOICES.items() if choice.kind == "dispute" and choice.about == "machine"]
 CONFIGS = {
     "base": Config(),
     "v6": Config(ip=6),

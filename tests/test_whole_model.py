@@ -974,7 +974,7 @@ def test_veto_is_a_verdict_that_no_row_takes() -> None:
 # --- g: each disagreement that touches a path is a dispute, or a remark on a row, refusal or flag
 
 DISPUTED = {  # g number -> name of the dispute
-    2: "close", 3: "no_listener", 4: "inbound_transport_without_listener", 9: "bind_reauthorization",
+    2: "close", 3: "no_listener", 4: "inbound_transport_without_listener", 8: "arbitration_after_block", 9: "bind_reauthorization",
     10: "recv_accept_completion", 14: "wildcard_bind", 16: "multicast_reauthorization", 17: "icmp_echo_flow",
     22: "blocked_first_send_result", 24: "udp_local_redirect", 27: "injected_send_entry",
 }  # fmt: skip
@@ -990,7 +990,7 @@ REMARKED = {  # g number -> words of a note or reason
     29: "local address works for TCP only",
 }
 ELSEWHERE = {  # g number -> why no path depends on it
-    7: "a filter's flag", 8: "arbitration", 11: "a metadata field", 12: "orientation of logged events", 13: "a port range",
+    7: "a filter's flag", 11: "a metadata field", 12: "orientation of logged events", 13: "a port range",
     18: "forwarding", 25: "a GUID", 26: "IPsec is a remark", 28: "forwarding",
 }  # fmt: skip
 

@@ -17,7 +17,9 @@ from fsm.errors import FsmError
 
 COMMANDS = {
     "explain": ("fsm.cli.explain", "Explain the events of a recorded log."),
+    "check": ("fsm.cli.check", "Check a recorded callout trace against the model."),
     "flow": ("fsm.cli.flow", "Run a documented flow, with or without a block."),
+    "step": ("fsm.cli.step", "Step through an endpoint or a session."),
     "run": ("fsm.cli.run", "Run any sequence of stimuli on an endpoint."),
     "scenario": ("fsm.cli.scenario", "Run scenario files: what happens in model time, and what is expected."),
     "plan": ("fsm.cli.plan", "Plan the fewest scenarios that exercise everything."),
@@ -25,7 +27,10 @@ COMMANDS = {
     "atlas": ("fsm.cli.atlas", "Draw everything into a folder, with an index."),
     "rules": ("fsm.cli.rules", "Print the rules with citations and basis."),
     "sources": ("fsm.cli.sources", "Print where the sources disagree, and what each setting takes."),
+    "claim": ("fsm.cli.claim", "Decide a claim: reached, never, in this order, as a pattern says."),
     "session": ("fsm.cli.session", "Compose endpoints on two hosts, and search what they can reach."),
+    "policy": ("fsm.cli.policy", "Say what is in a set of WFP filters."),
+    "whatif": ("fsm.cli.whatif", "What a policy would do to a datagram, and why."),
     "layers": ("fsm.cli.layers", "Look up filtering layers by any of their names."),
 }
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from fsm.choices import Config
 from fsm.draw import boxes
 from fsm.draw.overlay import Overlay
-from fsm.draw.page import Box, Line, Place, Way
+from fsm.draw.page import Box, Line, Page, Place, Way
 from fsm.draw.pen import Pen
 from fsm.draw.sketch import ENTERING, PLACES, SHOWN_DISPUTES, Sketch, about, once, stimuli_words
 from fsm.draw.theme import row_tooltip, safe_id
@@ -165,6 +165,11 @@ def endpoint_dot(
     if name not in VIEWS:
         raise UnknownName.of("diagram", "endpoint", name, VIEWS)
     return _pen(name, config, rows, dark, background).source(overlay or Overlay())
+
+
+def endpoint_sheet(name: str, config: Config) -> Page:
+    """What `endpoint_dot` draws, before it is DOT: boxes and lines, each with the rows that it stands for."""
+    return _pen(name, config, RULES, False, "transparent").page
 
 
 @lru_cache(maxsize=64)

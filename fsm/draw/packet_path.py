@@ -12,7 +12,7 @@ from fsm import catalogue
 from fsm.choices import Config
 from fsm.draw import boxes
 from fsm.draw.overlay import Overlay
-from fsm.draw.page import SMALL, Box, Line, Place, Way
+from fsm.draw.page import SMALL, Box, Line, Page, Place, Way
 from fsm.draw.pen import Pen
 from fsm.draw.sketch import PLACES, SHOWN_DISPUTES, Sketch, about, once, stimuli_words, strongest_first
 from fsm.draw.theme import cite_url, cited, row_tooltip, safe_id
@@ -83,6 +83,11 @@ def packet_path_dot(
     rows : other rows than the package's own, for experiments.
     """
     return _pen(config, rows, dark, background).source(overlay or Overlay())
+
+
+def packet_path_sheet(config: Config) -> Page:
+    """What `packet_path_dot` draws, before it is DOT: boxes and lines, each with the rows that it stands for."""
+    return _pen(config, RULES, False, "transparent").page
 
 
 @lru_cache(maxsize=32)

@@ -6,16 +6,16 @@ verdict is known only where they agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import accumulate, permutations
 
 from fsm.catalogue import by_name
 from fsm.errors import UnknownName
 from fsm.policy.callouts import Effect, effects_of
 from fsm.policy.match import FieldValue, Groups, Match, Test, groups_of, match_groups
 from fsm.policy.model import Callout, Filter, Policy
-from fsm.policy.weights import effective_order, sublayer_weights
+from fsm.policy.weights import effective_order, effective_weight, sublayer_weights, weight_range
 from fsm.policy.well_known import SUBLAYERS, spelled_key
 
 DEFAULT_SUBLAYER = "FWPM_SUBLAYER_UNIVERSAL"
@@ -35,16 +35,22 @@ class Ready:
 
     filter: Filter
     groups: Groups
+    lightest: int = 0  # the range of effective weights that are possible
+    heaviest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReadySublayer:
-    """A sublayer with its filters of one layer, the heaviest first. `weight` is None where nobody has said it."""
+    """A sublayer with its filters of one layer, the heaviest first. `weight` is None where nobody has said it.
+
+    `rivals` says that some filters could be asked in another order: of one weight, or of automatic weights.
+    """
 
     key: str
     name: str
     weight: int | None
     filters: tuple[Ready, ...]
+    rivals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +114,11 @@ def _lighter(sublayer: ReadySublayer) -> int:
 def _ready(
     key: str, filters: list[Filter], names: Mapping[str, str], weights: Mapping[str, int | None], windows: str
 ) -> ReadySublayer:
-    ordered = tuple(Ready(each, groups_of(each, windows)) for each in effective_order(filters))
+    ordered = tuple(Ready(each, groups_of(each, windows), *weight_range(each)) for each in effective_order(filters))
+    floor = list(accumulate((ready.lightest for ready in ordered), min))
+    rivals = any(ready.heaviest >= lightest for ready, lightest in zip(ordered[1:], floor, strict=False))
     weight = weights.get(key, SUBLAYERS[key][1] if key in SUBLAYERS else None)
-    return ReadySublayer(key, names.get(key, key), weight, ordered)
+    return ReadySublayer(key, names.get(key, key), weight, ordered, rivals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,20 @@ class Deciding:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderNote:
+    """Two filters whose order is nobody's statement, and which of them is asked first changes the verdict.
+
+    `first` is the one that was asked first here, by the rule that `why` tells; `verdict` is that of the other order.
+    """
+
+    layer: str
+    first: Filter
+    other: Filter
+    why: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arbitration:
     """The result at one layer.
 
@@ -173,6 +195,8 @@ class Arbitration:
     passed_over : the filters before the deciding ones, with why.
     questions : all that is open and was reached; `changing` those of them that bring another verdict about.
     otherwise : the verdict when no open condition holds and undeclared callouts let the packet pass.
+    order_notes : where the verdict rests on the order of filters of one weight, or of automatic weights.
+    telling : of a permit, the heaviest filter without which it would be another verdict; None where there is none.
     """
 
     layer: str
@@ -185,6 +209,8 @@ class Arbitration:
     questions: tuple[OpenQuestion, ...] = ()
     changing: tuple[OpenQuestion, ...] = ()
     otherwise: str = "permit"
+    order_notes: tuple[OrderNote, ...] = ()
+    telling: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,20 +258,19 @@ def arbitrate(
     sublayers = index.at(layer)
     results: dict[str, tuple[Possible, ...]] = {}
     passed: list[PassedOver] = []
-    for sublayer in sublayers:
-        results[sublayer.key], over = _within(
-            layer,
-            sublayer,
-            values,
-            lambda filter: effects_of(
-                filter,
-                index.callouts,
-                reauthorizes=reauthorizes,
-                own_packet=own_packet,
-                undeclared=undeclared,
-                may_block=may_block,
-            ),
+
+    def effects_at(filter: Filter) -> tuple[Effect, ...]:
+        return effects_of(
+            filter,
+            index.callouts,
+            reauthorizes=reauthorizes,
+            own_packet=own_packet,
+            undeclared=undeclared,
+            may_block=may_block,
         )
+
+    for sublayer in sublayers:
+        results[sublayer.key], over = _within(layer, sublayer, values, effects_at)
         passed.extend(over)
     orders, complete = _orders(sublayers)
     final: dict[_State, None] = {}
@@ -274,7 +299,106 @@ def arbitrate(
         questions,
         () if known else changing,
         base.verdict,
+        tuple(_order_notes(layer, orders[0], results, values, effects_at, base.verdict)),
+        _telling(orders[0], results, values, effects_at, base.verdict),
     )
+
+
+def _folded(order: Iterable[ReadySublayer], results: Mapping[str, tuple[Possible, ...]], **changed: Possible) -> str:
+    """The verdict with all open questions answered with no, and other results of some sublayers (by their key)."""
+    state = _State()
+    for sublayer in order:
+        state = _fold(state, changed.get(sublayer.key, results[sublayer.key][-1]))
+    return state.verdict
+
+
+def _below(
+    sublayer: ReadySublayer,
+    decided: Filter,
+    values: Mapping[str, FieldValue],
+    effects_at: Callable[[Filter], tuple[Effect, ...]],
+    *,
+    rivals: bool,
+) -> Iterator[tuple[Ready, Effect]]:
+    """The filters after the deciding one that match for certain and end the sublayer, with their answer.
+
+    `rivals`: only those that could as well be asked before it.
+    """
+    place = next(n for n, ready in enumerate(sublayer.filters) if ready.filter is decided)
+    chosen = sublayer.filters[place]
+    for ready in sublayer.filters[place + 1 :]:
+        if rivals and (ready.heaviest < chosen.lightest or _alike(ready.filter, decided)):
+            continue
+        if any(flag in ready.filter.flags for flag in _ONLY) or match_groups(ready.groups, values).answer is not True:
+            continue
+        ending = [effect for effect in effects_at(ready.filter) if effect.answer != "continue"]
+        if ending:
+            yield ready, sorted(ending, key=_passing)[-1]
+
+
+def _alike(one: Filter, other: Filter) -> bool:
+    return (one.action, one.callout, one.flags) == (other.action, other.callout, other.flags)
+
+
+def _order_notes(
+    layer: str,
+    order: tuple[ReadySublayer, ...],
+    results: Mapping[str, tuple[Possible, ...]],
+    values: Mapping[str, FieldValue],
+    effects_at: Callable[[Filter], tuple[Effect, ...]],
+    verdict: str,
+) -> Iterator[OrderNote]:
+    for sublayer in order:
+        decided = results[sublayer.key][-1].filter
+        if decided is None or not sublayer.rivals:
+            continue
+        # Of those that match, the weight that one of them has at least: a lighter one cannot be asked first.
+        heavier = next(ready.lightest for ready in sublayer.filters if ready.filter is decided)
+        for ready, effect in _below(sublayer, decided, values, effects_at, rivals=True):
+            if ready.heaviest < heavier:
+                continue
+            heavier = max(heavier, ready.lightest)
+            other = _folded(order, results, **{sublayer.key: Possible(ready.filter, effect)})
+            if other != verdict:
+                same = effective_weight(ready.filter) == effective_weight(decided)
+                why = "both have one weight" if same else "how automatic weights come about is not documented"
+                yield OrderNote(layer, decided, ready.filter, why, other)
+                break
+    for first, last in _equal_sublayers(order, results):
+        swapped = [last if s is first else first if s is last else s for s in order]
+        other = _folded(swapped, results)
+        one, two = results[first.key][-1].filter, results[last.key][-1].filter
+        if other != verdict and one is not None and two is not None:
+            yield OrderNote(layer, one, two, "their sublayers have one weight", other)
+
+
+def _equal_sublayers(
+    order: tuple[ReadySublayer, ...], results: Mapping[str, tuple[Possible, ...]]
+) -> Iterator[tuple[ReadySublayer, ReadySublayer]]:
+    returning = [s for s in order if s.weight is not None and results[s.key][-1].filter is not None]
+    for place, first in enumerate(returning):
+        yield from ((first, last) for last in returning[place + 1 :] if last.weight == first.weight)
+
+
+def _telling(
+    order: tuple[ReadySublayer, ...],
+    results: Mapping[str, tuple[Possible, ...]],
+    values: Mapping[str, FieldValue],
+    effects_at: Callable[[Filter], tuple[Effect, ...]],
+    verdict: str,
+) -> Filter | None:
+    """The heaviest filter without which the permit would be another verdict."""
+    if verdict != "permit":
+        return None
+    for sublayer in order:
+        decided = results[sublayer.key][-1].filter
+        if decided is None:
+            continue
+        below = next(_below(sublayer, decided, values, effects_at, rivals=False), None)
+        instead = Possible(None, Effect("continue")) if below is None else Possible(below[0].filter, below[1])
+        if _folded(order, results, **{sublayer.key: instead}) != verdict:
+            return decided
+    return None
 
 
 def _kinds(results: tuple[Possible, ...]) -> list[Possible]:

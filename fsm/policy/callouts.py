@@ -104,6 +104,11 @@ def _answers(
     if own_packet and behaviour.checks_injection and answer in ("pend", "absorb", "redirect", "block"):
         answer = "permit"  # its own clone, which it recognises (INJ)
     if answer == "pend" and reauthorizes:
-        answer = "permit"  # a reauthorization cannot be pended (ALER, ASY)
+        # It cannot be pended (ALER, ASY); what the callout answers instead is its own affair.
+        clears = hard or behaviour.clears_write
+        if undeclared == "permit":
+            return [Effect("permit", clears, True)]
+        why = "what its callout, which pends, answers to a reauthorization is not declared (on_reauthorize)"
+        return [Effect("permit", clears, True, why), Effect("block", clears, True, why)]
     clears = hard or behaviour.clears_write or answer == "pend"  # a pending block takes the right away (TOC)
     return [Effect(answer, clears and answer != "continue", True)]

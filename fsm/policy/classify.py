@@ -85,6 +85,7 @@ def _flags(context: ClassifyContext, circumstances: Circumstances, config: Confi
         unknown |= _STORE_APP_LOOPBACK  # it depends on both ends
     if context.layer.stem.removesuffix("_DISCARD") == "INBOUND_TRANSPORT":
         unknown |= CONDITION_FLAGS["REQUIRES_ALE_CLASSIFY"] & ~value
+    unknown &= ~sum(CONDITION_FLAGS[name] for name in circumstances.no_flags)
     return Bits(value, 0xFFFFFFFF & ~unknown)
 
 

@@ -15,8 +15,8 @@ from fsm.policy.values import blob_text, prefix_of_mask
 _FLAGS = PREFIX + "FLAGS"
 _WORDS = {
     "EQUAL": "", "EQUAL_CASE_INSENSITIVE": "", "NOT_EQUAL": "not ", "GREATER": "above ", "LESS": "below ",
-    "GREATER_OR_EQUAL": "at least ", "LESS_OR_EQUAL": "at most ", "RANGE": "", "PREFIX": "beginning with ",
-    "NOT_PREFIX": "not beginning with ", "FLAGS_ALL_SET": "all of ", "FLAGS_ANY_SET": "any of ",
+    "GREATER_OR_EQUAL": "at least ", "LESS_OR_EQUAL": "at most ", "RANGE": "", "PREFIX": "ending with ",
+    "NOT_PREFIX": "not ending with ", "FLAGS_ALL_SET": "all of ", "FLAGS_ANY_SET": "any of ",
     "FLAGS_NONE_SET": "none of ",
 }  # fmt: skip
 

@@ -81,7 +81,8 @@ class Circumstances:
     interface : the LUID; `interface_index`, `interface_type` (IANA ifType), `tunnel_type`, `sub_interface` of the same.
     compartment : the network compartment.
     socket_property : the bits that the socket has set with SIO_SET_COMPATIBILITY or firewall controls.
-    flags : condition flags that hold besides those the machine sets, such as IS_IPSEC_SECURED.
+    flags, no_flags : condition flags that hold besides those the machine sets, such as IS_IPSEC_SECURED; and flags of
+        which it is known that they do not, where that would stay open.
     bound_to_any : the socket is bound to the wildcard address; else to the local address of the datagram.
     fields : (full FWPM_CONDITION name, value as `match.evaluate` takes it) for anything else; these come first.
     """
@@ -100,6 +101,7 @@ class Circumstances:
     flags: tuple[str, ...] = ()
     bound_to_any: bool = True
     fields: tuple[tuple[str, int | str | bytes], ...] = ()
+    no_flags: tuple[str, ...] = ()
 
     def ordinary(self, *, loopback: bool = False) -> Circumstances:
         """The same, with what is unknown of program and interface taken as usual.
@@ -107,6 +109,7 @@ class Circumstances:
         A desktop program and a user that no filter names, no store app at either end, Ethernet (or the loopback
         interface), no tunnel, the default compartment, no special socket property.
         """
+        usual_flags = () if "IS_NON_APPCONTAINER_LOOPBACK" in self.no_flags else ("IS_NON_APPCONTAINER_LOOPBACK",)
         usual_type = LOOPBACK_INTERFACE_TYPE if loopback else ETHERNET_INTERFACE_TYPE
         return replace(
             self,
@@ -117,7 +120,7 @@ class Circumstances:
             tunnel_type=0 if self.tunnel_type is None else self.tunnel_type,
             compartment=1 if self.compartment is None else self.compartment,
             socket_property=0 if self.socket_property is None else self.socket_property,
-            flags=tuple(dict.fromkeys((*self.flags, "IS_NON_APPCONTAINER_LOOPBACK"))),
+            flags=tuple(dict.fromkeys((*self.flags, *usual_flags))),
         )
 
 

@@ -127,17 +127,31 @@ def _equal_without_case(wanted: Value, value: FieldValue) -> Answer:
     return None
 
 
-def _prefix(wanted: Value, value: FieldValue) -> Answer:
+def _ending(wanted: Value, value: FieldValue) -> Answer:
+    """PREFIX has a misleading name: it tests whether the value ends with the condition's (SDK page FWP_MATCH_TYPE).
+
+    App ids are strings in blobs with an end mark (NUL). Whether a condition without the mark fits is not documented.
+    """
     data = wanted.data
     if isinstance(value, Program):
-        if not isinstance(data, bytes | str) or not value.path.startswith("\\"):
-            return None  # of a path without volume, or a file name, the beginning is not known
-        return value.path.startswith(_path(data))
+        return _program_ends(data, value.path) if isinstance(data, bytes | str) else None
     if isinstance(value, str) and isinstance(data, str):
-        return value.startswith(data)
+        return value.endswith(data)
     if isinstance(value, bytes) and isinstance(data, bytes):
-        return value.startswith(data)
+        if value.endswith(data):
+            return True
+        return None if value.rstrip(b"\0").endswith(data.rstrip(b"\0")) else False
     return None
+
+
+def _program_ends(data: bytes | str, given: str) -> Answer:
+    wanted = _path(data)
+    whole = given.startswith("\\")
+    known = given[2:] if given[1:3] == ":\\" else given  # of a path with a drive the volume is not known
+    if known.endswith(wanted):
+        marked = isinstance(data, str) or data.endswith(b"\0\0")
+        return True if marked else None
+    return None if not whole and wanted.endswith(known) else False
 
 
 def _ordered(holds: Callable[[object, object], bool]) -> Callable[[Value, FieldValue], Answer]:
@@ -195,7 +209,7 @@ _TESTS: dict[str, Callable[[Value, FieldValue], Answer]] = {
     "FLAGS_ANY_SET": lambda wanted, value: _flags(wanted, value, "ANY"),
     "FLAGS_NONE_SET": lambda wanted, value: _flags(wanted, value, "NONE"),
     "EQUAL_CASE_INSENSITIVE": _equal_without_case,
-    "PREFIX": _prefix,
+    "PREFIX": _ending,
 }
 
 

@@ -53,6 +53,14 @@ def effective_weight(one: Filter) -> int:
     return range_bits | automatic_weight(one.conditions)
 
 
+def weight_range(one: Filter) -> tuple[int, int]:
+    """The lowest and highest effective weight that is documented to be possible; both the same where it is known."""
+    if not is_inferred(one):
+        return effective_weight(one), effective_weight(one)
+    low = (one.weight.value or 0) << AUTOMATIC_BITS if one.weight.type == "UINT8" else 0
+    return low, low | (1 << AUTOMATIC_BITS) - 1
+
+
 def is_inferred(one: Filter) -> bool:
     """Whether `effective_weight` rests on the inferred rule."""
     return one.effective_weight is None and one.weight.type != "UINT64"

@@ -123,9 +123,12 @@ def machine_for(datagram: Datagram, config: Config, options: Mapping[str, str]) 
 
 def _checked(circumstances: Circumstances) -> Circumstances:
     """The circumstances with full names; a name that does not exist is refused."""
-    for flag in circumstances.flags:
+    for flag in (*circumstances.flags, *circumstances.no_flags):
         if flag not in CONDITION_FLAGS:
             raise UnknownName.of("circumstances", "condition flag", flag, CONDITION_FLAGS)
+    both = sorted({*circumstances.flags} & {*circumstances.no_flags})
+    if both:
+        raise FsmError("circumstances", f"{both[0]} is said to hold and not to hold", fix="Keep one")
     named = tuple((find_field(name, "circumstances").canonical, value) for name, value in circumstances.fields)
     return replace(circumstances, fields=named)
 
@@ -383,6 +386,16 @@ def _remarks(question: _Question, play: _Play) -> Iterable[str]:
     for name in ("loose_source_mapping", "local_only_mapping"):
         if options.get(name, "off") != "off":
             yield f"the classify option {name} is not played"
+    notes = {(n.layer, n.first.key, n.other.key): n for v in play.visits for n in v.arbitration.order_notes}
+    for note in notes.values():
+        yield (
+            f"'{note.first.name}' was asked before '{note.other.name}' by a rule of this program: {note.why}; the other "
+            f"way round {note.layer.removeprefix('FWPM_LAYER_')} says {note.verdict}"
+        )
+    by_machine = {flag: visit.layer for visit in play.visits for flag in visit.flags}
+    for flag in question.circumstances.no_flags:
+        if flag in by_machine:
+            yield f"{flag} holds at {by_machine[flag].removeprefix('FWPM_LAYER_')}, whatever was given"
     asked = {name for visit in play.visits for name in offered(visit.layer)}
     for name, _ in question.circumstances.fields:
         if name not in asked:

@@ -66,29 +66,39 @@ def _ending(ending: Ending) -> str:
 
 
 def _because(answer: Whatif) -> str:
-    for visit in answer.visits:
+    visits = _last_visits(answer)
+    for visit in visits:
         if visit.refused:
             return f": the filters say {visit.taken} at {short_layer(visit.layer)}, and {visit.refused}"
-    stopping = [v for v in answer.visits if v.layer == answer.blocked_at and v.verdict not in ("permit", "unknown")]
+    stopping = [v for v in visits if v.layer == answer.blocked_at and v.verdict not in ("permit", "unknown")]
     if stopping:
         if stopping[-1].arbitration.decided_by is None:
             return ", by which filter is open"
         return f" by {_decision(stopping[-1])}"
-    if answer.outcome in ("sent", "delivered"):
-        decided = [v for v in answer.visits if v.arbitration.decided_by is not None and v.verdict != "permit"]
-        ale = [v for v in answer.visits if "_ALE_" in v.layer and v.arbitration.decided_by is not None]
-        if decided or ale:
-            visit = (decided or ale)[-1]
-            return f": at {short_layer(visit.layer)} {_decision(visit)} says {visit.verdict}"
-        return (
-            ": no filter stops it" if any(v.arbitration.deciding for v in answer.visits) else ": no filter matches it"
-        )
-    return ""
+    if answer.outcome not in ("sent", "delivered"):
+        return ""
+    decided = [v for v in visits if v.arbitration.decided_by is not None and v.verdict != "permit"]
+    telling = [v for v in visits if v.arbitration.telling is not None and v.verdict == "permit"]
+    ale = [v for v in visits if "_ALE_" in v.layer and v.arbitration.decided_by is not None]
+    if decided or telling or ale:
+        visit = (decided or telling or ale)[-1]
+        return f": at {short_layer(visit.layer)} {_decision(visit)} says {visit.verdict}"
+    if len(answer.stimuli) > 1 and not any("_ALE_AUTH_" in visit.layer for visit in visits):
+        return ": what came before lets it pass, it is not authorized again"
+    return ": no filter stops it" if any(v.arbitration.deciding for v in visits) else ": no filter matches it"
+
+
+def _last_visits(answer: Whatif) -> tuple[Visit, ...]:
+    """The classifies of the last stimulus, which alone made the outcome."""
+    if not answer.records:
+        return answer.visits
+    return answer.visits[sum(len(record.classified) for record in answer.records[:-1]) :]
 
 
 def _decision(visit: Visit) -> str:
     arbitration = visit.arbitration
-    made = next((d for d in reversed(arbitration.deciding) if d.filter is arbitration.decided_by), None)
+    by = arbitration.decided_by if arbitration.telling is None else arbitration.telling
+    made = next((d for d in reversed(arbitration.deciding) if d.filter is by), None)
     if made is None:
         return "filters"
     hard = "hard" if made.hard else "soft"
@@ -148,6 +158,8 @@ def _given(answer: Whatif) -> tuple[str, str]:
             given.append("bound to any address" if value else "bound to the local address")
         elif each.name == "flags":
             given.extend(flag for flag in value if answer.datagram.is_loopback or "LOOPBACK" not in flag)
+        elif each.name == "no_flags":
+            given.extend(f"not {flag}" for flag in value)
         elif each.name == "fields":
             given.extend(f"{short_field(field)}={shown}" for field, shown in value)
         elif value is None:

@@ -10,8 +10,8 @@ class Observation:
     """One classify that somebody saw.
 
     `layer` is the full FWPM name. What the log does not tell is empty or None: a verdict, which endpoint, the
-    five-tuple, the time in seconds since the trace began, the flags. `source` is where it was read ("drv.log, line
-    4") and `text` the line itself.
+    five-tuple, the time in seconds since the trace began, the flags, the direction of the packet ("inbound",
+    "outbound"). `source` is where it was read ("drv.log, line 4") and `text` the line itself.
     """
 
     layer: str
@@ -23,14 +23,22 @@ class Observation:
     flags: tuple[str, ...] | None = None  # None: the log does not show flags; (): it shows that there are none
     source: str = ""
     text: str = ""
+    direction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The observations of one log in its order, and what was read: lines = observations + others + not understood."""
+    """The observations of one log in its order, and what was read: lines = observations + others + not understood.
+
+    `pattern` says by which pattern the lines were read, `notes` what was done besides (the order was reversed, flags
+    that no name is known for), `broken` why the reading stopped before the end of a damaged container ("": it did not).
+    """
 
     observations: tuple[Observation, ...]
     source: str = ""
     lines: int = 0
     not_understood: tuple[tuple[str, str], ...] = ()  # (where, why)
     other_lines: int = 0  # lines that are about something else, by the pattern that was given
+    pattern: str = ""
+    notes: tuple[str, ...] = ()
+    broken: str = ""

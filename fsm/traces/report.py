@@ -1,0 +1,312 @@
+"""A conformance as text for a reader, and as JSON in pieces, so that a long result is never held as one text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from fsm import catalogue
+from fsm.choices import CHOICES
+from fsm.stimuli import STIMULI
+from fsm.traces.automaton import PORT
+from fsm.traces.conformance import AGREES, CANNOT_TELL, DIVERGES, Conformance, ConversationResult
+from fsm.traces.explanation import ORDINARY
+from fsm.traces.finding import Edit, Told, written_all
+from fsm.traces.observation import Observation
+
+LISTED_CONVERSATIONS = 20
+LISTED_STIMULI = 12
+LISTED_EDITS = 12
+LISTED_LINES = 5  # lines that were not understood
+LISTED_LAYERS = 8
+_WORST_FIRST = (DIVERGES, CANNOT_TELL, AGREES)
+_EDIT_WORDS = {
+    "missing": "a line is missing",
+    "extra": "a line too many",
+    "wrong_order": "wrong order",
+    "wrong_verdict": "another verdict",
+    "wrong_flags": "other flags",
+    "wrong_direction": "the other direction",
+}
+
+
+def report_text(result: Conformance, limit_conversations: int | None = LISTED_CONVERSATIONS) -> Iterator[str]:
+    """The report, piece by piece; `limit_conversations` None lists all of them, the worst first."""
+    yield "\n".join(_read_lines(result))
+    yield "\n" + "\n".join(_checked_lines(result))
+    order = sorted(result.conversations, key=lambda one: _WORST_FIRST.index(one.verdict))
+    shown = order if limit_conversations is None else order[:limit_conversations]
+    for one in shown:
+        yield "\n" + "\n".join(_conversation_lines(one, len(result.conversations) > 1))
+    if len(shown) < len(order):
+        yield f"\n... and {len(order) - len(shown)} more conversations; --list all shows them"
+    yield "\n" + "\n".join(_dispute_lines(result))
+
+
+def account_line(result: Conformance) -> str:
+    """lines = observations + others + not understood."""
+    trace = result.trace
+    return (
+        f"{trace.source or 'trace'}: {_count(trace.lines, 'line')} = {_count(len(trace.observations), 'observation')}"
+        f" + {trace.other_lines} about something else + {len(trace.not_understood)} not understood"
+    )
+
+
+def _read_lines(result: Conformance) -> list[str]:
+    trace = result.trace
+    lines = [account_line(result)] if trace.lines else [f"{_count(len(trace.observations), 'observation')}"]
+    if trace.pattern:
+        own = trace.pattern.startswith("own ")
+        lines.append(f"Read by {'your' if own else 'the built-in pattern'} {trace.pattern.removeprefix('own ')}.")
+    lines.extend(f"Note: {note}." for note in trace.notes)
+    if trace.broken:
+        lines.append(f"Damaged: {trace.broken}")
+    lines.extend(f"  not understood, {where}: {why}" for where, why in trace.not_understood[:LISTED_LINES])
+    if len(trace.not_understood) > LISTED_LINES:
+        lines.append(f"  ... and {len(trace.not_understood) - LISTED_LINES} more that were not understood")
+    if result.outside:
+        layers = ", ".join(sorted({catalogue.by_name(o.layer).name for o in result.outside}))
+        lines.append(
+            f"Left out: {_count(len(result.outside), 'observation')} at layers that this model has not ({layers})."
+        )
+    return lines
+
+
+def _checked_lines(result: Conformance) -> list[str]:
+    known = "as declared" if result.declared else "where the log shows them"
+    lines = [f"Callouts stand at {_names(result.checked)} ({known})."]
+    if not result.declared and result.unseen:
+        lines.append(
+            f"Layers never seen in this log: {_names(result.unseen)}: checked as if no callout is there. "
+            "Say --only LAYERS to confirm where your callouts stand, --without LAYERS where they do not."
+        )
+    counts = {verdict: sum(one.verdict == verdict for one in result.conversations) for verdict in _WORST_FIRST}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    lines.append(
+        f"{result.verdict}: {_count(len(result.conversations), 'conversation')}{f' ({told})' if told else ''}."
+    )
+    if result.conflict:
+        lines.append(
+            "These conversations agree one by one, but the sources' disputes would have to be decided differently for "
+            f"them: {'; '.join(result.conflict)}."
+        )
+    return lines
+
+
+def _conversation_lines(one: ConversationResult, several: bool) -> list[str]:
+    lines = one.conversation.observations
+    head = f"{one.verdict}  {one.conversation.name}, {_count(len(lines), 'line')}"
+    if one.endpoints and one.verdict != DIVERGES:
+        roles = "a port that sockets come to and leave" if one.endpoints == (PORT,) else " or ".join(one.endpoints)
+        head += f", as {roles}"
+    found = [head]
+    if one.conversation.set_aside:
+        names = _names(one.conversation.set_aside)
+        found.append(f"  Set aside, as some lines could be another conversation's: {names}.")
+    if one.why:
+        found.append(f"  {one.why[:1].upper()}{one.why[1:]}.")
+    if one.refused is not None:
+        found.extend(_refused_lines(one, lines))
+    if one.edits:
+        least = f"; at least {one.at_least} are needed, more work (--limit) may find fewer" if one.bounded else ""
+        found.append(f"  Least costly repair: {_count(one.cost, 'edit')}{least}.")
+        for number, edit in enumerate(one.edits[:LISTED_EDITS], 1):
+            found.extend(_edit_lines(number, edit))
+        if len(one.edits) > LISTED_EDITS:
+            found.append(f"  ... and {len(one.edits) - LISTED_EDITS} more edits; --format json has all")
+    if one.told:
+        found.append(
+            "  With the repair, it can have happened like this:" if one.edits else "  It can have happened like this:"
+        )
+        found.extend(f"    {_told_line(told, lines)}" for told in one.told[:LISTED_STIMULI])
+        if len(one.told) > LISTED_STIMULI:
+            found.append(f"    ... and {len(one.told) - LISTED_STIMULI} more stimuli; --format json has all")
+        found.extend(_unusual(one.told))
+    return found
+
+
+def _refused_lines(one: ConversationResult, lines: Sequence[Observation]) -> list[str]:
+    assert one.refused is not None
+    before = one.refused.index
+    where = one.refused.observation.source or f"line {before + 1}"
+    so_far = (
+        f"The first {_count(before, 'line')} of it {'is' if before == 1 else 'are'} possible"
+        if before
+        else "Nothing of it is possible"
+    )
+    found = [
+        f"  {so_far}. The next is not, under any hypothesis:",
+        f"    {where}: {one.refused.observation.text or _said(one.refused.observation)}",
+    ]
+    possible = ", ".join(written_all(one.refused.allowed)) or "nothing more that a callout sees"
+    return [*found, f"    possible there: {possible}"]
+
+
+def _edit_lines(number: int, edit: Edit) -> list[str]:
+    seen = f": {edit.seen}" if edit.seen else ""
+    lines = [
+        f"  {number}. {_EDIT_WORDS[edit.kind]} at {edit.where}{seen}",
+        f"     in state {edit.state}",
+        f"     why: {edit.why}",
+    ]
+    if edit.rule:
+        lines.append(f"     rule: {edit.rule} ({', '.join(edit.cite)})")
+    if edit.allowed:
+        lines.append(f"     possible there: {', '.join(edit.allowed)}")
+    return [*lines, f"     repair: {edit.repair}"]
+
+
+def _told_line(told: Told, lines: Sequence[Observation]) -> str:
+    seen = _ranges([_number(lines[index].source, index) for index in told.lines]) if told.lines else "no line"
+    begun = "" if told.begun else "in the middle of "
+    return f"{begun}{told.stimulus}: {told.from_state} to {told.to_state} ({seen})"
+
+
+def _unusual(told: Sequence[Told]) -> list[str]:
+    """Stimuli that only some drivers and tests bring about: whoever knows that they did not happen can say so."""
+    names = sorted({one.stimulus for one in told if one.stimulus in STIMULI and one.stimulus not in ORDINARY})
+    if not names:
+        return []
+    texts = "; ".join(f"{name}: {STIMULI[name].text}" for name in names)
+    return [f"  This needs {texts}. If that did not happen, say --never {','.join(names)}."]
+
+
+def _dispute_lines(result: Conformance) -> list[str]:
+    lines = []
+    if result.decides:
+        told = "; ".join(f"{name}={option}: {CHOICES[name].question}" for name, option in result.decides)
+        lines.append(f"This trace decides {told}")
+    if result.open:
+        names = [
+            name if len(left) == len(CHOICES[name].options) else f"{name} ({' or '.join(left)})"
+            for name, left in result.open
+        ]
+        lines.append(f"Disputes that this trace leaves open: {', '.join(names)}.")
+    return lines or ["No dispute of the sources is decided by this trace."]
+
+
+def _said(line: Observation) -> str:
+    return f"{catalogue.by_name(line.layer).short_name} {line.verdict}".strip()
+
+
+def _names(layers: Sequence[str]) -> str:
+    names = [catalogue.by_name(layer).short_name for layer in layers]
+    plain = [name for name in names if not name.endswith("_DISCARD")]
+    twins = len(names) - len(plain)
+    if not names:
+        return "no layer"
+    told = ", ".join(plain) or "no layer"
+    return told + (f" and {_count(twins, 'discard layer')}" if twins else "")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _number(source: str, index: int) -> int:
+    """The line number at the end of a source, or the place among the observations."""
+    last = source.rpartition("line ")[2]
+    return int(last) if last.isdigit() else index + 1
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """`line 4`, `lines 1-5, 7`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+    return f"line{'s' if len(numbers) > 1 else ''} {told}"
+
+
+# ---- JSON
+
+
+def report_json(result: Conformance) -> Iterator[str]:
+    """One JSON object in pieces: the account first, one conversation at a time, the summary last."""
+    trace = result.trace
+    head = {
+        "trace": trace.source,
+        "pattern": trace.pattern,
+        "accounting": {
+            "lines": trace.lines,
+            "observations": len(trace.observations),
+            "other": trace.other_lines,
+            "not_understood": len(trace.not_understood),
+        },
+        "not_understood": [{"where": where, "why": why} for where, why in trace.not_understood],
+        "notes": list(trace.notes),
+        "damaged": trace.broken or None,
+        "outside_model": [{"where": o.source, "layer": o.layer} for o in result.outside],
+        "callouts": {"declared": result.declared, "at": list(result.checked), "not_at": list(result.unseen)},
+    }
+    yield json.dumps(head, indent=2).rstrip("}").rstrip() + ',\n  "conversations": ['
+    for number, one in enumerate(result.conversations):
+        yield (",\n    " if number else "\n    ") + json.dumps(conversation_json(one))
+    tail = {
+        "verdict": result.verdict,
+        "decides": dict(result.decides),
+        "open": {name: list(options) for name, options in result.open},
+        "conflict": list(result.conflict),
+    }
+    yield ("\n  ]" if result.conversations else "]") + "," + json.dumps(tail, indent=2).removeprefix("{")
+    yield "\n"
+
+
+def conversation_json(one: ConversationResult) -> dict[str, object]:
+    """One conversation; lines are indexes of its observations, `where` is the line of the log."""
+    conversation = one.conversation
+    return {
+        "name": conversation.name,
+        "endpoint": conversation.endpoint,
+        "local": conversation.local,
+        "remote": conversation.remote,
+        "lines": len(conversation.observations),
+        "set_aside": list(conversation.set_aside),
+        "verdict": one.verdict,
+        "why": one.why,
+        "endpoints": list(one.endpoints),
+        "possible": {name: list(options) for name, options in one.possible},
+        "edits_needed": one.cost if one.verdict == DIVERGES else 0,
+        "at_least": one.at_least if one.verdict == DIVERGES else 0,
+        "first_refused": None
+        if one.refused is None
+        else {
+            "index": one.refused.index,
+            "where": one.refused.observation.source,
+            "layer": one.refused.observation.layer,
+            "text": one.refused.observation.text,
+            "possible": [
+                {"layer": la.layer, "verdict": la.verdict, "flags": list(la.flags), "direction": la.direction}
+                for la in one.refused.allowed
+            ],
+        },
+        "edits": [
+            {
+                "kind": edit.kind,
+                "index": edit.index,
+                "where": edit.where,
+                "seen": edit.seen,
+                "state": edit.state,
+                "possible": list(edit.allowed),
+                "why": edit.why,
+                "rule": edit.rule,
+                "cite": list(edit.cite),
+                "repair": edit.repair,
+            }
+            for edit in one.edits
+        ],
+        "explanation": [
+            {
+                "stimulus": told.stimulus,
+                "from_state": told.from_state,
+                "to_state": told.to_state,
+                "lines": list(told.lines),
+                "where": [conversation.observations[index].source for index in told.lines],
+                "begun": told.begun,
+            }
+            for told in one.told
+        ],
+    }
