@@ -28,6 +28,7 @@ LABELS: dict[str, str] = {
     "send.redirect": "sendto",
     "send.group": "sendto",
     "send.group_establish": "",
+    "send.group_complete": "",
     "send.complete": "",
     "send.authorize": "sendto",
     "send.reaccept": "sendto",

@@ -364,8 +364,9 @@ class Table:
         parts = [values["socket"]] if "socket" in values else ["NO_SOCKET"]
         if values.get("connected", "no") != "no":
             parts.append("connected" if values["connected"] == "this" else "connected elsewhere")
-        if values.get("window") == "open":
-            parts.append("window")
+        window = values.get("window", "closed")
+        if window != "closed":
+            parts.append("window" if window == "open" else f"group_{window}")
         if "flow" in values:
             parts.append(values["flow"])
         return "/".join(parts) + (f" {state.stimulus}@{state.position}" if state.stimulus else "")

@@ -136,8 +136,9 @@ def command(
       wfp-udp session --format dot --collapse flows
 
     EXPR is one or more NAME=TERM/TERM, as states are printed. Terms of an endpoint: BOUND, CLOSED ...; OUT, IN,
-    OUT_STALE ... (receiver:OUT for the flow with one peer); connected, window, heard, at:POSITION. Of network:
-    empty, a kind (datagram, icmp_error, group), or datagram:sender>receiver.
+    OUT_STALE ... (receiver:OUT for the flow with one peer); connected, connecting, window, group_pended,
+    group_redirect_pended, heard, at:POSITION. Of network: empty, a kind (datagram, icmp_error, group), or
+    datagram:sender>receiver.
     """
     from fsm.session import make_session
     from fsm.space import explore
