@@ -13,7 +13,7 @@ from fsm.catalogue import Layer, resolve
 from fsm.choices import Config
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.names import VERDICTS, WINDOWS, Verdict
-from fsm.reasons import REASONS
+from fsm.reasons import REASON_OF
 from fsm.stimuli import POSITIONS, STIMULI
 from fsm.table import NO_ROW, Step, Table, compile_table
 
@@ -68,8 +68,6 @@ PROTOCOL_FIELDS: dict[str, tuple[tuple[int, tuple[int, int] | None], tuple[int, 
     "igmp": ((2, (0, 0)), (2, (0, 0))),
     "raw": ((253, (0, 0)), (253, (0, 0))),
 }
-REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
-REASON_OF["complete_group"] = REASON_OF["complete"]
 # While a connect is held: the socket as the table of its peer has it, and as that of every other peer.
 _CONNECTING = ("CONNECT_PENDED", "CONNECT_OTHER_PENDED")
 
@@ -94,6 +92,7 @@ class StimulusRecord:
     application_sees: str = ""
     remote_sees: str = ""
     logged: list[tuple[int, Step]] = field(default_factory=list)
+    reasons: dict[int, int] = field(default_factory=dict)  # number of a step: why it was authorized again, as bits
 
     @property
     def classified(self) -> list[Step]:
@@ -269,7 +268,11 @@ class Endpoint:
         if event is None or verdict not in VERDICTS:
             raise UnknownName.of(self.name, "verdict", verdict, VERDICTS)
         record = record or self._in_progress()
+        flags = self.table.flags(self.state)
+        reason = self._reauthorize_reason(record.stimulus, flags) if "IS_REAUTHORIZE" in flags else 0
         step = self.advance(event)
+        if reason:
+            record.reasons[len(record.steps)] = reason
         self._note(record, step)
         return step
 
