@@ -13,7 +13,7 @@ from fsm.catalogue import Layer, resolve
 from fsm.choices import Config
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.names import VERDICTS, WINDOWS, Verdict
-from fsm.reasons import REASON_OF
+from fsm.reasons import REASONS
 from fsm.stimuli import POSITIONS, STIMULI
 from fsm.table import NO_ROW, Step, Table, compile_table
 
@@ -68,6 +68,8 @@ PROTOCOL_FIELDS: dict[str, tuple[tuple[int, tuple[int, int] | None], tuple[int, 
     "igmp": ((2, (0, 0)), (2, (0, 0))),
     "raw": ((253, (0, 0)), (253, (0, 0))),
 }
+REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
+REASON_OF["complete_group"] = REASON_OF["complete"]  # one reason, whatever is completed
 # While a connect is held: the socket as the table of its peer has it, and as that of every other peer.
 _CONNECTING = ("CONNECT_PENDED", "CONNECT_OTHER_PENDED")
 

@@ -28,10 +28,6 @@ REASONS: tuple[_R, ...] = (
     _R("CHECK_OFFLOAD", 0x10000, "check_offload", ("CFL",), OBS, "named without text; layers not stated"),
 )  # fmt: skip
 
-# The reason that a stimulus brings or leaves behind; a completion has its own, whatever it completes.
-REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
-REASON_OF["complete_group"] = REASON_OF["complete"]
-
 # The stimuli that mark a live flow as stale, with their reason.
 STALE_REASONS: dict[str, _R] = {
     reason.stimulus: reason for reason in REASONS if reason.stimulus not in ("", "complete", "datagram_group")
