@@ -147,8 +147,9 @@ class Composer:
         member = self.sockets[number]
         table = self.tables[member.view]
         peers = self.peers[member.name]
+        held = state.connecting_to and ("CONNECT_PENDED" if state.connecting_to == peer else "CONNECT_OTHER_PENDED")
         values = {
-            "socket": state.socket,
+            "socket": held or state.socket,
             "connected": "no" if not state.connected_to else "this" if state.connected_to == peer else "other",
             "window": state.window,
             "flow": state.flows[peers.index(peer)] if peer in peers else "NONE",
@@ -167,17 +168,22 @@ class Composer:
             flows = tuple(values["flow"] for _ in peers)
         else:
             flows = tuple(values["flow"] if p == peer else flow for p, flow in zip(peers, before.flows, strict=True))
-        # "other" is set by connect_other alone: to somebody outside, whomever it was connected to before. Where a peer
-        # of the session is meant, that is connect with this peer in focus.
-        connected = dict(row.sets).get("connected")
-        connected_to = {None: before.connected_to, "no": "", "this": peer, "other": ELSEWHERE}[connected]
+        # "other" is set by connect_other: to somebody outside, whomever it was connected to before; where a peer of the
+        # session is meant, that is connect with this peer in focus. Or by the completion of a connect that was held.
+        connected, holds = dict(row.sets).get("connected"), dict(row.sets).get("socket")
+        other = before.connecting_to or ELSEWHERE
+        connected_to = {None: before.connected_to, "no": "", "this": peer, "other": other}[connected]
+        held = {None: before.connecting_to, "CONNECT_PENDED": peer, "CONNECT_OTHER_PENDED": ELSEWHERE}.get(holds, "")
+        socket = values["socket"]
+        if held:
+            socket = "CONNECT_OTHER_PENDED" if held == ELSEWHERE else "CONNECT_PENDED"
         heard = before.heard
         if "deliver" in row.ops and self._answers_only(member) and peer in peers and peer not in heard:
             heard = tuple(p for p in peers if p == peer or p in heard)
         return SocketState(
-            values["socket"], connected_to, values["window"], flows,
-            () if values["socket"] == "CLOSED" else heard,
-            after.stimulus, after.position, peer if after.stimulus else "",
+            socket, connected_to, values["window"], flows,
+            () if socket == "CLOSED" else heard,
+            after.stimulus, after.position, peer if after.stimulus else "", held,
         )  # fmt: skip
 
     def _answers_only(self, member: Member) -> bool:
@@ -274,6 +280,8 @@ class Composer:
             about: tuple[str, ...] = peers
             if stimulus in ABOUT_NOBODY:
                 about = ("",)
+            elif stimulus in ABOUT_WHAT_IS_PENDED and state.connecting_to in peers:
+                about = (state.connecting_to,)  # it is the connect with this peer that is pended, no flow
             elif stimulus in ABOUT_WHAT_IS_PENDED and self._socket_runs(number, state, stimulus, ""):
                 about = ("",)  # it is the bind or the closure that is pended, not a flow
             elif stimulus == "sendto" and self._answers_only(member):

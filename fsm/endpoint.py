@@ -69,6 +69,9 @@ PROTOCOL_FIELDS: dict[str, tuple[tuple[int, tuple[int, int] | None], tuple[int, 
     "raw": ((253, (0, 0)), (253, (0, 0))),
 }
 REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
+REASON_OF["complete_group"] = REASON_OF["complete"]  # one reason, whatever is completed
+# While a connect is held: the socket as the table of its peer has it, and as that of every other peer.
+_CONNECTING = ("CONNECT_PENDED", "CONNECT_OTHER_PENDED")
 
 # A callout looks at a classify and answers with a verdict, or None to leave it to others (continue).
 Callout = Callable[[ClassifyContext], str | None]
@@ -91,6 +94,7 @@ class StimulusRecord:
     application_sees: str = ""
     remote_sees: str = ""
     logged: list[tuple[int, Step]] = field(default_factory=list)
+    reasons: dict[int, int] = field(default_factory=dict)  # number of a step: why it was authorized again, as bits
 
     @property
     def classified(self) -> list[Step]:
@@ -139,6 +143,7 @@ class Endpoint:
         self._window_touched_s = 0
         self._reasons: dict[str, int] = {}  # why a peer's flow is stale, as bits
         self._connected_to: str | None = None
+        self._connecting_to = ""  # whom the connect is about that is held, or was the last one
         self._callouts: list[tuple[str | None, Callout]] = []
         # Contexts are values: one serves every classify of a state until time or the peer's reasons change.
         self._contexts: dict[tuple[int, str, int], ClassifyContext] = {}
@@ -202,7 +207,7 @@ class Endpoint:
             return replace(whole, local_address=anywhere, remote_address=None, remote_port=None)
         if ("to", "group") in stimulus.attributes:
             group = GROUP_ADDRESS[self.table.config.ip]
-            end = "remote_address" if stimulus.packet_direction == "outbound" else "local_address"
+            end = "local_address" if stimulus.packet_direction == "inbound" else "remote_address"
             whole = replace(whole, **{end: group})  # type: ignore[arg-type]
         number, ports = PROTOCOL_FIELDS[self.table.config.choice("protocol")][six]
         if ports is not None:
@@ -283,7 +288,11 @@ class Endpoint:
         if event is None or verdict not in VERDICTS:
             raise UnknownName.of(self.name, "verdict", verdict, VERDICTS)
         record = record or self._in_progress()
+        flags = self.table.flags(self.state)
+        reason = self._reauthorize_reason(record.stimulus, flags) if "IS_REAUTHORIZE" in flags else 0
         step = self.advance(event)
+        if reason:
+            record.reasons[len(record.steps)] = reason
         self._note(record, step)
         return step
 
@@ -389,7 +398,11 @@ class Endpoint:
         if self.table.layer(self.state) is not None:
             return self.state  # in progress: refused there, whoever the peer is
         connected = "no" if self._connected_to is None else "this" if self._connected_to == peer else "other"
-        return self.table.with_registers(self.state, flow=self._flows.get(peer, "NONE"), connected=connected)
+        socket = self.table.register(self.state, "socket")
+        if socket in _CONNECTING:
+            socket = _CONNECTING[self._connecting_to != peer]
+        flow = self._flows.get(peer, "NONE")
+        return self.table.with_registers(self.state, flow=flow, connected=connected, socket=socket)
 
     def _focus(self, peer: str) -> None:
         if peer == self.peer:
@@ -442,10 +455,14 @@ class Endpoint:
         group = ("to", "group") in STIMULI[step.stimulus].attributes
         if step.verdict == Verdict.PERMIT and "IS_REAUTHORIZE" in step.flags and not group:
             self._reasons.pop(self.peer, None)  # authorized again: the reasons are dealt with
-        if step.stimulus == "connect_other" and self._has("connected", "other"):
-            self._connected_to = ""  # some peer that has no name here
+        if step.position == "connect.redirect":
+            self._connecting_to = self.peer if step.stimulus == "connect" else ""  # "": a peer that has no name here
+        if step.event == "complete" and step.from_state.startswith(_CONNECTING):
+            self._connected_to = self._connecting_to
         elif self._has("connected", "this"):
             self._connected_to = self.peer
+        elif step.stimulus == "connect_other" and self._has("connected", "other") and _is_done(step):
+            self._connected_to = ""
 
     def _ask(self) -> str:
         if not self._callouts:
@@ -480,6 +497,11 @@ class Endpoint:
         if step.verdict in (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO) and step.outcome:
             record.blocked_at = step.layer
         record.logged.extend((event_id, step) for event_id in step.logged)
+
+
+def _is_done(step: Step) -> bool:
+    """Whether a call ends here with success: neither work nor a verdict against it is left."""
+    return "@" not in step.to_state and not step.outcome
 
 
 def _is_own_clone(stimulus: str, position: str) -> bool:

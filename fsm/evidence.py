@@ -180,7 +180,7 @@ def _silence(row: Row) -> str:
 def _looks(row: Row) -> tuple[object, ...]:
     """What a record would show of this row: equal for rows that a log cannot tell apart."""
     assert row.layer is not None
-    again = "IS_REAUTHORIZE" in row.flags and "group" not in row.at
+    again = "IS_REAUTHORIZE" in row.flags and not row.at.startswith("receive.group")
     kind = "completed" if again and "complete" in row.at else "again" if again else ""
     # A drop that no socket takes looks the same whatever made the stack look for one.
     if row.at in ("drop.transport_discard", "receive.connected_discard"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fsm import catalogue
 from fsm.choices import CHOICES
 from fsm.endpoint import StimulusRecord
-from fsm.flows import FLOWS, FlowRun, LabelledStep, label_of
+from fsm.flows import FLOWS, FlowRun, LabelledStep, labelled_steps
+from fsm.reasons import reason_words
 from fsm.rules import SETTING_FLAGS
 
 _MARKS = {"documented": "doc", "observed": "obs", "inferred": "inf"}
@@ -31,7 +32,7 @@ def run_text(run: FlowRun) -> str:
     if run.setup:
         lines.append(f"after: {' '.join(run.setup)}")
     lines.append("")
-    labels = {id(labelled.step): labelled.label for labelled in run.steps}
+    labels = {labelled.step.position: labelled.label for labelled in run.steps}
     several = len(run.own_records) > 1
     for record in run.own_records:
         lines += _record_lines(record, labels, several)
@@ -39,11 +40,10 @@ def run_text(run: FlowRun) -> str:
     return "\n".join(lines)
 
 
-def _record_lines(record: StimulusRecord, labels: dict[int, str], several: bool) -> list[str]:
+def _record_lines(record: StimulusRecord, labels: dict[str, str], several: bool) -> list[str]:
     peer = f"@{record.peer}" if record.peer != "A" else ""
     lines = [f"{record.stimulus}{peer}, at {record.at_s} s"] if several else []
-    for step in record.classified:
-        lines.append(_step_line(LabelledStep(labels.get(id(step), label_of(step.position)), step)))
+    lines += map(_step_line, labelled_steps(record, labels))
     if not record.classified:
         lines.append("  no layer sees this")
     if several:
@@ -58,9 +58,10 @@ def _step_line(labelled: LabelledStep) -> str:
     name = step.layer.removeprefix("FWPM_LAYER_")
     marks = [step.verdict.upper() if step.verdict != "permit" else "permit", _MARKS[step.basis], ", ".join(step.cite)]
     line = f"  {labelled.label:<22}{name:<36}{step.runtime_id:>3}  {marks[0]:<8} {marks[1]}  {marks[2]}"
-    extra = [*step.flags] + (
-        [f"{step.discard.module} {step.discard.reason} ({step.discard.value})"] if step.discard else []
-    )
+    reason = f"IS_REAUTHORIZE reason {reason_words(labelled.reauthorize_reason)}"
+    extra = [reason if flag == "IS_REAUTHORIZE" and labelled.reauthorize_reason else flag for flag in step.flags]
+    if step.discard:
+        extra.append(f"{step.discard.module} {step.discard.reason} ({step.discard.value})")
     return line.rstrip() + (f"\n  {'':<22}  [{'; '.join(extra)}]" if extra else "")
 
 

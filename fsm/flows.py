@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from fsm import catalogue
 from fsm.choices import Config
 from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, verdict_at
-from fsm.errors import FsmError, UnknownName
+from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.names import IP_VERSIONS, VERDICTS, Verdict
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS
-from fsm.table import Step, Table, compile_table
+from fsm.table import Step, Table, compile_table, refusal_of, rows_of
 
 ENGINES: tuple[str, ...] = ("table", "live")
 
@@ -28,6 +28,7 @@ LABELS: dict[str, str] = {
     "send.redirect": "sendto",
     "send.group": "sendto",
     "send.group_establish": "",
+    "send.group_complete": "",
     "send.complete": "",
     "send.authorize": "sendto",
     "send.reaccept": "sendto",
@@ -173,11 +174,15 @@ FLOWS: dict[str, Flow] = {
 
 @dataclass(frozen=True, slots=True)
 class LabelledStep:
-    """A classify of a flow, with the label that the flow gives it."""
+    """A classify of a flow, with the label that the flow gives it.
+
+    `reauthorize_reason` are the bits of FWPM_CONDITION_ALE_REAUTH_REASON that the layer is shown, 0 for none.
+    """
 
     label: str
     step: Step
     peer: str = FIRST_PEER
+    reauthorize_reason: int = 0
 
 
 @dataclass(slots=True)
@@ -256,6 +261,7 @@ class FlowRun:
                     "basis": step.basis,
                     "cite": list(step.cite),
                     "flags": list(step.flags),
+                    "reauthorize_reason": labelled.reauthorize_reason,
                     "discard": None if step.discard is None else {"module": step.discard.module, "reason": step.discard.reason, "value": step.discard.value},
                     "application_sees": step.application_sees,
                     "note": step.note,
@@ -369,7 +375,7 @@ def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: C
     Raises
     ------
     UnknownName : no such layer or verdict.
-    FsmError : a layer that no verdict can block.
+    FsmError : a layer that never takes this verdict.
     """
     asked: dict[str, str] = {}
     for where, given, verdict in (
@@ -382,12 +388,28 @@ def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: C
             if verdict == Verdict.BLOCK and layer.may_block in ("no", "error-only"):
                 why = "it reports and cannot be blocked" if layer.may_block == "no" else "it is no policy point"
                 raise FsmError(where, f"{layer.fwpm_name} takes no block: {why}")
+            _check_taken(layer, verdict, config, where)
             if asked.setdefault(layer.fwpm_name, verdict) != verdict:
                 before = asked[layer.fwpm_name]
                 raise FsmError(
                     where, f"{layer.fwpm_name} is given a verdict twice: {before} and {verdict}", fix="Keep one"
                 )
     return asked
+
+
+def _check_taken(layer: catalogue.Layer, verdict: str, config: Config, where: str) -> None:
+    """Refuse a verdict that no row of any endpoint takes at this layer on this machine.
+
+    A layer that no row visits there is not refused: that it was not reached is said after the run.
+    """
+    taken = {row.event for view in VIEWS.values() for row in rows_of(view, config) if row.layer == layer.stem}
+    if verdict in taken or (not taken and refusal_of(layer, verdict) is None):
+        return
+    refusal = refusal_of(layer, verdict)
+    whys = {"pend": f"pending there: {layer.may_pend}", "redirect": f"redirecting there: {layer.may_redirect}"}
+    why = f"{refusal.why} ({', '.join(refusal.cite)})" if refusal else whys.get(verdict, "no rule of it has one")
+    offered = ", ".join(name for name in VERDICTS if name in taken)
+    raise NoTransition(where, f"{layer.fwpm_name} takes no {verdict}: {why}", offered and f"It takes: {offered}")
 
 
 def _meant(given: str, config: Config, where: str) -> list[catalogue.Layer]:
@@ -431,6 +453,17 @@ def _seconds(given: str, where: str) -> int:
     return int(digits)
 
 
+def labelled_steps(record: StimulusRecord, labels: Mapping[str, str]) -> list[LabelledStep]:
+    """What the layers saw of one stimulus; `labels` are wordings of the flow's own, by position."""
+    return [
+        LabelledStep(
+            labels.get(step.position, label_of(step.position)), step, record.peer, record.reasons.get(number, 0)
+        )
+        for number, step in enumerate(record.steps)
+        if step.layer
+    ]
+
+
 def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: Mapping[str, str]) -> FlowRun:
     for word in run.setup:
         run.records.extend(perform(endpoint, word))
@@ -441,8 +474,7 @@ def _run(run: FlowRun, endpoint: Endpoint, verdicts: Mapping[str, str], labels: 
         if run.name and run.records[-1].stimulus == "bind" and run.records[-1].outcome == "blocked":
             break  # a flow whose bind failed ends there; `run` goes on, as an application could
     for record in run.own_records:
-        for step in record.classified:
-            run.steps.append(LabelledStep(labels.get(step.position, label_of(step.position)), step, record.peer))
+        run.steps += labelled_steps(record, labels)
     reached = {catalogue.by_name(labelled.step.layer).stem for labelled in run.steps}
     run.unused_blocks = tuple(layer for layer in verdicts if catalogue.by_name(layer).stem not in reached)
     return run

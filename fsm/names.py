@@ -45,10 +45,11 @@ Scope = Literal["socket", "flow", "host"]
 REGISTERS: dict[str, tuple[str, ...]] = {
     "socket": (
         *("UNBOUND", "BIND_REDIRECT_PENDED", "BIND_PENDED", "BIND_V6_PENDED"),
-        *("BOUND", "CONNECT_PENDED", "CLOSE_PENDED", "CLOSED"),
+        *("BOUND", "CONNECT_PENDED", "CONNECT_OTHER_PENDED", "CLOSE_PENDED", "CLOSED"),
     ),
     "connected": ("no", "this", "other"),  # connect() was called with this peer, or with another one
-    "window": ("closed", "open"),  # a group datagram was sent less than 4 s ago
+    # Of the group state: a group datagram was sent less than 4 s ago, or the one that would begin it is held.
+    "window": ("closed", "open", "redirect_pended", "pended"),
     "flow": ("NONE", "OUT", "IN", "OUT_STALE", "IN_STALE", "OUT_REDIRECT_PENDED", "OUT_PENDED", "IN_PENDED"),
 }
 

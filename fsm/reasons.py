@@ -32,3 +32,8 @@ REASONS: tuple[_R, ...] = (
 STALE_REASONS: dict[str, _R] = {
     reason.stimulus: reason for reason in REASONS if reason.stimulus not in ("", "complete", "datagram_group")
 }
+
+
+def reason_words(bits: int) -> str:
+    """The bits of FWPM_CONDITION_ALE_REAUTH_REASON by number and name: `0x9 POLICY_CHANGE|PROFILE_CROSSING`."""
+    return f"{bits:#x} {'|'.join(reason.name for reason in REASONS if bits & reason.value)}"

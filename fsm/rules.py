@@ -151,7 +151,9 @@ _BINDING = (
 # The first assignment of a bind: V4 for a dual-stack socket, whatever the peer.
 _ASSIGNED_FIRST = ((_g(dual_stack="no"), 0), (_g(dual_stack="yes"), 4))
 _REDIRECTED = ((_g(dual_stack="no"), 0), (_g(dual_stack="yes"), 6))
-_CONNECTED = {"connect": (("connected", "this"),), "connect_other": (("connected", "other"),)}
+# The stimulus, how the socket stands while its redirect layer holds it, and whom it is connected to afterwards.
+_CONNECTING = (("connect", "CONNECT_PENDED", "this"), ("connect_other", "CONNECT_OTHER_PENDED", "other"))
+_CONNECTED = {stimulus: (("connected", value),) for stimulus, _, value in _CONNECTING}
 _AFTER_BIND_ON_VISTA = {"connect.redirect": DONE, "send.redirect": "send.authorize", "send.group_redirect": "send.group_authorize", DONE: DONE}
 
 
@@ -267,30 +269,31 @@ def _unpended(stimulus: str) -> tuple[tuple[str, str], ...]:
 
 def _connect() -> Iterator[Row]:
     """connect() on a UDP socket fixes the peer; it is authorized at the first send, not here."""
-    for stimulus, value in (("connect", "this"), ("connect_other", "other")):
+    for stimulus, _, value in _CONNECTING:
         bound = _g(socket="BOUND")
         yield Row("socket", IDLE, stimulus, "connect.redirect", None, ("EBPF",), OBS, when=bound, since="7")
         yield Row("socket", IDLE, stimulus, DONE, None, ("INFERRED",), INF, when=bound, until="vista-sp1", sets=(("connected", value),),
                   application_sees="connect returns success", note="no redirect layer before Windows 7, and AUTH_CONNECT comes at the send")
-        for verdict, cite, basis in (("permit", ("EBPF",), OBS), ("redirect", ("RED", "EBPF"), DOC)):
+        later = ("; whether the flow that a later send begins carries IS_CONNECTION_REDIRECTED is not documented: this layer is called again at that send, "
+                 "and what is answered there decides")
+        for verdict, cite, basis, more in (("permit", ("EBPF",), OBS, ""), ("redirect", ("RED", "EBPF"), DOC, later)):
             yield Row("socket", "connect.redirect", verdict, DONE, "ALE_CONNECT_REDIRECT", cite, basis, when=_g(stimulus=stimulus), ip=0, since="7", choices=_g(dual_stack="no"),
                       sets=(("connected", value),), ops=("rewrite",) if verdict == "redirect" else (), application_sees="connect returns success",
-                      note="AUTH_CONNECT does not happen at connect()")
+                      note="AUTH_CONNECT does not happen at connect()" + more)
             yield Row("socket", "connect.redirect", verdict, DONE, "ALE_CONNECT_REDIRECT", cite, basis, when=_g(stimulus=stimulus), ip=6, since="7", choices=_g(dual_stack="yes"),
                       sets=(("connected", value),), ops=("rewrite",) if verdict == "redirect" else (), application_sees="connect returns success",
-                      note="V6 even when the peer is an IPv4-mapped address")
+                      note="V6 even when the peer is an IPv4-mapped address" + more)
     for dual, ip in (("no", 0), ("yes", 6)):
-        yield Row("socket", "connect.redirect", "pend", DONE, "ALE_CONNECT_REDIRECT", ("TOC",), DOC, when=_g(stimulus="connect"), since="7", ip=ip, choices=_g(dual_stack=dual),
-                  sets=(("socket", "CONNECT_PENDED"),), ops=("queue",), outcome="pended", application_sees="connect does not return yet", note="FwpsPendClassify0")
+        for stimulus, held, _ in _CONNECTING:
+            yield Row("socket", "connect.redirect", "pend", DONE, "ALE_CONNECT_REDIRECT", ("TOC",), DOC, when=_g(stimulus=stimulus), since="7", ip=ip, choices=_g(dual_stack=dual),
+                      sets=(("socket", held),), ops=("queue",), outcome="pended", application_sees="connect does not return yet", note="FwpsPendClassify0")
         yield Row("socket", "connect.redirect", "block", DONE, "ALE_CONNECT_REDIRECT", ("INFERRED",), INF, since="7", ip=ip, choices=_g(dual_stack=dual), outcome="blocked",
                   application_sees="connect fails; its error code is not documented", note="this layer has no discard twin")
-
-
-    held = _g(socket="CONNECT_PENDED")
-    yield Row("socket", IDLE, "complete", DONE, None, ("TOC",), INF, when=held, since="7", sets=(("socket", "BOUND"), ("connected", "this")), application_sees="connect returns success",
-              note="the connect goes on with the verdict of the completion")
-    yield Row("socket", IDLE, "complete_block", DONE, None, ("TOC",), INF, when=held, since="7", sets=(("socket", "BOUND"),), outcome="blocked",
-              application_sees="connect fails; its error code is not documented")
+    for _, held, value in _CONNECTING:
+        yield Row("socket", IDLE, "complete", DONE, None, ("TOC",), INF, when=_g(socket=held), since="7", sets=(("socket", "BOUND"), ("connected", value)),
+                  application_sees="connect returns success", note="the connect goes on with the verdict of the completion")
+        yield Row("socket", IDLE, "complete_block", DONE, None, ("TOC",), INF, when=_g(socket=held), since="7", sets=(("socket", "BOUND"),), outcome="blocked",
+                  application_sees="connect fails; its error code is not documented")
 
 
 def _send() -> Iterator[Row]:
@@ -317,7 +320,10 @@ def _send() -> Iterator[Row]:
               application_sees=LOST, remote_sees=REMOTE_NOTHING, note="what becomes of further datagrams to a peer whose flow is pended is not documented; other peers go on")
 
     layer = "ALE_CONNECT_REDIRECT"
-    for at, next_at in (("send.redirect", "send.authorize"), ("send.group_redirect", "send.group_authorize")):
+    for at, next_at, basis, seen, of_group, register in (
+        ("send.redirect", "send.authorize", DOC, OBS, "", ("flow", "OUT_REDIRECT_PENDED")),
+        ("send.group_redirect", "send.group_authorize", INF, INF, "; that it holds for a group as well is inferred", ("window", "redirect_pended")),
+    ):
         for dual, ip in (("no", 0), ("yes", 6)):
             stack = _g(dual_stack=dual)
             mapped = "; V6 even when the peer is an IPv4-mapped address" if dual == "yes" else ""
@@ -326,20 +332,19 @@ def _send() -> Iterator[Row]:
             yield Row("socket", at, "block", DONE, layer, ("INFERRED",), INF, since="7", ip=ip, choices=stack, ops=("lose",), outcome="blocked",
                       application_sees=LOST, remote_sees=REMOTE_NOTHING,
                       note="this layer has no discard twin; taken to look like a block at AUTH_CONNECT; an event was not found")
-            if at == "send.group_redirect":
-                continue
-            yield Row("socket", at, "redirect", "send.authorize_redirected", layer, ("RED", "DDI-connect-request", "DCF"), DOC, since="7", ip=ip,
+            changed = f"{next_at}_redirected"
+            yield Row("socket", at, "redirect", changed, layer, ("RED", "DDI-connect-request", "DCF"), basis, since="7", ip=ip,
                       choices=(*stack, *_g(redirect_target="remote")), ops=("rewrite",),
-                      note="only the remote address and port may be changed, for this flow alone; a change of the local address works for TCP only")
-            yield Row("socket", at, "redirect", "send.authorize_redirected", layer, ("RED", "CH8", "DDI-redirect-state"), DOC, since="8", ip=ip,
+                      note="only the remote address and port may be changed, for this flow alone; a change of the local address works for TCP only" + of_group)
+            yield Row("socket", at, "redirect", changed, layer, ("RED", "CH8", "DDI-redirect-state"), basis, since="8", ip=ip,
                       choices=(*stack, *_g(redirect_target="local_process", udp_local_redirect="works")), ops=("rewrite",),
-                      note="redirect handle and target process id must be set, and the proxy's own flow must carry the redirect records, or it loops")
-            yield Row("socket", at, "redirect", "send.authorize_redirected", layer, ("WDS144",), OBS, since="7", until="7", ip=ip,
-                      choices=(*stack, *_g(redirect_target="local_process")), ops=("rewrite",), note="worked on Windows 7, before redirect handles")
-            yield Row("socket", at, "redirect", DONE, layer, ("WDS144",), OBS, since="8", ip=ip,
+                      note="redirect handle and target process id must be set, and the proxy's own flow must carry the redirect records, or it loops" + of_group)
+            yield Row("socket", at, "redirect", changed, layer, ("WDS144",), seen, since="7", until="7", ip=ip,
+                      choices=(*stack, *_g(redirect_target="local_process")), ops=("rewrite",), note="worked on Windows 7, before redirect handles" + of_group)
+            yield Row("socket", at, "redirect", DONE, layer, ("WDS144",), seen, since="8", ip=ip,
                       choices=(*stack, *_g(redirect_target="local_process", udp_local_redirect="fails")), ops=("rewrite", "lose"), outcome="silent",
-                      application_sees=LOST, remote_sees=REMOTE_NOTHING, note="seen on Windows 10 1703; treat UDP redirection to the own host as unreliable")
-            yield Row("socket", at, "pend", DONE, layer, ("TOC",), DOC, since="7", ip=ip, choices=stack, sets=(("flow", "OUT_REDIRECT_PENDED"),), ops=("queue",), outcome="pended",
+                      application_sees=LOST, remote_sees=REMOTE_NOTHING, note="seen on Windows 10 1703; treat UDP redirection to the own host as unreliable" + of_group)
+            yield Row("socket", at, "pend", DONE, layer, ("TOC",), DOC, since="7", ip=ip, choices=stack, sets=(register,), ops=("queue",), outcome="pended",
                       application_sees="sendto returned success", remote_sees=REMOTE_NOTHING, note="FwpsPendClassify0")
     held = _g(socket=bound, flow="OUT_REDIRECT_PENDED")
     yield Row("socket", IDLE, "complete", "send.authorize", None, ("TOC",), INF, when=held, since="7", sets=(("flow", "NONE"),), note="the send goes on with the verdict of the completion")
@@ -419,10 +424,33 @@ def _group() -> Iterator[Row]:
     yield Row("socket", IDLE, "sendto_group", "send.group_authorize", None, ("ALEM", "UDPF"), DOC, when=_g(socket=bound, window="closed"), until="vista-sp1")
     yield Row("socket", IDLE, "sendto_group", "send.data", None, ("ALEM", "PCP"), DOC, when=_g(socket=bound, window="open"),
               note="authorized once; the 4 s are renewed by outbound packets only")
-    layer = "ALE_AUTH_CONNECT"
-    yield from _authorize("send.group_authorize", layer, "send.group_establish", cite=("ALEM", "SECDS"), basis=DOC,
-                          blocked_application=LOST, blocked_remote=REMOTE_NOTHING, block_cite=("LID", "AUD"))
-    yield from _discard("socket", "send.group_authorize_discard", "ALE_AUTH_CONNECT_DISCARD")
+    yield Row("socket", IDLE, "sendto_group", DONE, None, ("INFERRED",), INF, when=_g(socket=bound, window="redirect_pended|pended"), ops=("lose",), outcome="pended",
+              application_sees=LOST, remote_sees=REMOTE_NOTHING, note="what becomes of further datagrams to a group while one is pended is not documented; other peers go on")
+    held, shut = _g(socket=bound, window="redirect_pended"), (("window", "closed"),)
+    yield Row("socket", IDLE, "complete_group", "send.group_authorize", None, ("TOC",), INF, when=held, since="7", sets=shut, note="the send goes on with the verdict of the completion")
+    yield Row("socket", IDLE, "complete_group_block", DONE, None, ("TOC",), INF, when=held, since="7", sets=shut, ops=("lose",), outcome="blocked",
+              application_sees=LOST, remote_sees=REMOTE_NOTHING)
+
+    layer, discard = "ALE_AUTH_CONNECT", "send.group_authorize_discard"
+    for at, flags, since, cite, basis in (("send.group_authorize", (), "vista", ("ALEM", "SECDS"), DOC),
+                                          ("send.group_authorize_redirected", ("IS_CONNECTION_REDIRECTED",), "7", ("DCF", "RED"), INF)):
+        for row in _authorize(at, layer, "send.group_establish", cite=cite, basis=basis, flags=flags, discard_at=discard, block_cite=("LID", "AUD"),
+                              blocked_application=LOST, blocked_remote=REMOTE_NOTHING,
+                              note="the new destination is taken for a group as well: which state a group send has that is redirected to one host is not documented" if flags else ""):
+            yield replace(row, since=since)
+        yield Row("socket", at, "pend", DONE, layer, ("DDI-pend", "ASY", "TOC"), DOC, sets=(("window", "pended"),), ops=("queue",), flags=flags, outcome="pended", since=since,
+                  application_sees="sendto returned success", remote_sees=REMOTE_NOTHING,
+                  note="FwpsPendOperation0, returned as block with absorb; the packet is flushed unless the callout cloned it")
+    yield from _discard("socket", discard, "ALE_AUTH_CONNECT_DISCARD")
+
+    # Completion of a pended AUTH_CONNECT: as for one peer, a second classify, and only the state is made.
+    yield Row("socket", IDLE, "complete_group", "send.group_complete", None, ("ASY", "DDI-complete", "SMP"), DOC, when=_g(socket=bound, window="pended"), sets=shut)
+    yield from _authorize("send.group_complete", layer, "send.group_complete_establish", cite=("ASY", "DDI-complete"), basis=DOC, flags=("IS_REAUTHORIZE",),
+                          note="reason CLASSIFY_COMPLETION", discard_at=discard, block_cite=("ASY", "LID"), blocked_application=LOST, blocked_remote=REMOTE_NOTHING)
+    for option, sets in (("allow", (("window", "open"),)), ("deny", ())):
+        yield Row("socket", "send.group_complete_establish", "permit", DONE, "ALE_FLOW_ESTABLISHED", ("DDI-complete", "ASY", "ALEM"), INF, choices=_g(multicast_state=option), sets=sets,
+                  ops=("touch_window", "lose") if sets else ("lose",), outcome="silent", application_sees=LOST, remote_sees=REMOTE_NOTHING,
+                  note="completion only makes the state: the datagram is sent by the application again" if sets else "no state is kept, and the datagram is gone: the application sends again")
     for option, sets in (("allow", (("window", "open"),)), ("deny", ())):
         yield Row("socket", "send.group_establish", "permit", "send.data", "ALE_FLOW_ESTABLISHED", ("UDPF", "ALEM", "UCO"), DOC if option == "allow" else INF,
                   choices=_g(multicast_state=option), sets=sets, ops=("touch_window",) if sets else (), note="4 s, from the SET_OPTIONS_AUTH_CONNECT classify options" if sets else "no state is kept, so each send is authorized and no answer gets in by it")
@@ -458,7 +486,7 @@ def _receive() -> Iterator[Row]:
 
     layer = "INBOUND_TRANSPORT"
     routes: tuple[tuple[Guards, Guards, str, tuple[str, ...], Basis, tuple[str, ...], str, str], ...] = (
-        (_g(to="unicast", flow="NONE", window="closed"), (), "receive.accept", ("UDPF", "WLR", "TRC"), DOC, (), "", "the endpoint is known already; metadata ALE_CLASSIFY_REQUIRED since Vista SP1"),
+        (_g(to="unicast", flow="NONE", window="closed|redirect_pended|pended"), (), "receive.accept", ("UDPF", "WLR", "TRC"), DOC, (), "", "the endpoint is known already; metadata ALE_CLASSIFY_REQUIRED since Vista SP1"),
         (_g(to="unicast", flow="NONE", window="open"), (), "receive.data", ("ALEM",), DOC, (), "", "the group state lets answers in from any address; that no ALE layer sees them is inferred"),
         (_g(to="unicast", flow="OUT|IN"), (), "receive.data", ("ALES", "UDPF", "PCP"), DOC, (), "", "an authorized flow is not authorized again, in either direction"),
         (_g(to="unicast", flow="IN_STALE"), (), "receive.accept", ("UDPF", "ALER"), DOC, (), "", ""),
@@ -543,7 +571,7 @@ def _flow_events() -> Iterator[Row]:
         yield Row("flow", IDLE, reason.stimulus, DONE, None, reason.cite, reason.basis, when=_g(flow="OUT_STALE|IN_STALE"), ops=("mark_stale",), since=since,
                   note="one more reason for the reauthorization that waits already")
         yield Row("flow", IDLE, reason.stimulus, DONE, None, reason.cite, reason.basis, since=since,
-                  when=_g(socket="UNBOUND|BIND_REDIRECT_PENDED|BIND_PENDED|BIND_V6_PENDED|BOUND|CONNECT_PENDED|CLOSE_PENDED", flow="NONE|OUT_REDIRECT_PENDED|OUT_PENDED|IN_PENDED"),
+                  when=_g(socket="UNBOUND|BIND_REDIRECT_PENDED|BIND_PENDED|BIND_V6_PENDED|BOUND|CONNECT_PENDED|CONNECT_OTHER_PENDED|CLOSE_PENDED", flow="NONE|OUT_REDIRECT_PENDED|OUT_PENDED|IN_PENDED"),
                   note="no live flow, or one that waits for its completion")
     some = _g(flow="OUT|IN|OUT_STALE|IN_STALE")
     yield Row("flow", IDLE, "idle_timeout", DONE, None, ("ALES", "UDPF"), DOC, when=some, sets=(("flow", "NONE"),), ops=("drop_flow",),

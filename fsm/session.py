@@ -48,7 +48,8 @@ MESSAGES: dict[str, str] = {"datagram": "datagram", "icmp_error": "icmp_error", 
 
 # Whom a stimulus is about, where that is not one peer after the other.
 ABOUT_NOBODY: tuple[str, ...] = (
-    "bind", "connect_other", "sendto_group", "protection_level", "window_timeout", "close",
+    "bind", "connect_other", "sendto_group", "complete_group", "complete_group_block", "protection_level",
+    "window_timeout", "close",
 )  # fmt: skip
 ABOUT_WHAT_IS_PENDED: tuple[str, ...] = ("complete", "complete_block")
 # Stimuli that nobody in a session does by himself.
@@ -95,6 +96,7 @@ class SocketState:
     stimulus: str = ""
     position: str = IDLE
     peer: str = ""
+    connecting_to: str = ""  # whom a held connect is about: a peer or "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,11 +366,17 @@ def socket_terms(session: Session, member: Member, state: SocketState) -> list[s
     peers = session.peers(member)
     terms = [state.socket]
     terms += [f"connected:{state.connected_to}"] if state.connected_to else []
-    terms += ["window"] if state.window == "open" else []
+    terms += [f"connecting:{state.connecting_to}"] if state.connecting_to else []
+    terms += _window_terms(state)
     for peer, flow in zip(peers, state.flows, strict=True):
         terms += [flow if len(peers) == 1 else f"{peer}:{flow}"] if flow != "NONE" else []
     terms += [f"heard:{peer}" for peer in state.heard]
     return [*terms, *([socket_cursor(state)] if state.stimulus else [])]
+
+
+def _window_terms(state: SocketState) -> list[str]:
+    """The group state: `window` while it is open, `group_pended` while what would open it is held."""
+    return {"closed": [], "open": ["window"]}.get(state.window, [f"group_{state.window}"])
 
 
 def socket_cursor(state: SocketState) -> str:
@@ -390,7 +398,8 @@ def parse_reach(session: Session, expression: str, where: str = "--reach") -> Ca
 
     Words are separated by spaces; each is NAME=TERM/TERM, and all must hold. The name is an endpoint, `network`, or
     `host1`, `host2`. A term is a socket state, a flow (`OUT` for some peer, `receiver:OUT` for that one),
-    `connected`, `connected:PEER`, `window`, `heard`, `heard:PEER`, `idle`, or `at:POSITION`; for the network `empty`,
+    `connected`, `connected:PEER`, `connecting`, `connecting:PEER`, `window`, `group_pended`, `group_redirect_pended`,
+    `heard`, `heard:PEER`, `idle`, or `at:POSITION`; for the network `empty`,
     a kind (`datagram`, `icmp_error`, `group`), or `KIND:FROM>TO`, with `+` between several. What is not named may be
     anything. A label that this package prints is such an expression.
 
@@ -428,7 +437,9 @@ def _terms_of(session: Session, state: SessionState) -> dict[str, list[str]]:
         here = [socket.socket, socket_cursor(socket), socket_cursor(socket).partition("(")[0]]
         if socket.connected_to:
             here += ["connected", f"connected:{socket.connected_to}"]
-        here += ["window"] * (socket.window == "open")
+        if socket.connecting_to:
+            here += ["connecting", f"connecting:{socket.connecting_to}"]
+        here += _window_terms(socket)
         for peer, flow in zip(session.peers(member), socket.flows, strict=True):
             here += [f"{peer}:{flow}", *([] if flow in here else [flow])]
         here += ["heard"] * bool(socket.heard) + [f"heard:{peer}" for peer in socket.heard]
@@ -447,7 +458,9 @@ def _known_terms(session: Session) -> dict[str, tuple[str, ...]]:
         terms[member.name] = (
             *REGISTERS["socket"], *REGISTERS["flow"],
             *(f"{peer}:{flow}" for peer in peers for flow in REGISTERS["flow"]),
-            "connected", *(f"connected:{peer}" for peer in (*peers, ELSEWHERE)), "window",
+            "connected", *(f"connected:{peer}" for peer in (*peers, ELSEWHERE)),
+            "connecting", *(f"connecting:{peer}" for peer in (*peers, ELSEWHERE)),
+            "window", "group_redirect_pended", "group_pended",
             "heard", *(f"heard:{peer}" for peer in peers), *cursors,
         )  # fmt: skip
     terms |= {f"host{host}": cursors for host in session.hosts}

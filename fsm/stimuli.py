@@ -25,6 +25,8 @@ STIMULI: dict[str, Stimulus] = {
         Stimulus("inject_receive", ("socket",), "a callout injects a datagram of this peer into the receive path", (_UNICAST, _INJECTED), (), "inbound"),
         Stimulus("complete", ("socket",), "the callout completes what it pended, with permit", (_UNICAST,)),
         Stimulus("complete_block", ("socket",), "the callout completes what it pended, with block"),
+        Stimulus("complete_group", ("socket",), "the callout completes a pended send to a group, with permit", (_GROUP,), with_peer=False),
+        Stimulus("complete_group_block", ("socket",), "the callout completes a pended send to a group, with block", (_GROUP,), with_peer=False),
         Stimulus("icmp_error", ("socket",), "an ICMP port-unreachable about an earlier send arrives", (("icmp", "port_unreachable"),), (), "inbound"),
         Stimulus("icmp_ttl", ("socket",), "an ICMP time-exceeded about an earlier send arrives", (("icmp", "ttl_expired"),), (), "inbound"),
         *(
@@ -60,8 +62,15 @@ POSITIONS: dict[str, Position] = {
         Position("send.authorize_discard", "outbound", "the outbound flow was refused"),
         Position("send.group_redirect", "outbound", "the group address may be rewritten, before the route is known"),
         Position("send.group_authorize", "outbound", "the group flow is being authorized"),
+        Position("send.group_authorize_redirected", "outbound", "the redirected group flow is being authorized"),
+        Position("send.group_complete", "outbound", "the pended group flow is authorized again on completion"),
         Position("send.group_authorize_discard", "outbound", "the group flow was refused"),
         Position("send.group_establish", "outbound", "the group flow has been authorized"),
+        Position(
+            "send.group_complete_establish",
+            "outbound",
+            "the completed group flow has been authorized; its datagram is gone",
+        ),
         Position("send.reaccept", "outbound", "an inbound flow is authorized again by an outbound packet"),
         Position("send.reaccept_discard", "outbound", "the inbound flow was refused at its reauthorization"),
         Position("send.establish", "outbound", "the flow has been authorized"),
@@ -135,9 +144,10 @@ class View:
 
 _SOCKET_STIMULI = tuple(s.name for s in STIMULI.values())
 # A receiver is a socket that other hosts send to first: it does not connect and sends to no group.
-_RECEIVER_STIMULI = tuple(
-    name for name in _SOCKET_STIMULI if name not in ("connect", "connect_other", "sendto_group", "window_timeout")
+_NOT_A_RECEIVERS = (
+    *("connect", "connect_other", "sendto_group", "complete_group", "complete_group_block", "window_timeout"),
 )
+_RECEIVER_STIMULI = tuple(name for name in _SOCKET_STIMULI if name not in _NOT_A_RECEIVERS)
 
 # Sender and receiver are views of one set of rows: a DNS or mDNS socket is both.
 VIEWS: dict[str, View] = {

@@ -17,7 +17,7 @@ from fsm.checks import check_rows
 from fsm.choices import CHOICES, Config
 from fsm.errors import NoTransition, TableError, UnknownName
 from fsm.names import DONE, IDLE, VERDICTS, WINDOWS, Verdict
-from fsm.rows import Discard, Row
+from fsm.rows import Discard, Row, VerdictRefusal
 from fsm.rules import FLAG_WINDOWS, RULES, SETTING_FLAGS, VERDICT_REFUSALS
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS, View
 
@@ -216,11 +216,9 @@ class Table:
         return tuple((event, why) for event in self.events if (why := self.why_not(state, event)))
 
     def _why_no_verdict(self, state: int, layer: catalogue.Layer, verdict: str) -> str:
-        for refusal in VERDICT_REFUSALS:
-            stems = refusal.layers
-            meant = layer.stem in stems or ("*_DISCARD" in stems and layer.is_discard)
-            if refusal.verdict == verdict and meant and (not refusal.flag or refusal.flag in self._flags[state]):
-                return f"{layer.fwpm_name} does not take it: {refusal.why} ({', '.join(refusal.cite)})"
+        refusal = refusal_of(layer, verdict, self._flags[state])
+        if refusal is not None:
+            return f"{layer.fwpm_name} does not take it: {refusal.why} ({', '.join(refusal.cite)})"
         here = self.states[state]
         if verdict in (Verdict.PEND, Verdict.REDIRECT) and any(
             row.layer == layer.stem and row.event == verdict for row in self.rows
@@ -364,8 +362,9 @@ class Table:
         parts = [values["socket"]] if "socket" in values else ["NO_SOCKET"]
         if values.get("connected", "no") != "no":
             parts.append("connected" if values["connected"] == "this" else "connected elsewhere")
-        if values.get("window") == "open":
-            parts.append("window")
+        window = values.get("window", "closed")
+        if window != "closed":
+            parts.append("window" if window == "open" else f"group_{window}")
         if "flow" in values:
             parts.append(values["flow"])
         return "/".join(parts) + (f" {state.stimulus}@{state.position}" if state.stimulus else "")
@@ -394,6 +393,15 @@ class Table:
             logged=row.logged,
             note=row.note,
         )
+
+
+def refusal_of(layer: catalogue.Layer, verdict: str, flags: Iterable[str] = ()) -> VerdictRefusal | None:
+    """Why a layer that is called with these flags does not take a verdict; None where no reason is written down."""
+    for refusal in VERDICT_REFUSALS:
+        meant = layer.stem in refusal.layers or ("*_DISCARD" in refusal.layers and layer.is_discard)
+        if refusal.verdict == verdict and meant and (not refusal.flag or refusal.flag in flags):
+            return refusal
+    return None
 
 
 def beginning(state: State, stimulus: str) -> State:

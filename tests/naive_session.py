@@ -26,11 +26,14 @@ VOICES = {
 }
 BRINGS = {"datagram": "datagram", "icmp_error": "icmp_error", "group": "datagram_group"}
 KIND_RANK = {"datagram": 0, "icmp_error": 1, "group": 2}
-ALONE = ("bind", "connect_other", "sendto_group", "protection_level", "window_timeout", "close")
+ALONE = (
+    *("bind", "connect_other", "sendto_group", "complete_group", "complete_group_block", "protection_level"),
+    *("window_timeout", "close"),
+)
 
-# A socket: (socket, connected to, window, ((peer, flow), ...), peers heard, cursor); a cursor: () or (stimulus,
-# position, peer). A host: () or (stimulus, position, port, peer). A message: (kind, from, to).
-Sock = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]
+# A socket: (socket, connected to, window, ((peer, flow), ...), peers heard, cursor, whom a held connect is about); a
+# cursor: () or (stimulus, position, peer). A host: () or (stimulus, position, port, peer). A message: (kind, from, to).
+Sock = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...], str]
 Message = tuple[str, str, str]
 Joint = tuple[tuple[Sock, ...], tuple[tuple[str, ...], ...], tuple[Message, ...]]
 # (endpoint, view, stimulus, peer, (position, event, layer, rule) of each step, arrived, emitted, lost)
@@ -110,8 +113,10 @@ class Naive:
     def socket_step(self, member: tuple[str, str, int], sock: Sock, event: str, peer: str) -> Did[Sock] | None:
         """One event, seen with the flow of this peer ("" or oneself: somebody without a flow)."""
         name, view, _ = member
-        state, connected_to, window, flows, heard, cursor = sock
+        state, connected_to, window, flows, heard, cursor, waits_for = sock
         connected = "no" if connected_to == "" else "this" if connected_to == peer else "other"
+        if waits_for:  # a connect is held: of this peer, or of another
+            state = "CONNECT_PENDED" if waits_for == peer else "CONNECT_OTHER_PENDED"
         values = {"socket": state, "connected": connected, "window": window, "flow": dict(flows).get(peer, "NONE")}
         values["stimulus"] = cursor[0] if cursor else event
         position = cursor[1] if cursor else "idle"
@@ -126,7 +131,13 @@ class Naive:
             flows = tuple((p, values["flow"] if p == peer else f) for p, f in flows)
         for register, value in row.sets:
             if register == "connected":
-                connected_to = "" if value == "no" else peer if value == "this" else "elsewhere"
+                named = peer if value == "this" else waits_for or "elsewhere"
+                connected_to = "" if value == "no" else named
+        for register, value in row.sets:
+            if register == "socket":
+                waits_for = {"CONNECT_PENDED": peer, "CONNECT_OTHER_PENDED": "elsewhere"}.get(value, "")
+        if waits_for:
+            values["socket"] = "CONNECT_OTHER_PENDED" if waits_for == "elsewhere" else "CONNECT_PENDED"
         if view == "receiver" and "sendto" in self.stimuli and "deliver" in row.ops and peer in dict(flows):
             heard = tuple(p for p, _ in flows if p in {*heard, peer})
         if values["socket"] == "CLOSED":
@@ -141,7 +152,7 @@ class Naive:
                 out += [("group", name, other) for other, _, host in self.sockets if host != member[2]]
             if op == "loop_back":
                 out += [("group", name, other) for other, _, host in self.sockets if host == member[2]]
-        after: Sock = (values["socket"], connected_to, values["window"], flows, heard, cursor)
+        after: Sock = (values["socket"], connected_to, values["window"], flows, heard, cursor, waits_for)
         return Did(after, ((position, event, self.layer(row), row.key),), tuple(out))
 
     def host_step(self, cursor: tuple[str, ...], event: str, port: str, peer: str) -> Did[tuple[str, ...]] | None:
@@ -192,7 +203,8 @@ class Naive:
 
     def start(self) -> Joint:
         socks = tuple(
-            ("UNBOUND", "", "closed", tuple((p, "NONE") for p in self.peers(member)), (), ()) for member in self.sockets
+            ("UNBOUND", "", "closed", tuple((p, "NONE") for p in self.peers(member)), (), (), "")
+            for member in self.sockets
         )
         return socks, tuple(() for _ in self.hosts), ()
 
@@ -248,7 +260,7 @@ class Naive:
                 continue
             about = [p for p, _ in sock[3]]
             if stimulus in ALONE or (stimulus.startswith("complete") and sock[0] != "BOUND"):
-                about = [""]
+                about = ["" if sock[6] == "elsewhere" else sock[6]]
             if stimulus == "sendto" and member[1] == "receiver":
                 about = list(sock[4])
             for peer in about:

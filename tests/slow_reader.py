@@ -40,8 +40,10 @@ class Where:
         values = dict(self.registers)
         words = [values.get("socket", "NO_SOCKET")]
         words += {"no": [], "this": ["connected"], "other": ["connected elsewhere"]}[values.get("connected", "no")]
-        if values.get("window") == "open":
-            words.append("window")
+        words += {
+            "closed": [], "open": ["window"],
+            "redirect_pended": ["group_redirect_pended"], "pended": ["group_pended"],
+        }[values.get("window", "closed")]  # fmt: skip
         if "flow" in values:
             words.append(values["flow"])
         return "/".join(words) + (f" {self.stimulus}@{self.position}" if self.stimulus else "")

@@ -329,6 +329,7 @@ PLACES: list[tuple[str, list[LogEvent], str]] = [
     ("flow-again-in", [net("CLASSIFY_DROP", 44, reauthorize_reason=0x4)], "receive.accept.block[flow=IN_STALE]"),
     ("completed-out", [net("CLASSIFY_ALLOW", 48, reauthorize_reason=0x10)], "send.complete.permit"),
     ("completed-in", [net("CLASSIFY_ALLOW", 44, reauthorize_reason=0x10)], "receive.complete.permit"),
+    ("completed-group-out", [net("CLASSIFY_ALLOW", 48, remote_address="239.255.255.250", reauthorize_reason=0x10)], "send.group_complete.permit"),
     ("no-listener", [drop()], "drop.transport_discard.block[to=unicast"),
     ("no-listener-group", [drop(dest="224.0.0.251:9")], "drop.transport_discard.block[to=group"),
     ("no-listener-at-ip", [drop(layer=1)], "drop.ippacket_discard.block[no_listener:ippacket"),

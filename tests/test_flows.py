@@ -233,7 +233,7 @@ def test_every_position_has_a_label_and_flow_established_has_the_empty_one() -> 
     unlabelled = {position for position in POSITIONS if not label_of(position)}
     # The base page has no word for FLOW_ESTABLISHED, nor for the completion of a pended operation.
     established = {row.at for row in RULES if row.layer == "ALE_FLOW_ESTABLISHED"}
-    assert unlabelled == established | {"send.complete", "receive.complete"}
+    assert unlabelled == established | {"send.complete", "send.group_complete", "receive.complete"}
 
 
 def test_the_labels_of_every_flow_are_words_of_the_base_page_or_of_the_model() -> None:

@@ -92,6 +92,30 @@ def test_the_json_has_the_shape_that_was_promised(wfp: Any, arguments: tuple[str
         assert step["from"] and step["to"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reasons"),
+    [
+        (("run", "sender", "sendto", "policy_change", "profile_change", "sendto", "sendto"), [0x9]),
+        (("run", "sender", "bind", "sendto_group", "complete_group", "--verdict", "AUTH_CONNECT=pend"), [0x10]),
+        (("flow", "receiver.group"), [0x100]),
+        (("run", "sender", "sendto", "policy_change", "sendto", "--windows", "vista"), []),  # the field came with 7
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_a_reauthorization_is_printed_with_its_reason(wfp: Any, arguments: tuple[str, ...], reasons: list[int]) -> None:
+    names = {0x9: "0x9 POLICY_CHANGE|PROFILE_CROSSING", 0x10: "0x10 CLASSIFY_COMPLETION"}
+    names[0x100] = "0x100 NEW_INBOUND_MCAST_BCAST_PACKET"
+    steps = told(wfp, *arguments)["steps"]
+    assert [step["reauthorize_reason"] for step in steps if step["reauthorize_reason"]] == reasons
+    assert all("IS_REAUTHORIZE" in step["flags"] for step in steps if step["reauthorize_reason"])
+    assert told(wfp, *arguments, "--engine", "live")["steps"] == steps
+    text = wfp(*arguments)[1]
+    assert [line.strip() for line in text.splitlines() if "IS_REAUTHORIZE reason" in line] == [
+        f"[IS_REAUTHORIZE reason {names[reason]}]" for reason in reasons
+    ]
+    assert "IS_REAUTHORIZE" in text
+
+
 def test_a_flow_has_its_name_in_the_json_and_a_run_has_none(wfp: Any) -> None:
     assert told(wfp, "flow", "active_open")["flow"] == "sender.active_open"
     assert not told(wfp, "run", "sender", "bind")["flow"]
@@ -311,6 +335,15 @@ MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("run", "sender", "sendto", "--verdict", "FLOW_ESTABLISHED=pend"), ("FLOW_ESTABLISHED", "no asynchronous")),
     (("run", "sender", "sendto", "--verdict", "DATAGRAM_DATA=redirect"), ("DATAGRAM_DATA", "redirecting there: no")),
     (("run", "sender", "sendto", "--verdict", "DATAGRAM_DATA=veto"), ("DATAGRAM_DATA", "veto")),
+    # Refused before the run, whether the layer would be reached or not.
+    (("run", "sender", "wait:1", "--verdict", "RESOURCE_ASSIGNMENT=absorb"), ("RESOURCE_ASSIGNMENT", "goes with pend")),
+    (("run", "sender", "wait:1", "--verdict", "RESOURCE_ASSIGNMENT=redirect"), ("takes no redirect", "permit, block")),
+    (("run", "sender", "wait:1", "--verdict", "AUTH_CONNECT_DISCARD=absorb"), ("not allowed at discard layers",)),
+    (("run", "sender", "wait:1", "--verdict", "ENDPOINT_CLOSURE=absorb"), ("ENDPOINT_CLOSURE", "carry a packet")),
+    (("run", "dropped_port", "wait:1", "--verdict", "AUTH_CONNECT=veto"), ("takes no veto", "permit, block, absorb")),
+    (("flow", "sender.active_open", "--verdict", "FLOW_ESTABLISHED=absorb"), ("no policy point",)),
+    (("session", "--network", ""), ("--network", "no network move is given", "default")),
+    (("session", "--stimuli", " , "), ("--stimuli", "no stimulus is given")),
     (("run", "sender", "bind", "complete"), ("'complete' is not possible", "socket BOUND")),
     (("run", "sender", "bind", "sendto_group@B"), ("sendto_group", "happens to the socket as a whole")),
     (("run", "sender", "bind", "policy_change@B"), ("policy_change", "happens to the socket as a whole")),

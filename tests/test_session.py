@@ -120,6 +120,8 @@ class Case:
 
 SOME = ("bind", "sendto", "close")
 PENDED = ("bind", "sendto", "complete", "complete_block")
+PENDED_CONNECT = ("connect", "connect_other", "complete", "complete_block")
+PENDED_GROUP = ("sendto_group", "complete_group", "complete_group_block")
 GROUP = ("bind", "sendto", "sendto_group", "connect", "connect_other", "window_timeout", "close")
 # fmt: off
 CASES = [
@@ -133,6 +135,12 @@ CASES = [
     Case("pend and complete", (164, 1_182), stimuli=PENDED, verdicts=("permit", "pend")),
     Case("pended closure", (36, 120), stimuli=("bind", "close", "complete"), verdicts=("permit", "pend"),
          evidence="documented"),
+    Case("pend and complete, group", (1_811, 17_141), ("sender", "receiver"), cap=2,
+         stimuli=("bind", "sendto", "complete", *PENDED_GROUP, "window_timeout", "close"), verdicts=("permit", "pend")),
+    Case("pended connect", (304, 3_216), ("sender", "receiver", "receiver"), network=("deliver",),
+         verdicts=("permit", "pend"), stimuli=("bind", *PENDED_CONNECT, "policy_change")),
+    Case("step by step, group pended", (1_029, 5_331), ("sender", "receiver"), stimuli=("bind", *PENDED_GROUP),
+         verdicts=("permit", "block", "pend"), granularity="classify"),
     Case("step by step", (6_844, 24_627), stimuli=("bind", "sendto"), granularity="classify"),
     Case("step by step, block", (163, 640), ("sender", "dropped_port"), stimuli=("bind", "sendto"),
          verdicts=("permit", "block"), granularity="classify"),
@@ -176,7 +184,7 @@ def plain_state(session: Session, state: SessionState) -> Joint:
     for member, s in zip(session.sockets, state.sockets, strict=True):
         flows = tuple(zip(session.peers(member), s.flows, strict=True))
         cursor = (s.stimulus, s.position, s.peer) if s.stimulus else ()
-        sockets.append((s.socket, s.connected_to, s.window, flows, s.heard, cursor))
+        sockets.append((s.socket, s.connected_to, s.window, flows, s.heard, cursor, s.connecting_to))
     hosts = tuple((h.stimulus, h.position, h.port, h.peer) if h.stimulus else () for h in state.hosts)
     return tuple(sockets), hosts, tuple(map(plain_message, state.network))
 
@@ -229,7 +237,10 @@ def answer_next(verdicts: Iterator[str], context: ClassifyContext) -> str:
     return next(verdicts)
 
 
-@pytest.mark.parametrize("name", ["default", "pend and complete", "two senders", "two receivers", "every stimulus"])
+REPLAYED = ["default", "pend and complete", "pend and complete, group", "pended connect", "two senders"]
+
+
+@pytest.mark.parametrize("name", [*REPLAYED, "two receivers", "every stimulus"])
 def test_walks_can_be_replayed_on_endpoints(name: str) -> None:
     """The rules and flows of a walk are those of `fsm.endpoint`, which keeps its peers in another way."""
     space = space_of(name)
@@ -492,7 +503,9 @@ def reachable_state(graph: nx.MultiDiGraph[SessionState], goal: str) -> SessionS
     return node_of(graph, answer.path[-1].target)
 
 
-@pytest.mark.parametrize("name", ["default", "step by step", "group, connected", "cap 2, everything"])
+@pytest.mark.parametrize(
+    "name", ["default", "step by step", "group, connected", "pend and complete, group", "pended connect"]
+)
 def test_a_printed_state_is_an_expression_for_itself(name: str) -> None:
     space = space_of(name)
     for number in range(0, len(space), 7):

@@ -26,7 +26,7 @@ WITHOUT = " without socket"
 @click.argument("endpoints", nargs=-1, metavar="[ENDPOINT[@HOST]]...")
 @click.option(
     "--stimuli",
-    default="",
+    default=None,
     metavar="LIST",
     help="What applications and hosts do.  [default: bind, sendto, policy_change, idle_timeout, close]",
 )
@@ -38,7 +38,7 @@ WITHOUT = " without socket"
     help="What layers answer, each a branch: permit, block, absorb, pend.",
 )
 @click.option(
-    "--network", default="", metavar="LIST", help="Of deliver, lose, duplicate, reorder.  [default: deliver, lose]"
+    "--network", default=None, metavar="LIST", help="Of deliver, lose, duplicate, reorder.  [default: deliver, lose]"
 )
 @click.option(
     "--cap", type=int, default=1, show_default=True, metavar="N", help="Datagrams and ICMP errors in flight, in all."
@@ -105,9 +105,9 @@ WITHOUT = " without socket"
 @machine_options
 def command(
     endpoints: tuple[str, ...],
-    stimuli: str,
+    stimuli: str | None,
     verdicts: str,
-    network: str,
+    network: str | None,
     cap: int,
     loopback: bool,
     granularity: str,
@@ -136,8 +136,9 @@ def command(
       wfp-udp session --format dot --collapse flows
 
     EXPR is one or more NAME=TERM/TERM, as states are printed. Terms of an endpoint: BOUND, CLOSED ...; OUT, IN,
-    OUT_STALE ... (receiver:OUT for the flow with one peer); connected, window, heard, at:POSITION. Of network:
-    empty, a kind (datagram, icmp_error, group), or datagram:sender>receiver.
+    OUT_STALE ... (receiver:OUT for the flow with one peer); connected, connecting, window, group_pended,
+    group_redirect_pended, heard, at:POSITION. Of network: empty, a kind (datagram, icmp_error, group), or
+    datagram:sender>receiver.
     """
     from fsm.session import make_session
     from fsm.space import explore
@@ -148,9 +149,9 @@ def command(
     session = make_session(
         endpoints,
         config,
-        network=_words(network),
+        network=_some_words("--network", network, "network move"),
         cap=cap,
-        stimuli=_words(stimuli),
+        stimuli=_some_words("--stimuli", stimuli, "stimulus"),
         verdicts=_words(verdicts),
         granularity=granularity,
         loopback=loopback,
@@ -176,6 +177,14 @@ def command(
 
 def _words(given: str) -> list[str]:
     return [word for word in given.replace(",", " ").split() if word]
+
+
+def _some_words(option: str, given: str | None, kind: str) -> list[str]:
+    """The words of an option that may be left out, but not be empty."""
+    words = _words(given or "")
+    if given is not None and not words:
+        raise FsmError(option, f"no {kind} is given", fix=f"Leave out {option} for the default, or name one")
+    return words
 
 
 def _check_combination(asked: Sequence[bool], output_format: str, collapse: str, start: int | None) -> None:

@@ -28,6 +28,10 @@ _GUARD_WORDS: dict[tuple[str, tuple[str, ...]], str | None] = {
     ("socket", ("UNBOUND",)): "socket not bound",
     ("socket", ("BOUND",)): None,
     ("window", ("closed",)): None,
+    ("window", ("closed", "redirect_pended", "pended")): None,
+    ("window", ("redirect_pended",)): "group pended before the route",
+    ("window", ("pended",)): "group pended",
+    ("window", ("redirect_pended", "pended")): "group pended",
     ("window", ("open",)): "window open",
     ("connected", ("no",)): None,
     ("connected", ("no", "this")): None,
@@ -42,6 +46,7 @@ _GUARD_WORDS: dict[tuple[str, tuple[str, ...]], str | None] = {
 _INSIDE = {
     "bind": "explicit bind",
     "complete": "on completion",
+    "complete_group": "on completion",
     "connect_other": "inside connect",
     "sendto_group": "inside sendto",
 }

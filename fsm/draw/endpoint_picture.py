@@ -27,6 +27,7 @@ from fsm.table import NO_ROW, Table, compile_rows, compile_table
 _STATE_COLUMN = 7
 _FIRST_STATE_ROW = 1
 _PHASES = ("", "_STALE", "_PENDED", "_REDIRECT_PENDED")  # of a flow in one direction
+_RECORDS = frozenset(("flow", "window"))  # registers whose values last from one stimulus to the next, but the socket's
 _SPREAD = 48.0  # room in front of the panel with the states
 
 
@@ -94,6 +95,8 @@ def _with_what_belongs(table: Table, passed: tuple[Row, ...], directions: tuple[
     """The rows passed, what else can happen at their positions, and what callouts bring in there; in table order."""
 
     def fits(row: Row) -> bool:
+        if row.at == IDLE and row.event not in table.view.stimuli:
+            return False
         flow = dict(row.when).get("flow")
         return flow is None or any(value in directions for value in flow)
 
@@ -116,8 +119,8 @@ def _with_what_belongs(table: Table, passed: tuple[Row, ...], directions: tuple[
                     onward = True
                 if onward or not boxes.is_way_on(row, twins):
                     kept.add(row)
-            elif row.at == IDLE and (row.event in ENTERING or (row.next == DONE and "flow" in dict(row.when))):
-                if row.event == "complete" and not onward:
+            elif row.at == IDLE and (row.event in ENTERING or (row.next == DONE and dict(row.when).keys() & _RECORDS)):
+                if row.event in ("complete", "complete_group") and not onward:
                     positions |= _chain(selection, row.next)
                     onward = True
                 if onward:

@@ -34,8 +34,11 @@ _SAME_PLACE: dict[str, tuple[str, str]] = {  # the main one, and how the words t
     "send.authorize_redirected": ("send.authorize", "redirected"),
     "send.complete": ("send.authorize", "on completion"),
     "send.group_authorize": ("send.authorize", "to a group"),
+    "send.group_authorize_redirected": ("send.authorize", "to a group"),
+    "send.group_complete": ("send.authorize", "on completion"),
     "send.complete_establish": ("send.establish", "on completion"),
     "send.group_establish": ("send.establish", "to a group"),
+    "send.group_complete_establish": ("send.establish", "on completion"),
     "receive.complete": ("receive.accept", "on completion"),
     "receive.group_accept": ("receive.accept", "to a group"),
     "receive.complete_establish": ("receive.establish", "on completion"),
@@ -49,7 +52,10 @@ _SAME_STIMULUS: dict[str, tuple[str, str]] = {
     "icmp_ttl": ("icmp_error", "time exceeded"),
 }
 # What these begin is told in the box that they enter.
-ENTERING = ("complete", "complete_block", "inject_send", "inject_receive", "protection_level")
+ENTERING = (
+    *("complete", "complete_block", "complete_group", "complete_group_block"),
+    *("inject_send", "inject_receive", "protection_level"),
+)
 
 PLACES: dict[str, Place] = {
     "stimulus bind": (0, 0, 1),
@@ -324,9 +330,9 @@ class Sketch:
             if row.at != IDLE or row.scope == "flow" or not (row.event in ENTERING or self._is_aside(row)):
                 continue
             into = row.next if row.next != DONE and row.next not in (self.twins | self.dead_ends) else None
-            since = [held[name, v] for name, values in row.when for v in values if (name, v) in held]
-            own = [at for at in since if dict(row.when).get("flow") or not at.startswith("bind.assign")]
-            where = into or next(iter([*own, *since]), None)
+            since = [(v, held[name, v]) for name, values in row.when for v in values if (name, v) in held]
+            # A socket that is bound holds nothing: what else is asked for tells where it was held.
+            where = into or next((at for v, at in sorted(since, key=lambda one: one[0] == "BOUND")), None)
             key = f"position {self.main(where)}" if where else ""
             if key in self.boxes:
                 entering.setdefault((key, "" if row.event in ENTERING else row.event), []).append(row)

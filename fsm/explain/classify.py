@@ -212,6 +212,8 @@ def place_of(draft: Draft, code: str) -> Asked:
     stimulus = "datagram" if inbound else "sendto"
     if stem in _CONNECTS or stem in _ACCEPTS:
         if draft.reauthorized & CLASSIFY_COMPLETION:
+            if draft.is_group_packet and stem in _CONNECTS:
+                return Asked(endpoint, "NONE", "complete_group", "send.group_complete", assume)
             position = "send.complete" if stem in _CONNECTS else "receive.complete"
             return Asked(endpoint, "NONE", "complete", position, assume)
         stale = "OUT_STALE" if way == "outbound" else "IN_STALE"
