@@ -117,6 +117,7 @@ class Snapshot:
     window_touched_s: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
     connected_to: str | None = None
+    connecting_to: str = ""
     peer_numbers: tuple[tuple[str, int], ...] = ()
 
 
@@ -344,6 +345,7 @@ class Endpoint:
             self._window_touched_s,
             tuple(self._reasons.items()),
             self._connected_to,
+            self._connecting_to,
             tuple(self._peer_numbers.items()),
         )
 
@@ -358,7 +360,7 @@ class Endpoint:
         self._touched_s = dict(snapshot.touched_s)
         self._window_touched_s = snapshot.window_touched_s
         self._reasons = dict(snapshot.reasons)
-        self._connected_to = snapshot.connected_to
+        self._connected_to, self._connecting_to = snapshot.connected_to, snapshot.connecting_to
         self._peer_numbers = dict(snapshot.peer_numbers)
         self._contexts.clear()
         self._place(snapshot.state)

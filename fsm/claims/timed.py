@@ -92,7 +92,7 @@ class TimedRuns:
         # A clock matters while what it ends is there; a touch of a flow that is only being made counts as well.
         if self._flow is None or (registers[self._flow] == "NONE" and self._table.layer(plain) is None):
             idle = NOT_RUNNING
-        if self._window is None or (registers[self._window] == "closed" and self._table.layer(plain) is None):
+        if self._window is None or (registers[self._window] != "open" and self._table.layer(plain) is None):
             window = NOT_RUNNING
         key = (plain, min(idle, UNICAST_LIFETIME_S), min(window, GROUP_LIFETIME_S))
         number = self._ids.get(key)

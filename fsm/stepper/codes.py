@@ -19,6 +19,8 @@ LETTERS: dict[str, str] = {
     "inject_receive": "I",
     "complete": "k",
     "complete_block": "K",
+    "complete_group": "j",
+    "complete_group_block": "J",
     "icmp_error": "e",
     "icmp_ttl": "E",
     **dict(zip(STALE_REASONS, _STALE_LETTERS, strict=True)),
