@@ -36,12 +36,19 @@ IMPORTS_NOTHING_OF_FSM = ("fsm.errors", "fsm.names")
 DOORS = {  # third-party package | the only modules that import it
     "click": ("fsm.cli",),
     "graphviz": ("fsm.draw",),
+    "hypothesis": ("fsm.strategies",),
     "networkx": ("fsm.graph",),
+    "pytest": ("fsm.pytest_plugin",),
+    "textual": ("fsm.tui",),
     "transitions": ("fsm.machine",),
 }
 # The edge: files, terminal, programs, clock. Only the edge may import the command line.
 COMMAND_LINE = ("fsm.cli", "fsm.__main__")
-EDGE = (*COMMAND_LINE, "fsm.logs", "fsm.draw.gallery", "fsm.draw.render")
+EDGE = (
+    *(*COMMAND_LINE, "fsm.pytest_plugin", "fsm.tui"),
+    *("fsm.coverage_pictures", "fsm.draw.gallery", "fsm.draw.render"),
+    *("fsm.logs", "fsm.policy.read", "fsm.traces.reading"),
+)
 CORE_IMPORTS_NOT = {
     *("io", "os", "pathlib", "shutil", "tempfile"),
     *("random", "secrets", "socket", "subprocess", "time"),
@@ -51,7 +58,7 @@ CORE_NAMES_NOT = {"argv", "environ", "getenv", "now", "stderr", "stdin", "stdout
 
 # --- what a start loads
 LOADED_NOT = [  # arguments of Python | packages that must not be loaded by that
-    (["-c", "import fsm"], ("click", "graphviz", "networkx", "transitions")),
+    (["-c", "import fsm"], ("click", "graphviz", "hypothesis", "networkx", "pytest", "textual", "transitions")),
     (["-m", "fsm", "--help"], ("graphviz", "networkx", "transitions")),
 ]
 
