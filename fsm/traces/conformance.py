@@ -284,7 +284,8 @@ class _Checker:
         explainer = self._explainer(automaton, bit)
         told = told_of(whole, explainer.path(symbols), conversation.observations)
         verdict, why = AGREES, ""
-        if self._never_refuses(aligner, frozenset(numbers), bit):
+        nothing_decided = hypotheses.worlds_of(bits) == hypotheses.all
+        if nothing_decided and self._never_refuses(aligner, frozenset(numbers), bit):
             verdict = CANNOT_TELL
             why = _too_little(conversation, symbols, visible, whole.layers)
         return (

@@ -23,6 +23,8 @@ ORDINARY: dict[str, int] = {
     **dict.fromkeys(("connect", "sendto_group", "datagram_group", "policy_change", "idle_timeout", "icmp_error"), 2),
 }
 UNUSUAL = 4  # a stimulus that is not listed, and what the port becomes
+# Among repairs of one cost: a slip of the pen is likelier than a lost line, that likelier than one from nowhere.
+LIKELY_EDIT = {"swapped": 0, "wrong": 2, "missing": 4, "extra": 6}
 NOT_PERMITTED = 5  # a layer that the log does not show did not permit
 MATCH, SILENT, MISSING, EXTRA, WRONG, SWAPPED = "match", "silent", "missing", "extra", "wrong", "swapped"
 
@@ -169,9 +171,9 @@ class Explainer:
                 if not wrong:
                     offer(edge.target, weight + extra, (MATCH, 1, state, edge, ()))
                 elif beam and wrong != ("layer",):
-                    offer(edge.target, weight + extra + EDIT, (WRONG, 1, state, edge, ()))
+                    offer(edge.target, weight + extra + EDIT + LIKELY_EDIT[WRONG], (WRONG, 1, state, edge, ()))
             if beam:
-                offer(state, weight + EDIT, (EXTRA, 1, state, None, ()))
+                offer(state, weight + EDIT + LIKELY_EDIT[EXTRA], (EXTRA, 1, state, None, ()))
         if beam and last is not None and before >= 0 and symbol != last:
             for state, weight in sorted(self._weights[before].items()):
                 for extra, edge in self._split(state)[1]:
@@ -220,7 +222,7 @@ class Explainer:
             silent, seen = self._split(state)
             more = [(weight + extra, SILENT, edge) for extra, edge in silent]
             if beam:
-                more += [(weight + extra + EDIT, MISSING, edge) for extra, edge in seen]
+                more += [(weight + extra + EDIT + LIKELY_EDIT[MISSING], MISSING, edge) for extra, edge in seen]
             for there, kind, edge in more:
                 if there <= bound and there < weights.get(edge.target, NEVER):
                     weights[edge.target] = there

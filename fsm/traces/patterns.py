@@ -77,7 +77,7 @@ def _regex(name: str, expression: str, *, nested: bool = False) -> Pattern:
 def _by_regex(compiled: re.Pattern[str]) -> TakeApart:
     def take(line: str) -> Fields | None:
         found = compiled.search(line)
-        return None if found is None else {name: value for name, value in found.groupdict().items() if value}
+        return {name: value for name, value in found.groupdict().items() if value} if found and found["layer"] else None
 
     return take
 
@@ -99,7 +99,7 @@ _STAMP = rf"(?:(?P<time>{_TIME}|(?<![\w.])\d{{1,9}}\.\d{{1,9}}(?![\w.]))(?=[\s\]
 _LEADING_TIME = re.compile(rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}")
 _VALUE = r"(\"[^\"]*\"|'[^']*'|\[[^\]\s]*\]:\d+|\[[^\]]*\]|[^\s,;=]+)"
 _PAIR = re.compile(r"(?<![\w.])([A-Za-z_][\w.\-]*)\s?=\s?" + _VALUE)
-_PAIR_WITH_COLON = re.compile(r"(?<![\w.])([A-Za-z_][\w.\-]*):\s?" + _VALUE)
+_PAIR_WITH_COLON = re.compile(r"(?<![\w.])([A-Za-z_][\w.\-]*):\s?" + _VALUE + r"(?<!:)(?=[\s,;]|$)")
 
 
 def _pairs(line: str) -> dict[str, str]:

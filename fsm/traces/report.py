@@ -130,9 +130,11 @@ def _refused_lines(one: ConversationResult, lines: Sequence[Observation]) -> lis
     before = one.refused.index
     where = one.refused.observation.source or f"line {before + 1}"
     so_far = (
-        f"The first {_count(before, 'line')} of it {'is' if before == 1 else 'are'} possible"
-        if before
-        else "Nothing of it is possible"
+        "Nothing of it is possible"
+        if not before
+        else "The first line of it is possible"
+        if before == 1
+        else f"The first {before} lines of it are possible"
     )
     found = [
         f"  {so_far}. The next is not, under any hypothesis:",
