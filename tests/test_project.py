@@ -39,13 +39,14 @@ DOORS = {  # third-party package | the only modules that import it
     "hypothesis": ("fsm.strategies",),
     "networkx": ("fsm.graph",),
     "pytest": ("fsm.pytest_plugin",),
+    "rich": ("fsm.tui",),
     "textual": ("fsm.tui",),
     "transitions": ("fsm.machine",),
 }
 # The edge: files, terminal, programs, clock. Only the edge may import the command line.
-COMMAND_LINE = ("fsm.cli", "fsm.__main__")
+COMMAND_LINE = ("fsm.cli", "fsm.tui", "fsm.__main__")
 EDGE = (
-    *(*COMMAND_LINE, "fsm.pytest_plugin", "fsm.tui"),
+    *(*COMMAND_LINE, "fsm.pytest_plugin"),
     *("fsm.coverage_pictures", "fsm.draw.gallery", "fsm.draw.render"),
     *("fsm.logs", "fsm.policy.read", "fsm.traces.reading"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from fsm.errors import FsmError
 from fsm.stepper import Walk
@@ -16,13 +17,13 @@ def can_run() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in _NO_SCREEN
 
 
-def run(walk: Walk, *, seed: int = 1, engine: str = "table") -> Walk:
+def run(walk: Walk, *, seed: int = 1, engine: str = "table", arm: Callable[[Walk], None] | None = None) -> Walk:
     """Step through a walk in a full screen, until the user quits.
 
     Parameters
     ----------
     seed : of the first random walk; each of them adds 1.
-    engine : of the walks that are loaded.
+    engine : of the walks that are loaded; `arm` gives them the policy and the callouts of this one.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def run(walk: Walk, *, seed: int = 1, engine: str = "table") -> Walk:
         raise FsmError("step", "a full screen needs a terminal", fix="Add --plain")
     from fsm.tui.app import Stepper
 
-    app = Stepper(walk, seed=seed, engine=engine)
+    app = Stepper(walk, seed=seed, engine=engine, arm=arm)
     app.run()
     return app.walk
 

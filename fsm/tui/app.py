@@ -11,7 +11,8 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
-from textual.widgets import Footer, Static
+from textual.content import Content
+from textual.widgets import Static
 
 from fsm.cli.dialogue import Dialogue
 from fsm.errors import FsmError
@@ -19,13 +20,21 @@ from fsm.predicates import PEER_NAME
 from fsm.stepper import Walk
 from fsm.tui import look, offers, panels, picture
 from fsm.tui.dialogs import Page, Prompt, TokenPage, keys_text
-from fsm.tui.keys import GROUPS
+from fsm.tui.keys import GROUPS, KEYS
 from fsm.tui.lines import Row, short
 from fsm.tui.rows import Rows
 
 _PANELS = ("where", "ladder", "state", "history")  # the tabs of a narrow screen, in this order
 _TITLES = {"moves": "Moves", "where": "Where", "ladder": "Ladder", "state": "State", "history": "History"}
 _FOLD = "fold "
+
+
+def _key_line() -> Content:
+    """The line at the bottom; a click does what the key does. Textual's own is built anew with every dialog."""
+    # Help and the end come first, so that a narrow screen has them.
+    keys = sorted((key for key in KEYS if key.label), key=lambda key: key.action not in ("help", "quit"))
+    shown = (f"[@click=app.{key.action}][bold $primary]{key.first}[/] {key.label}[/]" for key in keys)
+    return Content.from_markup("  ".join(shown))
 
 
 class Tab(Static):
@@ -46,34 +55,24 @@ class Stepper(App[None]):
     CSS_PATH = "app.tcss"
     TITLE = "wfp-udp step"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual declares it so)
         (0, "-tiny"), (60, "-narrow"), (100, "-medium"), (150, "-wide"),
     ]  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(
-                key.key,
-                key.action,
-                key.label or key.text,
-                show=bool(key.label),
-                key_display=key.shown.partition(",")[0],
-            )
-            for _, keys in GROUPS
-            for key in keys
-            if key.action and key.action != "quit"
-        ),
-        Binding("q", "quit", "Quit", key_display="q"),
+        *(Binding(key.key, key.action, key.text, show=False) for key in KEYS),
         Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
         Binding("escape", "all_moves", show=False),
         *(Binding(digit, f"digit({digit})", show=False) for digit in "123456789"),
     ]
 
-    def __init__(self, walk: Walk, *, seed: int = 1, engine: str = "table") -> None:
+    def __init__(
+        self, walk: Walk, *, seed: int = 1, engine: str = "table", arm: Callable[[Walk], None] | None = None
+    ) -> None:
         no_colour = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if no_colour else None)
         self._said: list[str] = []
-        self._dialogue = Dialogue(walk, self._said.append, seed=seed, engine=engine)
-        self._seed = seed
+        self._dialogue = Dialogue(walk, self._said.append, seed=seed, engine=engine, arm=arm)
+        self._arm, self._engine = arm, engine
         self._peer = ""
         self._wanted = ""
         self._unfolded: frozenset[str] = frozenset()
@@ -105,7 +104,7 @@ class Stepper(App[None]):
                     lambda width: panels.history(self.walk, width), id="history", cursor=True, click_chooses=True
                 )
         yield Static(id="info")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Static(_key_line(), id="keys")
 
     def on_mount(self) -> None:
         self.show(self._tab)
@@ -127,7 +126,8 @@ class Stepper(App[None]):
         self._offers = offers.offers(walk, self._peer)
         for panel in _TITLES:
             self._rows(panel).border_title = self._title_of(panel)
-        self._rows("moves").rebuild(next((offer.move for offer in self._offers if not offer.why), ""))
+        first = walk.suggestion[0] if walk.layer else ""
+        self._rows("moves").rebuild(first or next((offer.move for offer in self._offers if not offer.why), ""))
         self._rows("where").rebuild(picture.CURRENT)
         self._rows("state").rebuild()
         self._rows("ladder").rebuild(str(walk.at))
@@ -153,11 +153,12 @@ class Stepper(App[None]):
         walk = self.walk
         config = walk.system.config
         machine = f"IPv{config.ip}, Windows {config.windows}, {config.evidence}"
-        bits = [(walk.system.title, "head"), (f"  {machine}", "muted")]
+        bits = [(walk.system.title, "head")]
+        bits += [(f"  {walk.state}", "ink")] if walk.system.can_wait else []
         bits += [(f"  {walk.branch} {walk.at}", "branch")]
         bits += [("  manual", "change")] if walk.manual else []
-        bits += [(f"  {walk.state}", "ink")] if walk.system.can_wait else []
-        self.screen_stack[0].query_one("#bar", Static).update(self._text(bits))
+        bits += [(f"  {machine}", "muted")]
+        self.screen_stack[0].query_one("#bar", Static).update(self._text(bits), layout=False)
 
     def _text(self, spans: list[tuple[str, str]]) -> Text:
         dark, colour = self.current_theme.dark, not self.no_color
@@ -174,7 +175,7 @@ class Stepper(App[None]):
     def _inform(self) -> None:
         text, role = self._message if self._message[0] else (self._about(), "muted")
         mark = "! " if role == "error" else ""
-        self.screen_stack[0].query_one("#info", Static).update(self._text([(mark + text, role)]))
+        self.screen_stack[0].query_one("#info", Static).update(self._text([(mark + text, role)]), layout=False)
 
     def _about(self) -> str:
         """What the cursor of the panel in focus stands on."""
@@ -216,10 +217,12 @@ class Stepper(App[None]):
         """
         self._said.clear()
         self._typed = ""
-        going_on = self._dialogue.hear(line)
         self._message = ("", "ink")
-        self._peer = ""
-        self.renew()
+        try:
+            going_on = self._dialogue.hear(line)
+            self._peer = ""
+        finally:
+            self.renew()  # a policy may stop a stimulus on its way
         if not going_on:
             self.exit()
         return list(self._said)
@@ -238,13 +241,14 @@ class Stepper(App[None]):
         """Choose a move by its name."""
         # A move may be called as a command is: its name alone is always a move.
         self._typed = ""
+        self._message = ("", "ink")
         try:
             self.walk.choose(move)
+            self._peer = self._wanted = ""
         except FsmError as error:
+            self.renew()
             self.tell(str(error), "error")
             return
-        self._message = ("", "ink")
-        self._peer = self._wanted = ""
         self.renew()
 
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
@@ -292,14 +296,13 @@ class Stepper(App[None]):
         except FsmError as error:
             self.tell(str(error), "error")
             return
-        self.tell(
-            "No layer waits: choose a move" if self.walk.moves else "No move is left: b goes back, 0 to the start"
-        )
+        left = bool(self.walk.moves)
+        self.tell("No layer waits: choose a move" if left else "No move is left: b goes back, 0 to the start")
 
-    def action_back(self) -> None:
+    def action_one_back(self) -> None:
         self.do("b")
 
-    def action_forward(self) -> None:
+    def action_one_forward(self) -> None:
         self.do("f")
 
     def action_reset(self) -> None:
@@ -369,9 +372,8 @@ class Stepper(App[None]):
         self._ask_line("random moves", "how many, and the seed: 10 1. Without a seed the next one", "10", "r")
 
     def action_until(self) -> None:
-        example = (
-            "receiver=BOUND/IN" if not self.walk.system.can_wait else "flow=OUT, fired=AUTH_CONNECT, outcome=blocked"
-        )
+        endpoint = self.walk.system.can_wait
+        example = "flow=OUT, fired=AUTH_CONNECT, outcome=blocked" if endpoint else "receiver=BOUND/IN"
         self._ask_line("run until", f"{example}; choice; or a number of moves", "choice", "until")
 
     def action_wait(self) -> None:
@@ -397,12 +399,8 @@ class Stepper(App[None]):
         self._ask_line("save the walk", "a file", f"{self._file_name()}.json", "save")
 
     def action_export(self) -> None:
-        self._ask_line(
-            "write the way to here",
-            "pytest, dot or mermaid, and a file",
-            f"pytest test_{self._file_name()}.py",
-            "export",
-        )
+        file = f"pytest test_{self._file_name()}.py"
+        self._ask_line("write the way to here", "pytest, dot or mermaid, and a file", file, "export")
 
     def _file_name(self) -> str:
         return f"walk_{self.walk.system.title}"
@@ -420,7 +418,10 @@ class Stepper(App[None]):
     def action_load(self) -> None:
         def done(given: str) -> None:
             if given.startswith("wfp1~") or "#wfp1~" in given:
-                self._dialogue.walk = Walk.from_token(given, manual=self.walk.manual)
+                walk = Walk.from_token(given, manual=self.walk.manual, engine=self._engine)
+                if self._arm is not None:
+                    self._arm(walk)
+                self._dialogue.walk = walk
                 self._message = ("", "ink")
                 self._peer = self._wanted = ""
                 self.renew()
@@ -457,17 +458,22 @@ class Stepper(App[None]):
                 changed(before)
 
         self.ask(
-            "filter the moves", "what they contain; Enter keeps it, Esc shows all", before, changed, changed, ended
+            "filter the moves", "what they contain; Enter keeps it, Esc takes it back", before, changed, changed, ended
         )
 
     def action_command(self) -> None:
+        pages: list[Page] = []
+
         def done(given: str) -> None:
             said = self.say(given)
             if len(said) == 1:
                 self.tell(said[0].strip())
-            elif said and not given.split()[0] in ("r", "until"):
-                self.call_after_refresh(self.push_screen, Page(given, "\n".join(said)))
+            elif said and given.split()[0] not in ("r", "random", "until"):
+                pages.append(Page(given, "\n".join(said)))
 
-        self.ask(
-            "a line of the dialogue", "why block, break AUTH_CONNECT, until flow=OUT, jump 3; ? lists all", "", done
-        )
+        def ended(taken: bool | None) -> None:
+            for page in pages:
+                self.push_screen(page)
+
+        hint = "why block, break AUTH_CONNECT, until flow=OUT, jump 3; ? lists all"
+        self.ask("a line of the dialogue", hint, "", done, ended=ended)

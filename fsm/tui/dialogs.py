@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -76,7 +77,7 @@ class Page(ModalScreen[None]):
         Binding("pageup", "scroll(-10)", show=False),
     ]
 
-    def __init__(self, title: str, text: Text | str, keys: str = "Esc closes") -> None:
+    def __init__(self, title: str, text: Text | Table | str, keys: str = "Esc closes") -> None:
         super().__init__()
         self._title, self._text, self._keys = title, text, keys
 
@@ -84,7 +85,7 @@ class Page(ModalScreen[None]):
         with VerticalScroll(id="page") as box:
             box.border_title = Text(self._title)
             box.border_subtitle = Text(self._keys)
-            yield Static(self._text if isinstance(self._text, Text) else Text(self._text), id="text")
+            yield Static(Text(self._text) if isinstance(self._text, str) else self._text, id="text")
 
     def on_mount(self) -> None:
         self.query_one("#page").focus()
@@ -120,14 +121,15 @@ class TokenPage(Page):
         self.app.copy_to_clipboard(self.token)
 
 
-def keys_text(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> Text:
+def keys_text(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> Table:
     """The help page: keys and what they do, in groups."""
-    text = Text()
-    for title, keys in groups:
-        text.append(f"{title}\n", "bold")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for number, (title, keys) in enumerate(groups):
+        if number:
+            table.add_row("", "")
+        table.add_row(Text(title, "bold underline"), "")
         for key, what in keys:
-            text.append(f"  {key:<14}", "bold")
-            text.append(f"{what}\n")
-        text.append("\n")
-    text.rstrip()
-    return text
+            table.add_row(Text(key, "bold"), Text(what))
+    return table

@@ -15,6 +15,11 @@ class Key:
     text: str
     label: str = ""
 
+    @property
+    def first(self) -> str:
+        """The first of several keys."""
+        return self.shown.partition(",")[0]
+
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     (
@@ -32,8 +37,8 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     (
         "History",
         (
-            Key("b,left", "b, Left", "back", "one move back", "Back"),
-            Key("f,right", "f, Right", "forward", "one move forward again", "Fwd"),
+            Key("b,left", "b, Left", "one_back", "one move back", "Back"),
+            Key("f,right", "f, Right", "one_forward", "one move forward again", "Fwd"),
             Key("R,0", "R, 0", "reset", "to the start; the history stays"),
             Key("g", "g", "jump", "to a node by its number; a click on a node does that too"),
             Key("k", "k", "fork", "begin a branch here", "Fork"),
@@ -63,7 +68,9 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
             Key("e", "e", "export", "write the way to here as pytest, dot or mermaid", "Export"),
             Key("colon", ":", "command", "any line of the dialogue, such as why block"),
             Key("question_mark", "?", "help", "this page", "Help"),
-            Key("q,ctrl+c,ctrl+q", "q", "quit", "the end", "Quit"),
+            Key("q", "q", "quit", "the end", "Quit"),
         ),
     ),
 )
+
+KEYS = tuple(key for _, keys in GROUPS for key in keys if key.action)

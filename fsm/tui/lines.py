@@ -8,8 +8,8 @@ from dataclasses import dataclass
 Spans = tuple[tuple[str, str], ...]  # text and role; the roles are in fsm.tui.look
 
 # Marks tell without colour what has happened at a layer.
-DONE, STOPS, WAITS, NEXT = "●", "■", "▶", "○"
-HERE, BREAK, FOLDED, UNFOLDED = "▶", "◆", "▸", "▾"
+DONE, STOPS, WAITS, NEXT, ARRIVED = "●", "■", "▶", "○", "◇"
+HERE, BREAK, FOLDED, UNFOLDED, LEADS, SCROLLED = "▶", "◆", "▸", "▾", "→", "▐"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _ROLES: dict[str, tuple[str, str]] = {
     "change": ("icmp", "bold"),
     "branch": ("local", "bold"),
     "observed": ("icmp", ""),
+    "bar": ("dim", ""),
     "error": ("block", "bold"),
 }
 

@@ -1,4 +1,4 @@
-"""What can be done at a place and what not, each with what it would bring about: asked of the system, never known here."""
+"""What can be done at a place and what not, and what it would bring about: asked of the system, never known here."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from itertools import groupby
 from typing import Any
 
 from fsm.errors import FsmError
-from fsm.names import OUTCOMES, VERDICTS
+from fsm.names import OUTCOMES, VERDICTS, Verdict
 from fsm.stepper import SessionSystem, System, Walk
 from fsm.stimuli import STIMULI
 from fsm.table import Step
-from fsm.tui.lines import FOLDED, UNFOLDED, Row, row, short
+from fsm.tui.lines import FOLDED, LEADS, UNFOLDED, Row, row, short
 
 LONGEST = 64  # layers that a stimulus is followed through
 FOLD = 4  # so many moves that are refused for one reason are one line
@@ -66,7 +66,7 @@ def rows(found: tuple[Offer, ...], wanted: str = "", unfolded: frozenset[str] = 
         open_ = why in unfolded
         lines.append(
             row(
-                (f" {UNFOLDED if open_ else FOLDED} {len(members)} moves", "refused"),
+                (f" {UNFOLDED if open_ else FOLDED} {len(members)} moves: {why}", "refused"),
                 key=f"fold {why}",
                 about=f"{len(members)} moves: {why}. Enter {'folds' if open_ else 'lists'} them.",
             )
@@ -94,21 +94,33 @@ def about(walk: Walk, offer: Offer) -> str:
     if name in VERDICTS and system.can_wait:
         return f"{offer.move} at {short(walk.layer)}: {consequence(system, place, offer.move)}"
     after, steps = system.take(place, offer.move)
-    layers = [short(step.layer) for step in (*steps, *predicted(system, after)) if step.layer]
     text = f"{offer.move}: {STIMULI[name].text}" if name in STIMULI else offer.move
+    ahead = predicted(walk, after) if system.can_wait else ()
+    layers = ", ".join(_told(step) for step in (*steps, *ahead) if step.layer)
     if not system.can_wait:
-        return f"{text}. Then: {system.state(after)}" + (f". Layers: {', '.join(layers)}" if layers else "")
+        return f"{text}. Then: {system.state(after)}" + (f". Layers: {layers}" if layers else "")
     if not layers:
         return f"{text}; no layer sees it. Then: {system.state(after)}"
-    return f"{text}. With permit: {', '.join(layers)}"
+    return f"{text}. Layers: {layers}"
 
 
-def predicted(system: System[Any], place: Any) -> tuple[Step, ...]:
-    """The steps that follow in this stimulus if every layer permits (where one cannot, with its first verdict)."""
+def _told(step: Step) -> str:
+    """A layer, and its verdict where it is not permit."""
+    return short(step.layer) + (f" {step.verdict}" if step.verdict != Verdict.PERMIT else "")
+
+
+def predicted(walk: Walk, place: Any) -> tuple[Step, ...]:
+    """The steps that follow in this stimulus if every layer gets what it gets by itself.
+
+    They end where somebody answers what that layer does not take.
+    """
+    system = walk.system
     found: list[Step] = []
     while system.layer(place) and len(found) < LONGEST:
-        moves = system.moves(place)
-        place, steps = system.take(place, VERDICTS[0] if VERDICTS[0] in moves else moves[0])
+        try:
+            place, steps = system.take(place, walk._answers.suggestion(place)[0])
+        except FsmError:
+            break
         found += steps
     return tuple(found)
 
@@ -131,16 +143,21 @@ def predicted_in_session(system: SessionSystem, place: int, endpoint: str, stimu
     return tuple(found)
 
 
-def consequence(system: System[Any], place: Any, verdict: str) -> str:
-    """What a verdict of the waiting layer leads to: the next layer, or how it ends, and what it changes."""
+def consequence(system: System[Any], place: Any, verdict: str, *, brief: bool = False) -> str:
+    """What a verdict of the waiting layer leads to: the next layer, or how it ends, and what it changes.
+
+    `brief` leaves out what the outcome means and what the application sees.
+    """
     after, steps = system.take(place, verdict)
     layer = system.layer(after)
     outcome = next((step.outcome for step in reversed(steps) if step.outcome), "")
     changes = [
         f"{name} becomes {new}"
         for name, (_, new) in system.changes(place, after).items()
-        if name not in ("stimulus", "position", "layer", "time", "peer")
+        if name not in ("stimulus", "position", "layer", "time", "peer", "outcome")
     ]
+    if brief:
+        return "; ".join(filter(None, (f"{LEADS} {short(layer) if layer else 'the end'}", outcome, *changes)))
     sees = next((step.application_sees for step in reversed(steps) if step.application_sees), "")
     parts = [f"then {short(layer)}" if layer else "the end", f"{outcome}: {OUTCOMES[outcome]}" if outcome else ""]
     return "; ".join(filter(None, (*parts, *changes, sees)))

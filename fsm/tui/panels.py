@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm.draw.rungs import citation
 from fsm.names import VERDICTS, Basis, Verdict
-from fsm.stepper import Node, Walk
+from fsm.stepper import Node, SessionSystem, Walk
 from fsm.table import Step
 from fsm.tui.lines import HERE, Row, row, short, wrapped
 
@@ -16,48 +16,49 @@ _STOPS = (Verdict.BLOCK, Verdict.ABSORB, Verdict.VETO)
 def ladder(walk: Walk, width: int) -> list[Row]:
     """The layers that have fired on the way to here, in order; the key of a row is the node that it fired in."""
     lines: list[Row] = []
-    wide = width >= 60
     number = 0
-    stimulus = ""
     for node in walk.path:
-        if node.move not in VERDICTS or not walk.system.can_wait:
-            stimulus = node.move
-            lines.append(row((f"{'':>4}{stimulus}", "head"), ("  no layer sees this" if _quiet(walk, node) else "", "muted"),
-                             key=f"{node.number}", about=_about_node(walk, node)))  # fmt: skip
+        # A session by classifies names layer and verdict in the move: the line of the layer says it all.
+        by_classify = not walk.system.can_wait and len(node.layers) == 1 and node.move.endswith(node.verdict)
+        if not by_classify and (node.move not in VERDICTS or not walk.system.can_wait):
+            quiet = "  no layer sees this" if _quiet(walk, node) else ""
+            key = str(node.number)
+            lines.append(row((f" {node.move}", "head"), (quiet, "muted"), key=key, about=_about_node(walk, node)))
         for step in node.steps:
             if step.layer:
                 number += 1
-                lines.append(_rung(number, step, node, width, wide))
+                lines.append(_rung(number, step, node, width, node.move.partition(":")[0] if by_classify else ""))
     return lines or wrapped("No layer has fired yet.", width, "muted")
 
 
 def _quiet(walk: Walk, node: Node) -> bool:
-    return not node.layers and not walk.system.layer(node.place)
+    """Whether nothing is told of it by any layer. Of a session by classifies the layers come later."""
+    by_classify = isinstance(walk.system, SessionSystem) and walk.system.session.granularity == "classify"
+    return not node.layers and not walk.system.layer(node.place) and not by_classify
 
 
-def _rung(number: int, step: Step, node: Node, width: int, wide: bool) -> Row:
+def _rung(number: int, step: Step, node: Node, width: int, who: str) -> Row:
     flags = [f"{step.discard.reason} ({step.discard.value})"] if step.discard else []
     flags += [*step.flags, *(f"event {event}" for event in step.logged)]
     by = node.decided_by if node.decided_by not in _QUIET else ""
     verdict_role = "stop" if step.verdict in _STOPS else "done"
     spans: list[tuple[str, str]] = [(f"{number:>3} ", "number")]
     basis_role = "muted" if step.basis == Basis.DOCUMENTED else "observed"
-    if wide:
+    if width >= 60:
         # The name gives way first where a panel is narrow.
         name = short(step.layer)
         spans += [(f"{name:<34}", "ink"), (f"{step.runtime_id:>4} ", "muted"), (f"{step.verdict:<9}", verdict_role)]
         spans += [(f"{step.basis:<11}" if width >= 76 else f"{_WORDS[Basis(step.basis)]} ", basis_role)]
-        spans += [(", ".join([*([f"by {by}"] if by else []), *flags]), "muted")]
+        spans += [(", ".join(filter(None, (who, f"by {by}" if by else "", *flags))), "muted")]
     else:
-        room = max(width - 4 - 4 - 8 - 4, 8)
+        # The id and the word for documented give way to the name.
+        identity = f" {step.runtime_id:>3}" if width >= 48 else ""
+        room = max(width - 3 - len(identity) - 9 - 3, 8)
         name = short(step.layer)
         name = name if len(name) <= room else name[: room - 1] + "…"
-        spans += [
-            (f"{name:<{room}}", "ink"),
-            (f"{step.runtime_id:>3} ", "muted"),
-            (f"{step.verdict:<8} ", verdict_role),
-        ]
-        spans += [(_WORDS[Basis(step.basis)], basis_role)]
+        mark = "" if step.basis == Basis.DOCUMENTED else _WORDS[Basis(step.basis)]
+        spans = [(f"{number:>2} ", "number"), (f"{name:<{room}}", "ink"), (identity, "muted")]
+        spans += [(f" {step.verdict:<8}", verdict_role), (mark, basis_role)]
     told = [f"flags {', '.join(flags)}"] if flags else []
     about = " ".join((citation(step), *told, *([f"Decided by {by}."] if by else [])))
     return Row(tuple(spans), str(node.number), about)
@@ -125,7 +126,8 @@ def _what(walk: Walk, node: Node) -> str:
     if not node.number:
         return "start"
     if node.move in VERDICTS and walk.system.can_wait:
-        return f" {node.move} {short(node.layer)}"
+        # Most verdicts are permit: the others are told.
+        return f" {short(node.layer)}" if node.move == Verdict.PERMIT else f" {node.move} {short(node.layer)}"
     return node.move
 
 

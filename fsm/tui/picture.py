@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from fsm.draw.rungs import LANES, Part, ladder_of
 from fsm.endpoint import FIRST_PEER, StimulusRecord
 from fsm.flows import FlowRun
-from fsm.names import OUTCOMES, VERDICTS
-from fsm.stepper import Node, SessionSystem, Walk
+from fsm.names import OUTCOMES, REGISTERS, VERDICTS
+from fsm.session import Move
+from fsm.stepper import EndpointSystem, Node, SessionSystem, Walk
+from fsm.stepper.answers import NOBODY
 from fsm.stimuli import VIEWS
 from fsm.table import Step
-from fsm.tui.lines import BREAK, DONE, NEXT, STOPS, WAITS, Row, row, short, wrapped
+from fsm.tui.lines import ARRIVED, BREAK, DONE, NEXT, STOPS, WAITS, Row, row, wrapped
 from fsm.tui.offers import consequence, predicted, predicted_in_session
 
 CURRENT = "current"  # the key of the row that should be in sight
@@ -25,9 +27,10 @@ CURRENT = "current"  # the key of the row that should be in sight
 _COLUMNS = {"application": 0, "ale": 5, "transport": 10, "network": 15, "remote": 22}
 _HEADS = {"application": "app", "ale": "ALE", "transport": "tran", "network": "netw", "remote": "peer"}
 _TRACK = 26
-_WIDE = 74  # from here on lanes are columns
+_WIDE = 79  # from here on lanes are columns
 _MIDDLE = 44  # from here on lanes are words, and layers have their id
-_NAME = 30
+_NAME = 34
+_FIRST = "Choose a move: its number, or arrows and Enter, or a click. ? lists all keys."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,24 @@ def picture(walk: Walk, width: int) -> list[Row]:
         return [
             *wrapped(f"{view.name}: {view.text}", width, "head"),
             row(""),
-            *wrapped(f"It stands at {walk.state}; nothing has happened yet.", width),
-            *wrapped("Choose a move: its number, or arrows and Enter, or a click. ? lists all keys.", width, "muted"),
+            *wrapped(_FIRST, width, "muted"),
+            *_registers(walk, width),
         ]
     nodes = _of_stimulus(walk)
     stimulus, _, peer = nodes[0].move.partition("@")
     done = [step for node in nodes for step in node.steps]
-    ahead = predicted(walk.system, walk.place)
+    ahead = predicted(walk, walk.place)
     record = StimulusRecord(stimulus, peer or FIRST_PEER, 0, [*done, *ahead])
     if stimulus.startswith("wait:"):
         return _waited(walk, nodes[0], width)
     _see(record, done)
     way = _Way(_part(walk, record, walk.system.title), _layers(done), bool(walk.layer), walk.breakpoints)
     # The whole of a stimulus that implies another (a bind before a send) is one way.
-    return [*wrapped(f"{nodes[0].move}: {way.part.text}", width, "head"), *_drawn(walk, way, width)]
+    return [
+        *wrapped(f"{nodes[0].move}: {way.part.text}", width, "head"),
+        *_drawn(walk, way, width),
+        *_registers(walk, width),
+    ]
 
 
 def _of_stimulus(walk: Walk) -> tuple[Node, ...]:
@@ -80,7 +87,7 @@ def _waited(walk: Walk, node: Node, width: int) -> list[Row]:
     told = [f"{step.stimulus}: {step.from_state} -> {step.to_state}" for step in node.steps]
     for text in told or ["nothing ends by that"]:
         lines += wrapped(text, width, first="  ")
-    return [*lines, row(""), *wrapped(f"It stands at {walk.state}.", width)]
+    return [*lines, *_registers(walk, width)]
 
 
 def _see(record: StimulusRecord, done: Sequence[Step]) -> None:
@@ -123,6 +130,9 @@ def _drawn(walk: Walk, way: _Way, width: int) -> list[Row]:
         before = rung.lane
         if waits:
             lines += _verdicts(walk, width)
+    if width >= _WIDE and before and part.way_out in _COLUMNS and way.done == len(part.rungs):
+        look = ("   " + _track(before, part.way_out, ARRIVED), "done")
+        lines.append(row(look, (f"  to the {LANES[part.way_out]}", "muted")))
     return [*lines, *_result(walk, part, width)]
 
 
@@ -178,8 +188,14 @@ def _verdicts(walk: Walk, width: int) -> list[Row]:
     """What each verdict of the waiting layer leads to."""
     lines: list[Row] = []
     inset = 3 + _TRACK + 4 if width >= _WIDE + 20 else 7 if width >= _MIDDLE else 2
+    question = walk.question
+    suggested, by = walk.suggestion
+    if question:
+        lines += wrapped(f"the policy leaves it open: {question}", width, "change", first=" " * inset)
     for verdict in walk.moves:
-        text = consequence(walk.system, walk.place, verdict)
+        text = consequence(walk.system, walk.place, verdict, brief=True)
+        if verdict == suggested and by != NOBODY and not question:
+            text += f" ({by})"
         lines += wrapped(text, width, "muted", first=f"{'':<{inset}}{verdict:<8} ")
     return lines
 
@@ -193,8 +209,31 @@ def _result(walk: Walk, part: Part, width: int) -> list[Row]:
         if text:
             role = "stop" if name == "outcome" and outcome in ("blocked", "silent") else "ink"
             lines += wrapped(text, width, role, first=f"{name}: ", rest="  ")
-    if not walk.layer and walk.system.can_wait:
-        lines += wrapped(f"It stands at {walk.state}.", width, "muted")
+    return lines if len(lines) > 1 else []
+
+
+def _registers(walk: Walk, width: int) -> list[Row]:
+    """Every value that a register can have on this machine, and the one that it has now."""
+    if not isinstance(walk.system, EndpointSystem) or width < _MIDDLE:
+        return []
+    table = walk.system.table
+    lines = [row("")]
+    here = table.states[walk.place.state].registers
+    names = table.view.registers
+    inset = max(map(len, names), default=0) + 2
+    for index, name in enumerate(names):
+        reached = {state.registers[index] for state in table.states}
+        spans: list[tuple[str, str]] = [(f"{name:<{inset}}", "muted")]
+        used = inset
+        for value in (value for value in REGISTERS[name] if value in reached):
+            now = value == here[index]
+            text = f"[{value}] " if now else f" {value}  "
+            if used + len(text) > width:
+                lines.append(Row(tuple(spans)))
+                spans, used = [(" " * inset, "muted")], inset
+            spans.append((text, "here" if now else "next"))
+            used += len(text)
+        lines.append(Row(tuple(spans)))
     return lines
 
 
@@ -218,7 +257,7 @@ def _session(walk: Walk, system: SessionSystem, width: int) -> list[Row]:
     if not walk.at:
         return [
             *lines,
-            *wrapped("Choose a move: its number, or arrows and Enter, or a click. ? lists all keys.", width),
+            *wrapped(_FIRST, width, "muted"),
         ]
     moves = _moves_in_progress(walk, system)
     last = moves[-1]
@@ -242,11 +281,11 @@ def _drawn_in_session(walk: Walk, way: _Way, width: int) -> list[Row]:
     return rows if not way.waits else [r for r in rows if r.text.strip()]
 
 
-def _moves_in_progress(walk: Walk, system: SessionSystem) -> list:  # type: ignore[type-arg]
+def _moves_in_progress(walk: Walk, system: SessionSystem) -> list[Move]:
     """The moves of what was done last, from where it began: one, or one for each classify."""
     path = walk.path
     places = [system.start(), *(node.place for node in path)]
-    found = []
+    found: list[Move] = []
     for place, node in zip(reversed(places[:-1]), reversed(path), strict=True):
         move = system.move(place, node.move)
         if found and (move.endpoint, move.stimulus) != (found[0].endpoint, found[0].stimulus):

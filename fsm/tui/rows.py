@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from fsm.tui.lines import Row
+from fsm.tui.lines import SCROLLED, Row
 from fsm.tui.look import cursor_style, style_of
 
 Make = Callable[[int], list[Row]]
@@ -74,34 +74,34 @@ class Rows(ScrollView, can_focus=True):
         """What explains the row under the cursor."""
         return self._rows[self._at].about if self.key else ""
 
+    @property
+    def _width(self) -> int:
+        """Columns for a row; the last one of the panel shows how far it is scrolled."""
+        return self.scrollable_content_region.width - 1
+
     def rebuild(self, to: str = "") -> None:
         """Make the rows anew. The cursor goes to the row with this key, or stays at the number where it was.
 
         Without a cursor the row with this key comes into sight.
         """
-        width = self.scrollable_content_region.width
+        width = self._width
         if width <= 0:
             return
         self._fill(width)
-        if self._has_scrollbar_changed():
-            self._fill(self.scrollable_content_region.width)
-        number = next((n for n, made in enumerate(self._rows) if to and made.key == to), None)
+        number = next((n for n in reversed(range(len(self._rows))) if to and self._rows[n].key == to), None)
         if self._has_cursor:
             self._at = self._nearest(self._at if number is None else number)
             number = self._at
         if number is not None:
             self._show(number)
         else:
-            self.scroll_to(y=0, animate=False, force=True)
+            self.scroll_to(y=0, animate=False, force=True, immediate=True)
         self.refresh()
 
     def _fill(self, width: int) -> None:
         self._made_for = width
         self._rows = self._make(width)
-        self.virtual_size = Size(width, len(self._rows))
-
-    def _has_scrollbar_changed(self) -> bool:
-        return self.scrollable_content_region.width != self._made_for
+        self.virtual_size = Size(width + 1, len(self._rows))
 
     def _nearest(self, number: int) -> int:
         """The row with a key that is nearest to this number, looked for downwards first."""
@@ -111,10 +111,13 @@ class Rows(ScrollView, can_focus=True):
         return next((n for n in keyed if n >= number), keyed[-1])
 
     def _show(self, number: int) -> None:
-        self.scroll_to_region(Region(0, number, 1, 1), animate=False, force=True)
+        # Of a picture also what stands below the row, as far as there is room.
+        below = 1 if self._has_cursor else max(self.scrollable_content_region.height * 2 // 3, 1)
+        region = Region(0, number, 1, min(below, len(self._rows) - number))
+        self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        if self.scrollable_content_region.width != self._made_for:
+        if self._width != self._made_for:
             self.rebuild(self.key)
 
     def on_focus(self) -> None:
@@ -127,10 +130,10 @@ class Rows(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line as it stands on the screen."""
         number = y + round(self.scroll_y)
-        width = self.scrollable_content_region.width
+        width = self._width
         base = self.rich_style
         if not 0 <= number < len(self._rows):
-            return Strip.blank(width, base)
+            return Strip.blank(width + 1, base)
         app = self.app
         dark, colour = app.current_theme.dark, not app.no_color
         text = Text(end="", no_wrap=True)
@@ -140,8 +143,19 @@ class Rows(ScrollView, can_focus=True):
         if self._has_cursor and number == self._at and self._rows[number].key:
             text.append(" " * (width - text.cell_len))
             text.stylize(cursor_style(focused=self.has_focus, dark=dark, colour=colour))
-        strip = Strip(text.render(app.console)).adjust_cell_length(width, base)
+        text.append(" " * (width - text.cell_len))
+        text.append(SCROLLED if self._is_in_bar(y) else " ", style_of("bar", dark=dark, colour=colour))
+        strip = Strip(text.render(app.console)).adjust_cell_length(width + 1, base)
         return strip.apply_style(base)
+
+    def _is_in_bar(self, y: int) -> bool:
+        """Whether the bar at the right stands in this line of the screen: it shows which part is in sight."""
+        height, rows = self.scrollable_content_region.height, len(self._rows)
+        if rows <= height:
+            return False
+        length = max(height * height // rows, 1)
+        start = round(self.scroll_y) * (height - length) // max(rows - height, 1)
+        return start <= y < start + length
 
     # -- keys and clicks ------------------------------------------------------------------------------------------
 
