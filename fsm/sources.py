@@ -44,6 +44,7 @@ _ALL: list[Source] = [
             "ALEM": ("ale-multicast-broadcast-traffic", "ALE Multicast/Broadcast Traffic"),
             "ALEC": ("ale-flow-customization", "ALE Flow Customization"),
             "ARB": ("filter-arbitration", "Filter Arbitration"),
+            "WGT": ("filter-weight-assignment", "Filter Weight Assignment"),
             "AUD": ("auditing-and-logging", "Auditing and Logging"),
             "LOG": ("logging", "Logging"),
             "PPS": ("preventing-port-scanning", "Preventing Port Scanning"),
@@ -93,6 +94,7 @@ _ALL: list[Source] = [
             "DDI-complete": ("nf-fwpsk-fwpscompleteoperation0", "FwpsCompleteOperation0"),
             "DDI-inject-send": ("nf-fwpsk-fwpsinjecttransportsendasync0", "FwpsInjectTransportSendAsync0"),
             "DDI-inject-receive": ("nf-fwpsk-fwpsinjecttransportreceiveasync0", "FwpsInjectTransportReceiveAsync0"),
+            "DDI-injection-state": ("nf-fwpsk-fwpsquerypacketinjectionstate0", "FwpsQueryPacketInjectionState0"),
             "DDI-redirect-state": ("nf-fwpsk-fwpsqueryconnectionredirectstate0", "FwpsQueryConnectionRedirectState0"),
             "DDI-connect-request": ("ns-fwpsk-_fwps_connect_request0", "FWPS_CONNECT_REQUEST0"),
             "DDI-apply": ("nf-fwpsk-fwpsapplymodifiedlayerdata0", "FwpsApplyModifiedLayerData0"),
@@ -101,6 +103,7 @@ _ALL: list[Source] = [
         },
     ),
     Source("SDK-out", "microsoft", "FWPS_CLASSIFY_OUT0", _SDK + "fwpstypes/ns-fwpstypes-fwps_classify_out0"),
+    Source("SDK-filter", "microsoft", "FWPM_FILTER0", _SDK + "fwpmtypes/ns-fwpmtypes-fwpm_filter0"),
     Source("WSK-sendto", "microsoft", "sendto function", _SDK + "winsock/nf-winsock-sendto"),
     Source("WSK-recvfrom", "microsoft", "recvfrom function", _SDK + "winsock/nf-winsock-recvfrom"),
     Source(
@@ -195,6 +198,7 @@ _ALL: list[Source] = [
         "TcpipEvents decoder: values of the discard reasons",
         "https://github.com/microsoft/TcpipEvents",
     ),
+    Source("RFC792", "observation", "RFC 792: ICMP", "https://www.rfc-editor.org/rfc/rfc792"),
     Source(
         "RFC1122",
         "observation",

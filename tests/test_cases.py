@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from fsm.cli import COMMANDS, cli
+from fsm.policy.lint import lint
 from fsm.policy.read import read_policy
 
 TOP = Path(__file__).resolve().parent.parent
@@ -82,15 +83,31 @@ def said(word: str, wanted: Any, got: dict[str, Any]) -> Any:
         return {group["code"]: group["count"] for group in got["groups"] if group["code"] in wanted}
     if word == "events":
         return [[each["event_id"], each["layer"].removeprefix("FWPM_LAYER_")] for each in got["logged"]]
+    if word == "findings":
+        return found_by_lint(got)
     raise AssertionError(f"no such word: {word}")
+
+
+def found_by_lint(got: dict[str, Any]) -> dict[str, list[str]]:
+    """{rule: what each finding is about}: the callout, or the first filter."""
+    found: dict[str, list[str]] = {}
+    for each in got["findings"]:
+        if each["severity"] != "hint":
+            found.setdefault(each["rule"], []).append((each["callout"] or each["filters"][0])["name"])
+    return found
 
 
 def printed(command: str, *more: str) -> str:
     words = shlex.split(command)
     assert words[0] == "wfp-udp"
     done = CliRunner().invoke(cli, [*words[1:], *more], catch_exceptions=False, env={"COLUMNS": "100"})
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == (1 if words[1] == "lint" and lint_errors(words) else 0), done.output
     return done.stdout
+
+
+def lint_errors(words: list[str]) -> bool:
+    """Whether the lint of the policy has errors, which its exit status says."""
+    return lint(read_policy(words[2])).count("error") > 0
 
 
 def asked(command: str) -> dict[str, Any]:

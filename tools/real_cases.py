@@ -87,6 +87,8 @@ def telling_lines(command: str) -> list[str]:
         kept = {0} | {n for n, line in enumerate(real) if line.startswith(TELLING)}
     if verb == "run":
         kept |= {n for n, line in enumerate(real) if "_V4 " in line or line.startswith(("bind,", "connect,", "sendto"))}
+    if verb == "lint":
+        kept |= set(range(len(real) - 1))  # all but the count of rules at the end
     if verb == "whatif":
         kept |= deciding_lines(real) | block_after(real, "Open, and it matters")
     shown: list[str] = []

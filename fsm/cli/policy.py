@@ -16,19 +16,26 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE")
 @click.option("--layer", default=None, metavar="LAYER", help="Only this layer, by any of its names; lists its filters.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "toml"]), default="text", show_default=True)
-def command(file: str, layer: str | None, form: str) -> None:
+@click.option("--diagram", default="", metavar="OUT", help="Draw filters per layer and what blocks into this file.")
+def command(file: str, layer: str | None, form: str, diagram: str) -> None:
     """Say what is in a policy: its filters by layer, sublayer and action, and what no datagram can decide.
 
     FILE is what `netsh wfp show state` or `netsh wfp show filters` wrote on a Windows machine, or a policy file of
     your own in TOML; also in .gz and .zip. `-` is standard input.
 
     --format toml writes the policy as a policy file, which every command takes in place of the dump.
+    --diagram OUT draws the packet path with the filters of each layer; the ending says which format (.svg, .png ...).
     """
     from fsm.policy.read import read_policy
 
     policy = read_policy(sys.stdin.buffer, name="standard input") if file == "-" else read_policy(file)
     if layer is not None:
         policy = _at_layer(policy, layer)
+    if diagram:
+        from fsm.cli.picture_file import format_of, save
+        from fsm.draw.policy_picture import policy_picture
+
+        save(policy_picture(policy), diagram, format_of(None, diagram))
     if form == "toml":
         from fsm.policy.toml_write import to_toml
 

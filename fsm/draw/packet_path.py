@@ -90,8 +90,8 @@ def packet_path_sheet(config: Config) -> Page:
     return _pen(config, RULES, False, "transparent").page
 
 
-@lru_cache(maxsize=32)
-def _pen(config: Config, rows: tuple[Row, ...], dark: bool, background: str) -> Pen:
+def packet_path_sketch(config: Config, rows: tuple[Row, ...] = RULES) -> Sketch:
+    """The boxes and lines before they have places: for pictures that tell more in the boxes."""
     selection = boxes.select(rows, config, SHOWN_DISPUTES)
     sketch = Sketch(selection, config)
     sketch.add_rows()
@@ -100,9 +100,20 @@ def _pen(config: Config, rows: tuple[Row, ...], dark: bool, background: str) -> 
     sketch.legend("grey box: a layer that is not run here")
     line = Line(_FRAGMENTS, "ink", "note_fragments_text", cited(_FRAGMENTS_CITE), cite_url(_FRAGMENTS_CITE))
     sketch.note("fragments", "Fragments", [line])
-    page = sketch.page(_PLACES, spread={7: 20.0})
+    return sketch
+
+
+def packet_path_page(sketch: Sketch) -> Page:
+    """The sketch with places."""
+    return sketch.page(_PLACES, spread={7: 20.0})
+
+
+@lru_cache(maxsize=32)
+def _pen(config: Config, rows: tuple[Row, ...], dark: bool, background: str) -> Pen:
+    sketch = packet_path_sketch(config, rows)
     title = "UDP in the Windows Filtering Platform"
-    return Pen("packet_path", page, title, about(config, selection.rows), dark=dark, background=background)
+    said = about(config, sketch.selection.rows)
+    return Pen("packet_path", packet_path_page(sketch), title, said, dark=dark, background=background)
 
 
 def _add_grey(sketch: Sketch) -> None:
