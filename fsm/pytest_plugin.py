@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fsm.coverage import Coverage
     from fsm.endpoint import Endpoint
     from fsm.policy.model import Policy
-    from fsm.scenarios.model import Scenario
+    from fsm.scenarios.model import Scenario, UsePolicy
     from fsm.session import Session
     from fsm.stepper import Walk
     from fsm.traces.observation import Trace
@@ -318,9 +318,18 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         from fsm.scenarios.run import run_scenario
 
-        run = run_scenario(self.scenario, load_policy=None)
+        run = run_scenario(self.scenario, load_policy=self._loaded)
         if not run.passed:
             raise ScenarioFailed(run.text())
+
+    def _loaded(self, scenario: Scenario, line: UsePolicy) -> Policy:
+        from fsm.errors import FsmError
+        from fsm.policy.read import read_policy
+
+        try:
+            return read_policy(self.path.parent / line.file, name=line.file)
+        except FsmError as error:
+            raise FsmError(f"{line.spot}: policy {error.where}", error.what, error.nearest, error.fix) from None
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         from fsm.errors import FsmError

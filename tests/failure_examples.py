@@ -25,8 +25,11 @@ from fsm.claims import (
     reaches,
 )
 from fsm.errors import FsmError
+from fsm.policy.model import Policy
+from fsm.policy.read import read_policy
 from fsm.traces.observation import Trace
 
+DATA = Path(__file__).resolve().parent / "data"
 PAGE = Path(__file__).resolve().parents[1] / "diagrams" / "pages" / "failures.md"
 COMMAND = "python tests/failure_examples.py"
 
@@ -47,7 +50,16 @@ def _e(cause: str, code: str) -> Example:
     return Example(cause, code)
 
 
+@cache
+def policy(name: str) -> Policy:
+    """A policy of the examples; those of the page lie in two folders."""
+    return read_policy(
+        next(DATA / folder / name for folder in ("readme", "policies") if (DATA / folder / name).exists())
+    )
+
+
 NAMES = {
+    "read_policy": policy,
     "accepts": accepts, "always_after": always_after, "always_before": always_before, "endpoint": endpoint,
     "equivalent": equivalent, "matches": matches, "never": never, "observation": observation, "reaches": reaches,
     "Trace": Trace, "configure": choices.configure, "make_session": session.make_session,
@@ -75,9 +87,17 @@ EXAMPLES: tuple[Example, ...] = (
     _e("The search was stopped before anything could be known.", 'reaches(make_session(), "sender=CLOSED receiver=CLOSED network=datagram", limit_states=20)'),
     _e("The recorded trace does not show the layer.", 'reaches(Trace((observation("AUTH_CONNECT", "permit"),), "drv.log"), "DATAGRAM_DATA")'),
     _e("The log does not tell verdicts.", 'reaches(Trace((observation("AUTH_CONNECT"),), "drv.log"), "AUTH_CONNECT:block")'),
+    _e("A flow that is authorized again cannot be pended.", 'reaches(endpoint("sender", verdicts={"AUTH_CONNECT": "pend"}), "AUTH_CONNECT:pend+IS_REAUTHORIZE")'),
+    _e("A filter stops what was to go out, and the policy has none that lets it.", 'reaches(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="198.51.100.7:4500"), "AUTH_CONNECT:permit")'),
+    _e("Whether the tunnel's filter matches depends on the program, which nobody has told.", 'reaches(endpoint("sender", policy=read_policy("example.toml"), from_="192.0.2.1:50000", to="198.51.100.7:443"), "outcome=sent")'),
+    _e("The filters block at a layer that takes no block, and the documents do not say what comes of it.", 'reaches(endpoint("sender", policy=read_policy("established.toml"), from_="192.0.2.1:50000", to="198.51.100.7:443"), "outcome=blocked")'),
+    _e("A policy is asked about a datagram that nobody has described.", 'reaches(endpoint("sender", policy=read_policy("kill-switch.toml")), "outcome=sent")'),
+    _e("A policy is asked about one remote end, and this happens with another.", 'reaches(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="198.51.100.7:4500"), "(sendto_group)")'),
     _e("A fixed redirect at a layer that never redirects.", 'reaches(endpoint("sender", verdicts={"DATAGRAM_DATA": "redirect"}), "OUTBOUND_IPPACKET:redirect")'),
     # -- never
     _e("Inbound traffic makes a flow, and its answers need no outbound authorization.", 'never(endpoint("sender", block=["AUTH_CONNECT"]), "outcome=sent")'),
+    _e("Filters that block at the outbound layer alone let an inbound flow's answers out.", 'never(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="198.51.100.7:4500"), "outcome=sent")'),
+    _e("A filter of the policy lets it out.", 'never(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="192.0.2.53:53", stimuli=["bind", "sendto"]), "FLOW_ESTABLISHED")'),
     _e("A datagram comes in on a socket that only wanted to send.", 'never("sender", "AUTH_RECV_ACCEPT")'),
     _e("With every verdict allowed, a bind can be refused.", 'never(endpoint("sender", any_verdict=True), "RESOURCE_ASSIGNMENT_DISCARD")'),
     _e("A stimulus that nothing prevents.", 'never("receiver", "(policy_change)")'),
@@ -91,7 +111,7 @@ EXAMPLES: tuple[Example, ...] = (
     _e("An inbound datagram is data without any connect.", 'always_before("sender", "AUTH_CONNECT", "DATAGRAM_DATA")'),
     _e("What should come later never comes.", 'always_before("sender", "RESOURCE_ASSIGNMENT", "AUTH_CONNECT:block")'),
     _e("What should come later is at no layer of this endpoint.", 'always_before("dropped_port", "INBOUND_TRANSPORT", "DATAGRAM_DATA")'),
-    _e("A sendto binds by itself.", 'always_before("sender", "(bind)", "RESOURCE_ASSIGNMENT")'),
+    _e("A connect and a sendto bind by themselves.", 'always_before("sender", "(bind)", "RESOURCE_ASSIGNMENT")'),
     _e("Both are one and the same event.", 'always_before("sender", "AUTH_CONNECT", "AUTH_CONNECT:permit")'),
     _e("A misspelt stimulus.", 'always_before("sender", "(bnd)", "DATAGRAM_DATA")'),
     _e("The search was stopped before it could be sure.", 'always_before(make_session(), "DATAGRAM_DATA@sender", "INBOUND_ICMP_ERROR@sender", limit_states=6)'),
@@ -113,6 +133,7 @@ EXAMPLES: tuple[Example, ...] = (
     _e("A layer that this endpoint does not have.", 'accepts("dropped_port", "INBOUND_IPPACKET INBOUND_TRANSPORT AUTH_RECV_ACCEPT")'),
     _e("After a block nothing of the datagram is left.", 'accepts(endpoint("sender", block=["AUTH_CONNECT"], stimuli=["bind", "sendto"]), "BIND_REDIRECT RESOURCE_ASSIGNMENT CONNECT_REDIRECT AUTH_CONNECT:block FLOW_ESTABLISHED")'),
     _e("A recorded trace in which an entry is missing.", 'accepts("receiver", Trace((observation("BIND_REDIRECT", "permit"), observation("RESOURCE_ASSIGNMENT", "permit"), observation("INBOUND_IPPACKET", "permit"), observation("AUTH_RECV_ACCEPT", "permit")), "drv.log"))'),
+    _e("A recorded sequence that this policy does not let come about.", 'accepts(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="198.51.100.7:4500"), "BIND_REDIRECT RESOURCE_ASSIGNMENT CONNECT_REDIRECT AUTH_CONNECT:permit")'),
     _e("In a session somebody has to bind first.", 'accepts(make_session(), "AUTH_CONNECT@sender")'),
     _e("An endpoint that is not in the session.", 'accepts(make_session(), "AUTH_CONNECT@client")'),
     _e("An empty trace.", 'accepts("sender", [])'),
@@ -138,6 +159,7 @@ EXAMPLES: tuple[Example, ...] = (
     _e("The flags differ between two readings of the documents.", 'equivalent(endpoint("sender", configure(assume={"wildcard_bind": "any_address"})), "sender", observing=["layer", "flags"])'),
     _e("IPv4 and IPv6 show layers of other names.", 'equivalent("receiver", endpoint("receiver", configure(ip=6)))'),
     _e("The outcome differs where the layers are the same.", 'equivalent(endpoint("receiver", verdicts={"AUTH_RECV_ACCEPT": "block"}), endpoint("receiver", verdicts={"AUTH_RECV_ACCEPT": "absorb"}), observing=["outcome"])'),
+    _e("Two policies differ in what they do to an arriving datagram.", 'equivalent(endpoint("receiver", policy=read_policy("kill-switch.toml"), from_="198.51.100.7:4500", to="192.0.2.1:50000"), endpoint("receiver", policy=read_policy("example.toml"), from_="198.51.100.7:4500", to="192.0.2.1:50000"))'),
     _e("Nothing by this name can be observed.", 'equivalent("sender", "receiver", observing=["layers"])'),
     _e("The verdicts are given in two ways at once.", 'equivalent(endpoint("sender", any_verdict=True, block=["AUTH_CONNECT"]), "sender")'),
 )  # fmt: skip
@@ -161,19 +183,31 @@ layer can be reached, that something never happens, that a recorded sequence of 
 produce. A claim is decided on the whole model, not on samples. When it does not hold, the message says so in this
 order, leaving out what there is nothing to say about:
 
-- `refuted` (or `unknown`, where a limit was hit) and the claim itself;
+- `refuted` (or `unknown`, where a limit was hit or a question is open) and the claim itself;
 - `possible so far`: the longest beginning of what was given that can happen, and the state it leads to;
 - `given next`: what was given then; `why`: the rule of the model that leads elsewhere, the condition of the rule
   that is not met, and in parentheses how well the rule is known (documented, observed, inferred) and its sources
   (`wfp-udp sources` lists them);
 - `possible there`: what can come instead;
 - `shortest way` to what was wanted; `shortest counterexample`: the shortest run in which the claim is wrong;
+- `filters`: with a policy, which filter decided at each layer of that run;
 - `searched`: how much was looked at;
 - `token`: a command that steps through that run; `draw`: the commands that draw it.
 
+Of all runs that answer a claim the message shows one in which nothing unusual happens, if there is one: it has the
+fewest of what only callouts and rare changes of the machine bring (injections, completions, most reauthorizations),
+then the fewest uncommon things (group datagrams, ICMP errors, timeouts, a policy change), then the fewest events.
+
+With a policy each layer answers as its filters arbitrate for one datagram. Where that depends on what nobody has told
+(the program, say), a claim that rests on it is `unknown`, and `why` asks the question. The policies of the examples
+are [kill-switch.toml](../../tests/data/readme/kill-switch.toml),
+[established.toml](../../tests/data/readme/established.toml) and
+[example.toml](../../tests/data/policies/example.toml).
+
 In a run, each line is something that happens to the endpoint, in parentheses (`(bind)`, `(sendto)`), and then the
 layers that see it with their verdicts, in order. `sender` is a socket that sends first, `receiver` one that is sent
-to first, `dropped_port` a port that no socket owns. A line that begins with `error:` is no verdict: the claim itself
+to first, `dropped_port` a port that no socket owns. `then` is the state after the run: of the socket and of its flow
+(`BOUND/OUT`), and in the middle of something where it stands. A line that begins with `error:` is no verdict: the claim itself
 has a mistake, and a test that makes it does not pass.
 """
 

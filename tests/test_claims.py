@@ -139,9 +139,9 @@ def test_a_limit_that_was_hit_does_not_hide_what_was_found_before_it() -> None:
 
 def test_what_can_never_be_says_that_nothing_could_make_the_claim_fail() -> None:
     found = never("receiver", "STREAM_V4").require()
-    assert found.part("note") is not None and "no verdict could change that" in found.message
+    assert found.part("note") is not None and "no answer of a layer could change that" in found.message
     blocked = never(endpoint("sender", block=["RESOURCE_ASSIGNMENT"]), "DATAGRAM_DATA").require()
-    assert "it is possible with other verdicts" in blocked.message
+    assert "it is possible with other answers of the layers" in blocked.message
 
 
 def test_a_fixed_verdict_is_given_everywhere_and_a_set_leaves_the_choice() -> None:

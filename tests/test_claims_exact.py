@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from automata.fa.dfa import DFA
 from automata.fa.nfa import NFA
 from hypothesis import given, settings
@@ -16,8 +17,12 @@ from fsm import catalogue
 from fsm.choices import Config
 from fsm.claims import accepts, always_after, always_before, endpoint, equivalent, matches, never, reaches
 from fsm.claims.automaton import Dfa
+from fsm.claims.decide import Reading, search
+from fsm.claims.decide import letters_of as letters_shown
 from fsm.claims.grammar import read_pattern
-from fsm.claims.runs import TICK, Event
+from fsm.claims.matching import reduced_runs
+from fsm.claims.runs import TICK, Event, cost_of
+from fsm.claims.timed import TimedRuns
 from fsm.endpoint import Endpoint
 from fsm.flows import perform
 from fsm.names import VERDICTS
@@ -379,3 +384,64 @@ def test_the_witness_of_a_timed_pattern_replays_on_the_running_endpoint() -> Non
             running.begin(move)
     names = [record.stimulus for record in running.history]
     assert names[-2:] == ["window_timeout", "idle_timeout"]
+
+
+# ---- fewer states: the oracle is the same search over all of them
+
+GROUPS = ("((sendto_group) ... (window_timeout))", "(FLOW_ESTABLISHED ... (idle_timeout))", "((window_timeout) ... .)",
+          "((idle_timeout) !(sendto)* (idle_timeout))", "(FLOW_ESTABLISHED (...) AUTH_CONNECT)")  # fmt: skip
+SECONDS = (0, 1, 3, 4, 56, 59, 60, 61)
+
+
+def cost(path: Any, runs: Any) -> int:
+    return sum(cost_of(runs.events[event]) for event, _ in path)
+
+
+@given(st.sampled_from(GROUPS), st.sampled_from(SECONDS), st.sampled_from(GROUPS), st.sampled_from((0, 2, 60)))
+@settings(max_examples=8, deadline=None)
+def test_a_timed_pattern_is_decided_as_on_all_states_and_with_a_run_as_usual(
+    one: str, bound: int, two: str, other: int
+) -> None:
+    pattern = f"... {one} within {bound}s ... {two} within {other}s"
+    name = "sender"
+    about = endpoint(name, stimuli=["bind", "sendto", "sendto_group", "idle_timeout", "window_timeout"])
+    read = read_pattern(pattern, about.vocabulary)
+    whole = about.timed
+    reading = Reading(whole, read)
+    found = search(whole, reading, lambda state, q: reading.dfa.accepts(q), limit=30_000)
+    decided = matches(about, pattern)
+    if found.path is not None:
+        assert decided
+        reduced = reduced_runs(about, whole, read)
+        assert isinstance(reduced, TimedRuns)
+        quick = Reading(reduced, read)
+        path = search(reduced, quick, lambda state, q: quick.dfa.accepts(q), spent=quick.dfa.spent).path
+        assert path is not None
+        lifted = reduced.lift(path, whole)
+        assert cost(lifted, whole) == cost(path, reduced) == cost(found.path, whole)
+        q, state = reading.start, whole.start
+        for event, target in lifted:
+            assert (event, target) in whole.edges(state)
+            q, state = reading.next(q, event, target), target
+        assert reading.dfa.accepts(q)
+    elif found.complete:
+        assert decided.verdict == "refuted"
+
+
+STAYS = (
+    "((!(idle_timeout))* (FLOW_ESTABLISHED (!(idle_timeout))* (idle_timeout)) within {}s)* (!(idle_timeout))*",
+    "((!INBOUND_TRANSPORT)* (INBOUND_TRANSPORT (!INBOUND_TRANSPORT)* DATAGRAM_DATA) within {}s)* (!INBOUND_TRANSPORT)*",
+)
+
+
+@pytest.mark.parametrize("bound", SECONDS)
+@pytest.mark.parametrize(("pattern", "holds"), list(zip(STAYS, (False, True), strict=True)))
+def test_every_run_of_a_timed_pattern_is_decided_as_on_all_states(pattern: str, holds: bool, bound: int) -> None:
+    about = endpoint("receiver", stimuli=["bind", "datagram", "idle_timeout"])
+    read = read_pattern(pattern.format(bound), about.vocabulary)
+    reading = Reading(about.timed, read)
+    letters, complete = letters_shown(about.timed, reading)
+    hopeless = reading.dfa.hopeless(letters)
+    found = search(about.timed, reading, lambda state, q: hopeless(q))
+    assert complete and (found.complete or found.path is not None)
+    assert bool(matches(about, read.text, every=True)) is (found.path is None) is holds

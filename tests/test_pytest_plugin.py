@@ -53,6 +53,28 @@ def test_session(wfp_session):
 """
 
 
+def test_a_scenario_reads_the_policy_beside_its_file(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("sub")
+    (folder / "p.toml").write_text(
+        '[[filter]]\nname = "no dns"\nlayer = "AUTH_CONNECT"\naction = "block"\nwhen = { remote_port = 53 }\n',
+        encoding="utf-8",
+    )
+    head = "scenario a policy\n  socket s is sender\n  policy {}\n  at 0s s sendto\n    expect outcome {}\n"
+    (folder / "good.wfp").write_text(head.format("p.toml", "blocked"), encoding="utf-8")
+    (folder / "bad.wfp").write_text(head.format("p.toml", "sent"), encoding="utf-8")
+    (folder / "none.wfp").write_text(head.format("none.toml", "sent"), encoding="utf-8")
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "bad.wfp:5:12: the outcome is blocked at ALE_AUTH_CONNECT_V4, not sent",
+            "  policy:         ALE_AUTH_CONNECT_V4 block: filter 'no dns'*",
+            '  step through it: wfp-udp step sender --token "wfp1~*',
+            "none.wfp:3:3: policy none.toml: cannot be opened*",
+        ]
+    )
+
+
 def test_scenario_files_are_collected_as_items(pytester: pytest.Pytester) -> None:
     (pytester.path / "good.wfp").write_text(GOOD, encoding="utf-8")
     result = pytester.runpytest("-v")

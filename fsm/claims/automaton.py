@@ -7,7 +7,7 @@ Seconds pass anywhere; inside `within` they are counted, by a copy of the group 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property, partial
 
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Sequence, Within
@@ -18,6 +18,7 @@ LIMIT_STATES = 50_000
 
 # A fragment: its first and its last state.
 Fragment = tuple[int, int]
+Spent = tuple[Hashable, tuple[int, ...]]
 
 
 class Nfa:
@@ -133,6 +134,7 @@ class Dfa:
         self._sets: list[frozenset[int]] = []
         self._ids: dict[frozenset[int], int] = {}
         self._next: dict[tuple[int, int], int] = {}
+        self._spent: dict[int, Spent] = {}
         self.start = self._number(self._closure({self.nfa.start}))
 
     def step(self, state: int, letter: int) -> int:
@@ -145,6 +147,20 @@ class Dfa:
             else:
                 reached = {t for q in self._sets[state] for test, t in nfa.on[q] if passes(test, letter)}
             found = self._next[state, letter] = self._number(self._closure(reached))
+        return found
+
+    def spent(self, state: int) -> Spent:
+        """A state apart from the seconds that its groups have taken, and these seconds.
+
+        Of two states that differ in the seconds alone, the one with fewer in every group can match whatever the other
+        can.
+        """
+        found = self._spent.get(state)
+        if found is None:
+            nfa = self.nfa
+            states = sorted(self._sets[state], key=lambda q: (nfa.origin[q], nfa.spent[q]))
+            seconds = tuple(count for q in states for count in nfa.spent[q])
+            found = self._spent[state] = tuple(nfa.origin[q] for q in states), seconds
         return found
 
     def accepts(self, state: int) -> bool:

@@ -1,18 +1,23 @@
-"""Deciding claims exactly: breadth-first search over the runs together with a watcher, on integers.
+"""Deciding claims exactly: search over the runs together with a watcher, cheapest first, on integers.
 
-A watcher is a small automaton that reads the events of a run. A search ends with the shortest run that it was looking
-for, with the certainty that there is none, or unknowing because a limit was hit. No sampling.
+A watcher is a small automaton that reads the events of a run. A search ends with the most usual run that it was
+looking for (of equal ones the shortest), with the certainty that there is none, or unknowing because a limit was hit.
+No sampling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from heapq import heappop, heappush
+from operator import le
 from typing import Protocol
 
-from fsm.claims.automaton import SECOND, Dfa
+from fsm.claims.automaton import SECOND, Dfa, Spent
 from fsm.claims.grammar import Pattern
-from fsm.claims.runs import TICK, Edge, Runs
+from fsm.claims.quotient import Labelled, classes, labelled, quotient
+from fsm.claims.runs import TICK, Edge, Runs, cost_of
 from fsm.claims.words import Atom
 
 Path = tuple[Edge, ...]
@@ -46,11 +51,11 @@ class Search:
 
     @property
     def path(self) -> Path | None:
-        """The shortest path to what was looked for."""
+        """The path to what was looked for."""
         return None if self.found is None else self.path_to(self.found)
 
     def path_to(self, pair: Pair) -> Path:
-        """The shortest path to a pair that was visited."""
+        """The cheapest path to a pair that was visited."""
         path: list[Edge] = []
         step = self.before[pair]
         while step is not None:
@@ -67,33 +72,62 @@ def search(
     *,
     start: int | None = None,
     limit: int = LIMIT_NODES,
+    certain: bool = False,
+    spent: Callable[[int], Spent] | None = None,
 ) -> Search:
-    """The shortest path after which `found(state, watcher's state)` holds.
+    """The path of the least cost (`runs.cost_of`) after which `found(state, watcher's state)` holds.
 
-    The start itself is looked at as well. `limit` bounds the pairs of states that are visited.
+    The start itself is looked at as well. `limit` bounds the pairs of states that are visited; `certain` leaves out
+    what depends on an open question. `spent` is told of states of the watcher that differ only in numbers of which
+    smaller ones are better: what is no better than a pair that was visited, and costs no less, is not followed.
     """
     first = (runs.start if start is None else start, watcher.start)
-    before: dict[Pair, tuple[Pair, Edge] | None] = {first: None}
-    if found(*first):
-        return Search(first, True, before)
-    order = [first]
+    before: dict[Pair, tuple[Pair, Edge] | None] = {}
+    # Pairs by their cost, and within a cost in the order in which they were met: equal runs, equal answers.
+    waiting: dict[int, list[tuple[Pair, tuple[Pair, Edge] | None]]] = {0: [(first, None)]}
+    order = [0]
+    best: dict[Pair, int] = {first: 0}
+    costs: list[int] = []
+    fronts: dict[Hashable, list[tuple[int, ...]]] = {}
     complete = True
     step, edges = watcher.next, runs.edges
-    for node in order:  # grows while it is walked
-        state, q = node
-        complete = complete and not runs.is_open(state)
-        for edge in edges(state):
-            target = edge[1]
-            after = step(q, edge[0], target)
-            pair = (target, after)
-            if after == DROP or pair in before:
+    while order:
+        cost = heappop(order)
+        for node, came in waiting.pop(cost):
+            if node in before:
                 continue
-            before[pair] = (node, edge)
-            if found(target, after):
-                return Search(pair, True, before)
-            if len(before) >= limit:
+            state, q = node
+            if spent is not None:
+                shape, seconds = spent(q)
+                front = fronts.setdefault((state, shape), [])
+                if any(all(map(le, better, seconds)) for better in front):
+                    continue
+                front.append(seconds)
+            before[node] = came
+            if found(state, q):
+                return Search(node, True, before)
+            if len(before) > limit:
                 return Search(None, False, before)
-            order.append(pair)
+            complete = complete and not runs.is_open(state)
+            out = edges(state)
+            if certain and runs.is_choice(state):
+                continue
+            if len(costs) < len(runs.events):
+                costs += map(cost_of, runs.events[len(costs) :])
+            for edge in out:
+                target = edge[1]
+                after = step(q, edge[0], target)
+                pair = (target, after)
+                if after == DROP or pair in before:
+                    continue
+                total = cost + costs[edge[0]]
+                known = best.get(pair)
+                if known is None or total < known:
+                    best[pair] = total
+                    if total not in waiting:
+                        waiting[total] = []
+                        heappush(order, total)
+                    waiting[total].append((pair, (node, edge)))
     return Search(None, complete, before)
 
 
@@ -176,8 +210,8 @@ class NotAfter:
 class Reading:
     """A pattern's automaton reading a run; of patterns that name no stimulus it skips what no layer sees."""
 
-    def __init__(self, runs: Runs, pattern: Pattern) -> None:
-        self.dfa = Dfa(pattern)
+    def __init__(self, runs: Runs, pattern: Pattern, dfa: Dfa | None = None) -> None:
+        self.dfa = dfa or Dfa(pattern)
         self.start = self.dfa.start
         self._runs, self._sees = runs, pattern.sees_stimuli
         self._marks = Marks(runs, pattern.atoms)
@@ -216,13 +250,31 @@ class Following:
 # ---- every run, and equality
 
 
-def letters_of(runs: Runs, reading: Reading, *, limit: int = LIMIT_NODES) -> tuple[frozenset[int], bool]:
-    """Every letter that some run shows, and whether all states were looked at."""
+def choices_of(runs: Runs) -> tuple[int, ...]:
+    """Every state that some run comes to whose verdict is open."""
+    seen, order = {runs.start}, [runs.start]
+    for state in order:
+        for _, target in runs.edges(state):
+            if target not in seen:
+                seen.add(target)
+                order.append(target)
+    return tuple(state for state in order if runs.is_choice(state))
+
+
+def letters_of(
+    runs: Runs, reading: Reading, *, limit: int = LIMIT_NODES, certain: bool = False
+) -> tuple[frozenset[int], bool]:
+    """Every letter that some run shows, and whether all states were looked at.
+
+    `certain` leaves out what depends on an open question.
+    """
     letters: set[int] = set()
     seen, order = {runs.start}, [runs.start]
     complete = True
     for state in order:
         complete = complete and not runs.is_open(state)
+        if certain and runs.is_choice(state):
+            continue
         for event, target in runs.edges(state):
             letter = reading.letter(event, target)
             if letter is not None:
@@ -250,26 +302,36 @@ class Difference:
 
 
 def difference(
-    one: Runs, other: Runs, see_one: Callable[[int], Hashable], see_other: Callable[[int], Hashable], *, limit: int
+    one: Runs,
+    other: Runs,
+    see_one: Callable[[int], Hashable],
+    see_other: Callable[[int], Hashable],
+    *,
+    limit: int,
+    one_way: bool = False,
 ) -> tuple[Difference | None, bool, int]:
     """The shortest sequence of what is seen that only one of two subjects can show.
 
-    `see` gives what is seen of an event by number, None for nothing. Returns the difference or None, whether the
-    search was complete, and how many pairs of sets of states were compared.
+    `see` gives what is seen of an event by number, None for nothing. `one_way` asks only whether the other can show
+    all that the one shows for certain, whatever open questions are answered. Returns the difference or None, whether
+    the search was complete, and how many pairs of sets of states were compared.
     """
-    sides = (_Seen(one, see_one), _Seen(other, see_other))
-    start = (sides[0].start(), sides[1].start())
-    before: dict[Sides, tuple[Sides, Hashable] | None] = {start: None}
-    order = [start]
+    seen = _Seen(((one, see_one, one_way), (other, see_other, False)))
+    before: dict[Sides, tuple[Sides, Hashable] | None] = {seen.start: None}
+    order = [seen.start]
     complete = True
     for pair in order:
-        next_one, next_other = sides[0].after(pair[0]), sides[1].after(pair[1])
-        complete = complete and not any(one.is_open(s) for s in pair[0]) and not any(other.is_open(s) for s in pair[1])
-        for number, (here, there) in enumerate(((next_one, next_other), (next_other, next_one))):
+        complete = complete and not any(number in seen.open for side in pair for number in side)
+        if pair[0] == pair[1] and not seen.open:
+            continue  # the same states: whatever comes after is the same
+        next_one, next_other = map(seen.after, pair)
+        ways = ((next_one, next_other), (next_other, next_one))
+        for number, (here, there) in enumerate(ways[:1] if one_way else ways):
             for shown in here:
                 if shown not in there:
                     common = _shown_before(before, pair)
-                    path = sides[number].path((*common, shown))
+                    can, see = (other, see_other) if number else (one, see_one)
+                    path = _showing(can, see, (*common, shown), certain=one_way)
                     return Difference(common, shown, not number, path, tuple(there)), complete, len(before)
         for shown, target in next_one.items():
             successor = (target, next_other[shown])
@@ -291,68 +353,79 @@ def _shown_before(before: dict[Sides, tuple[Sides, Hashable] | None], pair: Side
     return tuple(reversed(shown))
 
 
-class _Seen:
-    """The runs of one subject as far as they are seen: sets of states, closed under what is not seen."""
+def _showing(runs: Runs, see: Callable[[int], Hashable], wanted: tuple[Hashable, ...], *, certain: bool) -> Path:
+    """The most usual run that shows this."""
 
-    def __init__(self, runs: Runs, see: Callable[[int], Hashable]) -> None:
-        self._runs, self._see = runs, see
-        self._shows: dict[int, Hashable] = {}
+    class Showing:
+        start = 0
+
+        @staticmethod
+        def next(q: int, event: int, target: int) -> int:
+            seen = see(event)
+            return q if seen is None else q + 1 if q < len(wanted) and seen == wanted[q] else DROP
+
+    found = search(runs, Showing(), lambda state, q: q == len(wanted), certain=certain)
+    assert found.path is not None, "what is shown was found on a run"
+    return found.path
+
+
+class _Seen:
+    """What two subjects show, on the classes of their states: sets of classes, closed under what is not seen."""
+
+    def __init__(self, sides: Sequence[tuple[Runs, Callable[[int], Hashable], bool]]) -> None:
+        graph: list[Labelled] = []
+        starts = []
+        for runs, see, certain in sides:
+            _, own = labelled(
+                runs.start, partial(_edges, runs, certain), partial(_label, see, {}), partial(_kind, runs)
+            )
+            offset = len(graph)
+            starts.append(offset)
+            graph += [(tuple((seen, target + offset) for seen, target in edges), kind) for edges, kind in own]
+        found = classes(graph)
+        self._moves = quotient(graph, found)
+        self.open = frozenset(number for number, (_, is_open) in zip(found, graph, strict=True) if is_open)
         self._after: dict[frozenset[int], dict[Hashable, frozenset[int]]] = {}
         self._closures: dict[int, frozenset[int]] = {}
-        self._moves: dict[int, tuple[tuple[Hashable, int], ...]] = {}
+        self.start: Sides = (self._closed(found[starts[0]]), self._closed(found[starts[1]]))
 
-    def start(self) -> frozenset[int]:
-        return self._closed(self._runs.start)
-
-    def _shown(self, event: int) -> Hashable:
-        if event not in self._shows:
-            self._shows[event] = self._see(event)
-        return self._shows[event]
-
-    def _closed(self, state: int) -> frozenset[int]:
-        found = self._closures.get(state)
+    def _closed(self, number: int) -> frozenset[int]:
+        found = self._closures.get(number)
         if found is None:
-            seen, order = {state}, [state]
+            met, order = {number}, [number]
             for at in order:
-                for event, target in self._runs.edges(at):
-                    if self._shown(event) is None and target not in seen:
-                        seen.add(target)
+                for shown, target in self._moves[at]:
+                    if shown is None and target not in met:
+                        met.add(target)
                         order.append(target)
-            # States that show nothing themselves say nothing more than what they lead to.
-            found = self._closures[state] = frozenset(at for at in order if self._runs.is_open(at) or self._visible(at))
+            # Classes that show nothing themselves say nothing more than what they lead to.
+            found = self._closures[number] = frozenset(
+                at for at in order if at in self.open or any(shown is not None for shown, _ in self._moves[at])
+            )
         return found
 
-    def _visible(self, state: int) -> tuple[tuple[Hashable, int], ...]:
-        """What a state can show at once, with where that leads."""
-        found = self._moves.get(state)
-        if found is None:
-            edges = ((self._shown(event), target) for event, target in self._runs.edges(state))
-            found = self._moves[state] = tuple((shown, target) for shown, target in edges if shown is not None)
-        return found
-
-    def after(self, states: frozenset[int]) -> dict[Hashable, frozenset[int]]:
-        """What can be seen next, each with the states that are possible then, in a stable order."""
-        found = self._after.get(states)
+    def after(self, classes: frozenset[int]) -> dict[Hashable, frozenset[int]]:
+        """What can be seen next, each with the classes that are possible then, in a stable order."""
+        found = self._after.get(classes)
         if found is None:
             reached: dict[Hashable, set[int]] = {}
-            for state in sorted(states):
-                for shown, target in self._visible(state):
-                    reached.setdefault(shown, set()).update(self._closed(target))
-            found = self._after[states] = {shown: frozenset(targets) for shown, targets in reached.items()}
+            for number in sorted(classes):
+                for shown, target in self._moves[number]:
+                    if shown is not None:
+                        reached.setdefault(shown, set()).update(self._closed(target))
+            found = self._after[classes] = {shown: frozenset(targets) for shown, targets in reached.items()}
         return found
 
-    def path(self, shown: Iterable[Hashable]) -> Path:
-        """The shortest run that shows this."""
-        wanted = tuple(shown)
 
-        class Showing:
-            start = 0
+def _edges(runs: Runs, certain: bool, state: int) -> Sequence[Edge]:
+    return () if certain and runs.is_choice(state) else runs.edges(state)
 
-            @staticmethod
-            def next(q: int, event: int, target: int) -> int:
-                seen = self._shown(event)
-                return q if seen is None else q + 1 if q < len(wanted) and seen == wanted[q] else DROP
 
-        found = search(self._runs, Showing(), lambda state, q: q == len(wanted))
-        assert found.path is not None, "what is shown was found on a run"
-        return found.path
+def _label(see: Callable[[int], Hashable], known: dict[int, Hashable], event: int, target: int) -> Hashable:
+    if event not in known:
+        known[event] = see(event)
+    return known[event]
+
+
+def _kind(runs: Runs, state: int) -> Hashable:
+    return runs.is_open(state)

@@ -12,20 +12,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fsm.claims.decide import Following, NotAfter, NotBefore, Search, Until, difference, search
+from fsm.claims.decide import Difference, Following, NotAfter, NotBefore, Until, choices_of, difference, search
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.runs import Event
+from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, of
 from fsm.claims.text import (
     COUNTER,
     GIVEN,
     NOTE,
+    OPEN,
     POSSIBLE,
     RUN,
+    SAY_MORE,
+    SEARCHED,
     SO_FAR,
     WHY,
     Claim,
+    missing_verdict,
     never_comes,
+    questions_of,
     refused_parts,
     rule_part,
     run_part,
@@ -64,11 +70,13 @@ def reaches(subject: Given, target: str, *, limit_states: int | None = None, all
     if missing is not None:
         return missing
     found = _until(about, atom)
+    if found.path is not None and not found.sure:
+        return claim.depends(about.runs, found)
     if found.path is not None:
         return claim.finding(HOLDS, "reached", (run_part(RUN, about.runs, found.path),), about.runs, found.path)
     if not found.complete:
-        return claim.unknown(len(found.before))
-    return never_comes(claim, atom, found, "unreachable")
+        return claim.unknown(found.visited)
+    return never_comes(claim, atom, found.visited, "unreachable")
 
 
 def never(subject: Given, target: str, *, limit_states: int | None = None, allow_unknown: bool = False) -> Finding:
@@ -80,12 +88,14 @@ def never(subject: Given, target: str, *, limit_states: int | None = None, allow
     if missing is not None:
         return missing
     found = _until(about, atom)
+    if found.path is not None and not found.sure:
+        return claim.depends(about.runs, found)
     if found.path is not None:
         parts = (run_part(COUNTER, about.runs, found.path), *rule_part(events_of(about.runs, found.path)))
         return claim.finding(REFUTED, "reached", parts, about.runs, found.path)
     if not found.complete:
-        return claim.unknown(len(found.before))
-    parts = (searched(about, len(found.before), complete=True), *_emptiness(about, atom))
+        return claim.unknown(found.visited)
+    parts = (searched(about, found.visited, complete=True), *_emptiness(about, atom))
     return claim.finding(HOLDS, "unreachable", parts)
 
 
@@ -100,17 +110,21 @@ def always_before(
     missing = untold(claim, (one, two))
     if missing is not None:
         return missing
-    found = search(about.runs, NotBefore(about.runs, one, two), lambda state, q: q == 1)
+    found = settle(about.runs, NotBefore(about.runs, one, two), _at_one)
+    if found.path is not None and not found.sure:
+        return claim.depends(about.runs, found)
     if found.path is not None:
         parts = (run_part(COUNTER, about.runs, found.path), *rule_part(events_of(about.runs, found.path)))
         return claim.finding(REFUTED, "not_before", parts, about.runs, found.path)
     comes = _until(about, two)
+    if comes.path is not None and not comes.sure:
+        return claim.depends(about.runs, comes)
     if not found.complete or (comes.path is None and not comes.complete):
-        return claim.unknown(len(found.before))
+        return claim.unknown(found.visited)
     if comes.path is None:
-        return never_comes(claim, two, comes, "vacuous", _vacuous(two))
+        return never_comes(claim, two, comes.visited, "vacuous", _vacuous(two))
     shown = run_part(RUN, about.runs, comes.path)
-    parts = (shown, searched(about, len(found.before), complete=True))
+    parts = (shown, searched(about, found.visited, complete=True))
     return claim.finding(HOLDS, "before", parts, about.runs, comes.path)
 
 
@@ -140,18 +154,22 @@ def always_after(
     if missing is not None:
         return missing
     runs = about.runs
-    found = search(runs, NotAfter(runs, one, two, three), lambda state, q: q == 1)
+    found = settle(runs, NotAfter(runs, one, two, three), _at_one)
+    if found.path is not None and not found.sure:
+        return claim.depends(runs, found)
     if found.path is not None:
         parts = [run_part(COUNTER, runs, found.path), *rule_part(events_of(runs, found.path))]
         parts.append(way_to(about, two, found.path[-1][1], found.path).part)
         return claim.finding(REFUTED, "not_after", parts, runs, found.path)
     comes = _until(about, one)
+    if comes.path is not None and not comes.sure:
+        return claim.depends(runs, comes)
     if not found.complete or (comes.path is None and not comes.complete):
-        return claim.unknown(len(found.before))
+        return claim.unknown(found.visited)
     if comes.path is None:
-        return never_comes(claim, one, comes, "vacuous", _vacuous(one))
+        return never_comes(claim, one, comes.visited, "vacuous", _vacuous(one))
     shown = run_part(RUN, runs, comes.path)
-    return claim.finding(HOLDS, "after", (shown, searched(about, len(found.before), complete=True)), runs, comes.path)
+    return claim.finding(HOLDS, "after", (shown, searched(about, found.visited, complete=True)), runs, comes.path)
 
 
 def accepts(
@@ -170,14 +188,17 @@ def accepts(
     shown = ", ".join(atom.text for atom in atoms)
     claim = Claim(about, f"{about.title} can show {shown}", allow_unknown)
     runs = about.runs
-    found = search(runs, Following(runs, atoms), lambda state, q: q == len(atoms))
+    found = settle(runs, Following(runs, atoms), lambda state, q: q == len(atoms))
+    if found.path is not None and not found.sure:
+        return claim.depends(runs, found)
     if found.path is not None:
         return claim.finding(HOLDS, "accepted", (run_part(RUN, runs, found.path),), runs, found.path)
     if not found.complete:
-        return claim.unknown(len(found.before))
-    length = max(q for _, q in found.before)
-    states = [state for state, q in found.before if q == length]
-    prefix = found.path_to((states[0], length))
+        return claim.unknown(found.visited)
+    before = found.search.before
+    length = max(q for _, q in before)
+    states = [state for state, q in before if q == length]
+    prefix = found.search.path_to((states[0], length))
     wanted = atoms[length]
     sees = any(atom.stimulus for atom in atoms)
     way = way_to(about, wanted, states[0], prefix)
@@ -220,13 +241,26 @@ def equivalent(
     def see(event: Event) -> str | None:
         return _observed(event, observing)
 
-    found, complete, compared = difference(
-        one.runs, two.runs, lambda e: see(one.runs.events[e]), lambda e: see(two.runs.events[e]), limit=LIMIT_PAIRS
-    )
+    open_states = [(side, choices_of(side.runs)) for side in (one, two) if isinstance(side, EndpointSubject)]
+    is_open = any(states for _, states in open_states)
+
+    def differ(one: Subject, two: Subject) -> tuple[Difference | None, bool, int]:
+        see_one, see_two = (lambda e: see(one.runs.events[e])), (lambda e: see(two.runs.events[e]))
+        return difference(one.runs, two.runs, see_one, see_two, limit=LIMIT_PAIRS, one_way=is_open)
+
+    found, complete, compared = differ(one, two)
+    if is_open and found is None:
+        found, complete, compared = differ(two, one)
+        one, two = two, one
+    if found is None and is_open:
+        lines = [line for side, states in open_states for line in questions_of(side, side.runs, states)]
+        parts = [Part(WHY, (OPEN, *dict.fromkeys(lines))), Part(NOTE, (SAY_MORE,))]
+        return claim.finding(UNKNOWN, "open", parts)
     if found is None:
         if not complete:
             return claim.unknown(compared)
-        return claim.finding(HOLDS, "equal", (Part("searched", (f"{compared} pairs of what may be the case, all",)),))
+        pairs = f"{compared} pair{'' if compared == 1 else 's'} of what may be the case, and there are no others"
+        return claim.finding(HOLDS, "equal", (Part(SEARCHED, (pairs,)),))
     can, cannot = (one, two) if found.in_first else (two, one)
     if not complete and (isinstance(one, SessionSubject) or isinstance(two, SessionSubject)):
         return claim.unknown(compared)
@@ -245,8 +279,12 @@ def equivalent(
 # ---- what the claims share
 
 
-def _until(about: Subject, atom: Atom) -> Search:
-    return search(about.runs, Until(about.runs, atom), lambda state, q: q == 1)
+def _until(about: Subject, atom: Atom) -> Settled:
+    return settle(about.runs, Until(about.runs, atom), _at_one)
+
+
+def _at_one(state: int, q: int) -> bool:
+    return q == 1
 
 
 def _vacuous(atom: Atom) -> Part:
@@ -260,8 +298,9 @@ def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
     other = search(about.anything, Until(about.anything, atom), lambda state, q: q == 1)
     if other.path is not None:
         lines = lines_of(events_of(about.anything, other.path))
-        return (Part(NOTE, ("it is possible with other verdicts", *lines)),)
-    text = f"no verdict could change that: {about.table.view.name} on this machine never comes to it"
+        missing = missing_verdict(about, about.anything, other.path)[:1]
+        return (Part(NOTE, ("it is possible with other answers of the layers", *lines, *missing)),)
+    text = f"no answer of a layer could change that: {about.table.view.name} on this machine never comes to it"
     return (Part(NOTE, (text,)),)
 
 

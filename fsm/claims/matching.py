@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from fsm.claims.decide import Reading, letters_of, search
+from fsm.claims.decide import Path, Reading, letters_of, search
 from fsm.claims.finding import HOLDS, REFUTED, Finding, Part
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
 from fsm.claims.grammar import Sequence as InOrder
 from fsm.claims.judge import untold
 from fsm.claims.runs import TICK, TICK_EVENT, Event, LineRuns, Runs
+from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
 from fsm.claims.text import (  # fmt: skip
     COUNTER,
@@ -27,9 +28,12 @@ from fsm.claims.text import (  # fmt: skip
     standing,
     way_to,
 )
+from fsm.claims.timed import ReducedRuns, TimedRuns
 from fsm.claims.why import possible_next
 from fsm.claims.witness import events_of, lines_of
 from fsm.errors import FsmError
+
+NO_TARGET = -1  # of an event whose target does not matter
 
 
 def matches(
@@ -52,9 +56,25 @@ def matches(
     missing = untold(claim, read.atoms)
     if missing is not None:
         return missing
-    runs = timed_runs(about) if read.is_timed else about.runs
+    whole = timed_runs(about) if read.is_timed else about.runs
+    runs = reduced_runs(about, whole, read)
     reading = Reading(runs, read)
-    return _every(claim, runs, reading, read) if every else _some(claim, runs, reading, read)
+    return (_every if every else _some)(claim, runs, whole, reading, read)
+
+
+def reduced_runs(about: Subject, whole: Runs, read: Pattern) -> Runs:
+    """Runs with fewer states in which the pattern is matched just so; the whole ones where they cannot be reduced."""
+    if not isinstance(about, EndpointSubject) or not isinstance(whole, TimedRuns):
+        return whole
+    if any(atom.condition for atom in read.atoms):
+        return whole  # a condition can tell any two states apart
+    plain = Reading(about.runs, read)
+    return TimedRuns(ReducedRuns(about.runs, lambda event: plain.letter(event, NO_TARGET)), *whole.limits)
+
+
+def _lifted(path: Path, runs: Runs, whole: Runs) -> Path:
+    """A path of reduced runs as one of the whole."""
+    return runs.lift(path, whole) if isinstance(runs, TimedRuns) and isinstance(whole, TimedRuns) else path
 
 
 def timed_runs(about: Subject) -> Runs:
@@ -90,22 +110,27 @@ def _with_seconds(about: TraceSubject) -> LineRuns:
     return LineRuns(events, names)
 
 
-def _some(claim: Claim, runs: Runs, reading: Reading, read: Pattern) -> Finding:
+def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern) -> Finding:
     about, dfa = claim.subject, reading.dfa
-    found = search(runs, reading, lambda state, q: dfa.accepts(q))
-    if found.path is not None:
-        return claim.finding(HOLDS, "matched", (run_part(RUN, runs, found.path),), runs, found.path)
+    spent = dfa.spent if read.is_timed else None
+    settled = settle(runs, reading, lambda state, q: dfa.accepts(q), spent=spent)
+    found = settled.search
+    path = None if found.path is None else _lifted(found.path, runs, whole)
+    if path is not None and not settled.sure:
+        return claim.depends(runs, settled, (whole, path))
+    if path is not None:
+        return claim.finding(HOLDS, "matched", (run_part(RUN, whole, path),), whole, path)
     if not found.complete:
         return claim.unknown(len(found.before))
     best = min(found.before, key=lambda pair: dfa.missing(pair[1]))
-    prefix = found.path_to(best)
+    prefix = _lifted(found.path_to(best), runs, whole)
     states = [state for state, q in found.before if q == best[1]]
     tests = dfa.helpful(best[1])
     count = sum(
         reading.letter(event, target) is not None and runs.events[event].stimulus != TICK for event, target in prefix
     )
     parts = [
-        Part(SO_FAR, (f"{count} event{'' if count == 1 else 's'} of a match", *run_part(SO_FAR, runs, prefix).lines)),
+        Part(SO_FAR, (f"{count} event{'' if count == 1 else 's'} of a match", *run_part(SO_FAR, whole, prefix).lines)),
         Part(GIVEN, (f"the pattern goes on with {wanted_text(tests, read)}, refused in {standing(runs, states)}",)),
     ]
     atoms = [read.atoms[number] for test in tests if not test.negated for number in test.atoms]
@@ -113,58 +138,74 @@ def _some(claim: Claim, runs: Runs, reading: Reading, read: Pattern) -> Finding:
         loose = Reading(runs, Pattern(read.text, _without_time(read.tree), read.atoms))
         slower = search(runs, loose, lambda state, q: loose.dfa.accepts(q))
         if slower.path is not None:
-            events = events_of(runs, slower.path)
+            path = _lifted(slower.path, runs, whole)
+            events = events_of(whole, path)
             seconds = sum(event.stimulus == TICK for event in events)
-            parts.append(Part(WHY, (f"only the time is wrong: the shortest run without the bound takes {seconds} s",)))
+            parts.append(Part(WHY, (f"only the time is wrong: without the bound there is a run, of {seconds} s",)))
             parts.append(Part(WAY, ("without the time bound", *lines_of(events))))
-            return claim.finding(REFUTED, "too_slow", parts, runs, slower.path)
+            return claim.finding(REFUTED, "too_slow", parts, whole, path)
     if not atoms:
         parts.append(Part(WHY, ("whatever can come next is what the pattern rules out there",)))
         parts.append(Part(POSSIBLE, possible_next(about.runs, _plain(runs, states), stimuli=read.sees_stimuli)))
-        return claim.finding(REFUTED, "unmatched", parts, runs, prefix)
+        return claim.finding(REFUTED, "unmatched", parts, whole, prefix)
     parts += refused_parts(about, runs, states, atoms[0], stimuli=read.sees_stimuli)
     if read.is_timed:
-        return claim.finding(REFUTED, "unmatched", parts, runs, prefix)
+        return claim.finding(REFUTED, "unmatched", parts, whole, prefix)
     way = way_to(about, atoms[0], states[0], prefix)
     parts.append(way.part)
-    return claim.finding(REFUTED, "unmatched", parts, way.runs or runs, prefix if way.path is None else way.path)
+    return claim.finding(REFUTED, "unmatched", parts, way.runs or whole, prefix if way.path is None else way.path)
 
 
-def _every(claim: Claim, runs: Runs, reading: Reading, read: Pattern) -> Finding:
+def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern) -> Finding:
     about, dfa = claim.subject, reading.dfa
     letters, complete = letters_of(runs, reading)
     hopeless = dfa.hopeless(letters if complete else None)
 
-    def left(state: int, q: int) -> bool:
-        return hopeless(q) or (not runs.edges(state) and not runs.is_open(state) and not dfa.accepts(q))
+    def leaves(hopeless: Callable[[int], bool]) -> Callable[[int, int], bool]:
+        return lambda state, q: (
+            hopeless(q) or (not runs.edges(state) and not runs.is_open(state) and not dfa.accepts(q))
+        )
 
-    found = search(runs, reading, left)
-    if found.path is None:
+    settled = settle(runs, reading, leaves(hopeless))
+    found = settled.search
+    path = None if found.path is None else _lifted(found.path, runs, whole)
+    if path is not None and not settled.sure:
+        return claim.depends(runs, settled, (whole, path))
+    if path is None:
         if not (found.complete and complete):
             return claim.unknown(len(found.before))
+        # With some answers to open questions fewer events are possible, and more of the pattern is beyond hope.
+        fewer, _ = letters_of(runs, reading, certain=True)
+        if fewer != letters:
+            strict = settle(runs, reading, leaves(dfa.hopeless(fewer)))
+            if strict.path is not None:
+                asked = strict.asked or tuple(state for state, _ in found.before if runs.is_choice(state))
+                shown = whole, _lifted(strict.path, runs, whole)
+                return claim.depends(runs, Settled(strict.search, False, asked), shown)
         return claim.finding(HOLDS, "within", (searched(about, len(found.before), complete=True),))
     if found.found is not None and not hopeless(found.found[1]):
         q = found.found[1]
         parts = [
             Part(GIVEN, (f"the run ends, and the pattern goes on with {wanted_text(dfa.helpful(q), read)}",)),
-            run_part(COUNTER, runs, found.path),
+            run_part(COUNTER, whole, path),
         ]
-        return claim.finding(REFUTED, "ends_early", parts, runs, found.path)
-    events = events_of(runs, found.path)
+        return claim.finding(REFUTED, "ends_early", parts, whole, path)
+    events = events_of(whole, path)
     if not events:
         parts = [Part(GIVEN, ("no run can match it, not even the first events",))]
         parts.append(Part(POSSIBLE, possible_next(about.runs, [about.runs.start], stimuli=read.sees_stimuli)))
         return claim.finding(REFUTED, "impossible", parts)
-    q = reading.start
-    for event, target in found.path[:-1]:
-        q = reading.next(q, event, target)
+    assert found.found is not None, "a run was found"
+    came = found.before[found.found]
+    assert came is not None, "something has happened"
+    q = came[0][1]
     parts = [
-        run_part(SO_FAR, runs, found.path[:-1]),
+        run_part(SO_FAR, whole, path[:-1]),
         Part(GIVEN, (f"{events[-1]}, where the pattern goes on with {wanted_text(dfa.wanted(q), read)}",)),
         *rule_part(events),
         Part(COUNTER, lines_of(events)),
     ]
-    return claim.finding(REFUTED, "leaves", parts, runs, found.path)
+    return claim.finding(REFUTED, "leaves", parts, whole, path)
 
 
 def wanted_text(tests: Sequence[One], read: Pattern) -> str:

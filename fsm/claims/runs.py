@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fsm.names import VERDICTS, Verdict
 from fsm.session import Move
 from fsm.space import StateSpace
 from fsm.stimuli import STIMULI
 from fsm.table import NO_ROW, Step, Table
+
+if TYPE_CHECKING:
+    from fsm.claims.policies import PolicyAnswers
 
 Edge = tuple[int, int]  # (number of the event, number of the next state)
 # The seam for callouts and filters: which verdicts may be given in this state of this table, which stands before a
@@ -59,6 +62,27 @@ class Event:
 TICK = "second"
 TICK_EVENT = Event(TICK, move="wait:1", shown="(wait 1 s)")
 
+# Of all runs that answer a claim the one is shown in which the fewest unusual things happen: first of those that only
+# a callout or a rare change of the machine brings, then of the uncommon ones, then of events, then of seconds.
+USUAL: tuple[str, ...] = ("bind", "connect", "sendto", "datagram", "close", "deliver")
+UNCOMMON: tuple[str, ...] = (
+    *("connect_other", "sendto_group", "datagram_group", "icmp_error", "icmp_ttl", "policy_change", "idle_timeout"),
+    *("window_timeout", "lose"),
+)
+USUAL_VERDICTS: tuple[str, ...] = (str(Verdict.PERMIT), str(Verdict.BLOCK))
+COST_OF_SECOND, COST_OF_EVENT, COST_OF_UNCOMMON, COST_OF_UNUSUAL = 1, 1 << 24, 1 << 48, 1 << 72
+
+
+def cost_of(event: Event) -> int:
+    """What an event costs a run: of two runs the one with the smaller sum is shown."""
+    if event.stimulus == TICK:
+        return COST_OF_SECOND
+    if event.layer:
+        return COST_OF_EVENT + (COST_OF_UNCOMMON if event.verdict and event.verdict not in USUAL_VERDICTS else 0)
+    if event.stimulus in USUAL:
+        return COST_OF_EVENT
+    return COST_OF_EVENT + (COST_OF_UNCOMMON if event.stimulus in UNCOMMON else COST_OF_UNUSUAL)
+
 
 class Runs(Protocol):
     """What claims ask of a subject: numbered states, and edges that carry events."""
@@ -73,7 +97,10 @@ class Runs(Protocol):
         """The edges out of a state, in a stable order."""
 
     def is_open(self, state: int) -> bool:
-        """Whether a state has successors that were not looked at because a limit was hit."""
+        """Whether a state has successors that are not known: a limit was hit, or nobody says what happens there."""
+
+    def is_choice(self, state: int) -> bool:
+        """Whether its edges are possible answers to an open question: one of them is there, nobody knows which."""
 
     def name(self, state: int) -> str:
         """The state as a reader knows it."""
@@ -82,8 +109,11 @@ class Runs(Protocol):
 class TableRuns:
     """One endpoint: the compiled table, with the verdicts that may be given."""
 
-    def __init__(self, table: Table, answers: Answers, stimuli: Sequence[str] = ()) -> None:
+    def __init__(
+        self, table: Table, answers: Answers, stimuli: Sequence[str] = (), policy: PolicyAnswers | None = None
+    ) -> None:
         self.table = table
+        self.policy = policy
         self.events: list[Event] = []
         self._answers = answers
         self._edges: list[tuple[Edge, ...] | None] = [None] * len(table.states)
@@ -99,7 +129,12 @@ class TableRuns:
         return self.table.start
 
     def is_open(self, state: int) -> bool:
-        return False
+        return self.policy is not None and self.table.layer(state) is not None and bool(self.policy.at(state).refused)
+
+    def is_choice(self, state: int) -> bool:
+        if self.policy is None or self.table.layer(state) is None:
+            return False
+        return len(self.edges(state)) > 1 or bool(self.policy.at(state).refused)
 
     def name(self, state: int) -> str:
         return self.table.name_of(state)
@@ -151,6 +186,9 @@ class SpaceRuns:
 
     def is_open(self, state: int) -> bool:
         return state < len(self.space) and self.space.is_open(state)
+
+    def is_choice(self, state: int) -> bool:
+        return False
 
     def joint(self, state: int) -> int:
         """The joint state: of a state inside a move the one that the move leads to."""
@@ -213,6 +251,9 @@ class LineRuns:
         return 0
 
     def is_open(self, state: int) -> bool:
+        return False
+
+    def is_choice(self, state: int) -> bool:
         return False
 
     def edges(self, state: int) -> tuple[Edge, ...]:

@@ -1,14 +1,15 @@
 """What claims are made of: an endpoint with the verdicts its layers may give, a session, a recorded trace.
 
-A filter policy joins at `Answers`: a function of (table, state before a layer) to the verdicts that may be given.
-An endpoint is drawn for one remote peer, as the table is; many peers are a matter of sessions.
+Callouts and filter policies join at `Answers`: a function of (table, state before a layer) to the verdicts that may be
+given. An endpoint is drawn for one remote peer, as the table is; many peers are a matter of sessions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from fsm import catalogue
 from fsm.choices import Config
@@ -25,6 +26,12 @@ from fsm.stimuli import STIMULI, VIEWS
 from fsm.table import Table, compile_table
 from fsm.traces.observation import Observation, Trace
 
+if TYPE_CHECKING:
+    from fsm.claims.policies import PolicyAnswers
+    from fsm.policy.arbitrate import PolicyIndex
+    from fsm.policy.datagram import Circumstances, End
+    from fsm.policy.model import Policy
+
 PERMIT = (str(Verdict.PERMIT),)
 # A callout as a pure function of the full FWPM name of the layer and the classify flags: a verdict, or None.
 PureCallout = Callable[[str, tuple[str, ...]], str | None]
@@ -38,6 +45,9 @@ class EndpointSubject:
     answers: Answers
     settings: tuple[str, ...] = ()  # how the verdicts were given, for texts
     stimuli: tuple[str, ...] = ()  # what can happen to it; () for whatever the table has
+    policy: PolicyAnswers | None = None
+    named: tuple[str, ...] = ()  # the stimuli that were asked for by name
+    call: str = field(default="", compare=False)  # the call of `endpoint` that it is made by
 
     @property
     def title(self) -> str:
@@ -46,13 +56,17 @@ class EndpointSubject:
         words = [f"IPv{config.ip}", f"Windows {config.windows}"]
         words += [f"evidence {config.evidence}"] if config.evidence != "base" else []
         words += [f"{name}={option}" for name, option in config.assume]
-        words += [f"only {' '.join(self.stimuli)}"] if self.stimuli else []
+        words += [f"only {' '.join(self.named)}"] if self.named else []
         return f"{self.table.view.name} ({', '.join((*words, *self.settings))})"
+
+    def __repr__(self) -> str:
+        # A test runner prints this in a failed `assert never(...)`: it reads like the call.
+        return self.call or f'endpoint("{self.table.view.name}")'
 
     @cached_property
     def runs(self) -> TableRuns:
         """What it can do."""
-        return TableRuns(self.table, self.answers, self.stimuli)
+        return TableRuns(self.table, self.answers, self.stimuli, self.policy)
 
     @cached_property
     def anything(self) -> Runs:
@@ -62,7 +76,7 @@ class EndpointSubject:
     @cached_property
     def timed(self) -> TimedRuns:
         """What it can do, with model time."""
-        return TimedRuns(self.runs)
+        return TimedRuns(self.runs, *(self.policy.lifetimes_s if self.policy else ()))
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -72,7 +86,10 @@ class EndpointSubject:
             return endpoint_condition(text, self.table, where)
 
         stimuli = self.stimuli or view.stimuli
-        others = {name: "It was left out of stimuli=" for name in view.stimuli if name not in stimuli}
+        why = "It was left out of stimuli="
+        if self.policy is not None and not self.named:
+            why = "It concerns another end than those that the policy is asked about"
+        others = {name: why for name in view.stimuli if name not in stimuli}
         return Vocabulary(self.table.config, stimuli, condition, (), self.title, others)
 
 
@@ -164,6 +181,12 @@ def endpoint(
     any_verdict: bool = False,
     callouts: Iterable[PureCallout] = (),
     answers: Answers | None = None,
+    policy: Policy | PolicyIndex | None = None,
+    from_: str | End = "",
+    to: str | End = "",
+    circumstances: Circumstances | None = None,
+    ordinary: bool = False,
+    undeclared: str = "unknown",
     stimuli: Sequence[str] = (),
     table: Table | None = None,
 ) -> EndpointSubject:
@@ -179,51 +202,121 @@ def endpoint(
     any_verdict : every layer gives every verdict that it takes: what is possible at all.
     callouts : functions of (full layer name, flags) to a verdict or None; the first that is not permit decides.
     answers : any other rule, as a function of (table, state) to the verdicts that may be given there.
+    policy : filters, from `read_policy`: each layer answers as they arbitrate for the datagram from `from_` to `to`
+        (`192.0.2.1:50000`, `[2001:db8::1]:53`). A sender sends it from this host, to the others it arrives. IP version
+        and loopback follow from the addresses, and what happens to the endpoint concerns these two ends. What is open
+        makes a claim that depends on it "unknown".
+    circumstances, ordinary, undeclared : what is known besides, as `fsm.policy.whatif` takes it: a
+        `Circumstances`; the rest as usual; "permit" for callouts that nobody has described.
     stimuli : what can happen to it, where that is less than everything: no callout injects, say.
     table : another compiled table, for experiments.
 
     Raises
     ------
     UnknownName : no such endpoint, layer, verdict or stimulus.
-    FsmError : a layer that does not take the verdict; verdicts given in two ways.
+    FsmError : a layer that does not take the verdict; verdicts given in two ways; a policy without both ends.
     """
     if name not in VIEWS:
         raise UnknownName.of("claims", "endpoint", name, VIEWS)
+    where = f"claims, {name}"
+    block, called = tuple(block), tuple(callouts)
+    call = _call(
+        name, config=config, block=list(block), verdicts=dict(verdicts or {}), any_verdict=any_verdict,
+        callouts=[_name_of(one) for one in called], answers=_name_of(answers), policy=policy and _name_of(policy),
+        from_=str(from_), to=str(to), circumstances=circumstances, ordinary=ordinary,
+        undeclared=undeclared if undeclared != "unknown" else "", stimuli=list(stimuli), table=_name_of(table),
+    )  # fmt: skip
+    ways = [way for way in (block or verdicts, any_verdict, called, answers, policy) if way]
+    if len(ways) > 1:
+        raise FsmError(where, "verdicts are given in two ways", fix="Give block/verdicts, or one other way")
+    if policy is None and (from_ or to or circumstances or ordinary or undeclared != "unknown"):
+        raise FsmError(where, "a datagram is described, and no policy is asked about it", fix="Give policy=")
+    if policy is not None:
+        if table is not None:
+            raise FsmError(where, "a policy is asked on the machine that the datagram meets", fix="Leave out table=")
+        from fsm.claims.policies import ask
+
+        asked = ask(
+            name, policy, from_, to, config or Config(), circumstances=circumstances, ordinary=ordinary,
+            undeclared=undeclared, stimuli=stimuli,
+        )  # fmt: skip
+        return EndpointSubject(
+            asked.table, asked.answers, asked.settings, asked.stimuli, asked.answers, asked.named, call
+        )
     config = config or (table.config if table else Config())
     table = table or compile_table(name, config)
-    called = tuple(callouts)
-    only = tuple(table.stimulus(given, f"claims, {name}, stimuli") for given in stimuli)
-    ways = [way for way in (block or verdicts, any_verdict, called, answers) if way]
-    if len(ways) > 1:
-        raise FsmError(f"claims, {name}", "verdicts are given in two ways", fix="Give block/verdicts, or one other way")
+    only = tuple(table.stimulus(word, f"{where}, stimuli") for word in stimuli)
+
+    def made(way: Answers, *settings: str) -> EndpointSubject:
+        return EndpointSubject(table, way, settings, only, None, only, call)
+
     if any_verdict:
-        return EndpointSubject(table, lambda table, state: VERDICTS, ("any verdict",), only)
+        return made(lambda table, state: VERDICTS, "any verdict")
     if called:
-        return EndpointSubject(
-            table, _answers_of_callouts(called), (f"{len(called)} callout{'' if len(called) == 1 else 's'}",), only
-        )
+        return made(_answers_of_callouts(called), f"{len(called)} callout{'' if len(called) == 1 else 's'}")
     if answers is not None:
-        return EndpointSubject(table, answers, ("answers of its own",), only)
+        return made(answers, "answers of its own")
+    given = _asked(block, verdicts or {}, config)
+    known = {at.fwpm_name for state in range(len(table.states)) if (at := table.layer(state))}
+    for full in given:
+        if full not in known:
+            raise FsmError(
+                where,
+                f"a verdict is given for {short(full)}, and {name} never comes to that layer",
+                f"It comes to {', '.join(sorted(short(n) for n in known))}",
+            )
+    return made(_fixed(given), *(f"{'|'.join(several)} {short(layer)}" for layer, several in given.items()))
+
+
+def _asked(
+    block: Sequence[str], verdicts: Mapping[str, str | Sequence[str]], config: Config
+) -> dict[str, tuple[str, ...]]:
+    """{full layer name: the verdicts that it may give}."""
     asked: dict[str, tuple[str, ...]] = {}
-    single = {layer: verdict for layer, verdict in (verdicts or {}).items() if isinstance(verdict, str)}
+    single = {layer: verdict for layer, verdict in verdicts.items() if isinstance(verdict, str)}
     for layer, verdict in asked_verdicts(block, single, config).items():
         asked[layer] = (verdict,)
-    for spelling, several in (verdicts or {}).items():
+    for spelling, several in verdicts.items():
         if isinstance(several, str):
             continue
         for verdict in several:
             for layer in asked_verdicts((), {spelling: verdict}, config):
                 asked[layer] = (*asked.get(layer, ()), verdict)
-    known = {at.fwpm_name for state in range(len(table.states)) if (at := table.layer(state))}
-    for full in asked:
-        if full not in known:
-            raise FsmError(
-                f"claims, {name}",
-                f"a verdict is given for {short(full)}, and {name} never comes to that layer",
-                f"It comes to {', '.join(sorted(short(n) for n in known))}",
-            )
-    settings = tuple(f"{'|'.join(several)} {short(layer)}" for layer, several in asked.items())
-    return EndpointSubject(table, _fixed(asked), settings, only)
+    return asked
+
+
+def _call(name: str, **given: object) -> str:
+    """The call of `endpoint`, with what was given and nothing else; strings in double quotes, as they are written."""
+    words = [f"{key}={_written(value)}" for key, value in given.items() if value]
+    return f"endpoint({', '.join((_written(name), *words))})"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return value if value.startswith("<") else f'"{value}"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_written(key)}: {_written(one)}' for key, one in value.items())}}}"
+    if isinstance(value, Config):
+        default = Config()
+        changed = {key: getattr(value, key) for key in ("ip", "windows", "evidence")}
+        words = [f"{key}={_written(one)}" for key, one in changed.items() if one != getattr(default, key)]
+        words += [f"assume={_written(dict(value.assume))}"] if value.assume else []
+        return f"configure({', '.join(words)})"
+    return repr(value)
+
+
+def _name_of(value: object) -> str:
+    """Something that has no short way to be written, by its name: `<callout refuse>`, `<policy allow-dns.toml>`."""
+    if value is None:
+        return ""
+    if isinstance(value, Table):
+        return f"<table of {value.view.name}>"
+    source = getattr(getattr(value, "policy", value), "source", "")
+    if source:
+        return f"<{source.replace(chr(92), '/').rpartition('/')[2]}>"
+    return f"<{getattr(value, '__name__', None) or type(value).__name__.lower()}>"
 
 
 def _fixed(asked: Mapping[str, tuple[str, ...]]) -> Answers:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fsm.claims.decide import Path, Search, Until, search
+from fsm.claims.decide import Path, Until, search
 from fsm.claims.finding import REFUTED, UNKNOWN, Finding, Part, Verdict
 from fsm.claims.runs import Event, Runs
+from fsm.claims.settle import Settled
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
-from fsm.claims.why import possible_next, step_text, why_not_next
-from fsm.claims.witness import command_of, events_of, lines_of, moves_of, stepping, token_of
+from fsm.claims.why import decided_text, possible_next, step_text, why_not_next
+from fsm.claims.witness import command_of, events_of, has_usual_lifetimes, lines_of, moves_of, stepping, token_of
 from fsm.claims.words import Atom, read_condition
+from fsm.stimuli import POSITIONS
 
 SO_FAR = "possible so far"
 GIVEN = "given next"
@@ -20,11 +22,13 @@ POSSIBLE = "possible there"
 WAY = "shortest way"
 COUNTER = "shortest counterexample"
 RUN = "shortest run"
+IF_SO = "shortest run, if so"
+FILTERS = "filters"
 TOKEN = "token"
 DRAW = "draw"
 SEARCHED = "searched"
 NOTE = "note"
-ORDER = (SO_FAR, GIVEN, WHY, POSSIBLE, WAY, COUNTER, RUN, SEARCHED, NOTE, TOKEN, DRAW)
+ORDER = (SO_FAR, GIVEN, WHY, POSSIBLE, WAY, COUNTER, RUN, IF_SO, FILTERS, SEARCHED, NOTE, TOKEN, DRAW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +47,30 @@ class Claim:
         token, more = "", []
         if runs is not None and path is not None:
             events = events_of(runs, path)
-            witness = moves_of(events)
+            witness = moves_of(events, usual_lifetimes=has_usual_lifetimes(self.subject))
             token = token_of(self.subject, witness)
             more += [Part(TOKEN, (stepping(token),))] if token else []
+            more += filters_part(self.subject, runs, path)
             commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start))
             more += [Part(DRAW, commands)] if commands else []
         ordered = sorted((*parts, *more), key=lambda part: ORDER.index(part.heading))
         return Finding(verdict, self.text, cause, tuple(ordered), witness, token, self.allow_unknown)
 
     def unknown(self, visited: int) -> Finding:
-        """What is left to say when a limit was hit."""
+        """What is left to say when a limit was hit, or where something is not documented."""
+        policy = self.subject.policy if isinstance(self.subject, EndpointSubject) else None
+        if policy is not None and policy.refusals:
+            lines = ("the documents do not say what happens where", *policy.refusals)
+            return self.finding(UNKNOWN, "undocumented", (Part(WHY, lines),))
         return self.finding(UNKNOWN, "limit", (searched(self.subject, visited, complete=False),))
+
+    def depends(self, runs: Runs, settled: Settled, shown: tuple[Runs, Path] | None = None) -> Finding:
+        """What is left to say where the answer rests on an open question; `shown` is the run in other words."""
+        assert settled.path is not None, "a run was found that is not sure"
+        whole, path = shown or (runs, settled.path)
+        parts = [Part(WHY, (OPEN, *questions_of(self.subject, runs, settled.asked)))]
+        parts += [run_part(IF_SO, whole, path), Part(NOTE, (SAY_MORE,))]
+        return self.finding(UNKNOWN, "open", parts, whole, path)
 
 
 def searched(subject: Subject, visited: int, *, complete: bool) -> Part:
@@ -71,8 +88,12 @@ def searched(subject: Subject, visited: int, *, complete: bool) -> Part:
 
 def run_part(heading: str, runs: Runs, path: Path) -> Part:
     """A run, and the state that it leads to."""
-    state = runs.name(path[-1][1] if path else runs.start)
-    return Part(heading, (*lines_of(events_of(runs, path)), f"then: {state}"))
+    end = path[-1][1] if path else runs.start
+    name = runs.name(end)
+    # In the middle of a stimulus the name says where: `BOUND/NONE sendto@send.authorize`.
+    position = POSITIONS.get(name.partition("@")[2]) if " " in name else None
+    text = f" ({position.text})" if position else ""
+    return Part(heading, (*lines_of(events_of(runs, path)), f"then: {name}{text}"))
 
 
 def standing(runs: Runs, states: Sequence[int]) -> str:
@@ -83,16 +104,63 @@ def standing(runs: Runs, states: Sequence[int]) -> str:
     )
 
 
+NOBODY = ("no filter matches", "no filter decides")  # as a decision says it
+OPEN = "it depends on what filters ask and nobody has told"
+SAY_MORE = (
+    "give what is known in circumstances=, or ordinary=True for a program and an interface that no filter names, or "
+    'undeclared="permit" for callouts that let everything pass'
+)
+
+
+def plain_of(runs: Runs, state: int) -> int:
+    """The state of the table, where runs with clocks have one of their own."""
+    plain = getattr(runs, "plain", None)
+    return plain(state) if plain else state
+
+
+def questions_of(subject: Subject, runs: Runs, states: Sequence[int]) -> tuple[str, ...]:
+    """The open questions of these states, each with its layer."""
+    if not isinstance(subject, EndpointSubject) or subject.policy is None:
+        return ()
+    lines = []
+    for state in dict.fromkeys(plain_of(runs, state) for state in states):
+        layer = subject.table.layer(state)
+        assert layer is not None, "only classifies are open"
+        lines.append(f"{layer.short_name}: {subject.policy.at(state).question}")
+    return tuple(dict.fromkeys(lines))
+
+
+def filters_part(subject: Subject, runs: Runs, path: Path) -> list[Part]:
+    """Which filter decided at each classify of a run of a subject with a policy: its blocks, and what let it pass."""
+    if not isinstance(subject, EndpointSubject) or subject.policy is None or runs is subject.anything:
+        return []
+    lines: list[str] = []
+    count = 0
+    state = runs.start
+    for event, target in path:
+        happens = runs.events[event]
+        if happens.layer:
+            answer = subject.policy.at(plain_of(runs, state))
+            by = "open" if answer.question else answer.by
+            count += by in NOBODY
+            if by not in NOBODY:
+                lines.append(f"{happens.layer.removeprefix('FWPM_LAYER_')} {happens.verdict}: {by}")
+        state = target
+    lines = list(dict.fromkeys(lines))
+    if count:
+        lines.append("none decides at the other layers" if lines else "none decides at any of these layers")
+    return [Part(FILTERS, tuple(lines))] if lines else []
+
+
 def rule_part(events: Sequence[Event]) -> tuple[Part, ...]:
     """By which rule the last thing happened."""
     rule = step_text(events[-1]) if events else ""
-    return (Part(WHY, (f"{events[-1]} goes by {rule}",)),) if rule else ()
+    return (Part(WHY, (f"{events[-1]} happens by {rule}",)),) if rule else ()
 
 
 def refused_parts(subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, *, stimuli: bool) -> list[Part]:
     """Why the next thing is refused in these states, and what is possible there."""
-    plain = getattr(runs, "plain", None)
-    here = list(dict.fromkeys(plain(state) for state in states)) if plain else list(states)
+    here = list(dict.fromkeys(plain_of(runs, state) for state in states))
     return [
         Part(WHY, why_not_next(subject, here, atom)),
         Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
@@ -124,7 +192,7 @@ def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path 
         other = search(runs, Until(runs, atom), _reached)
         if other.path is not None:
             lines = lines_of(events_of(runs, other.path))
-            return Way(Part(WAY, ("with other verdicts than this subject gives", *lines)), runs, other.path)
+            return Way(Part(WAY, ("with other answers of the layers", *lines)), runs, other.path)
         return Way(Part(WAY, ("there is none, whatever the layers answer",)))
     none = "there is none" if found.complete else "none was found before the limit was hit"
     return Way(Part(WAY, (none,)))
@@ -134,12 +202,12 @@ def _reached(state: int, watcher: int) -> bool:
     return watcher == 1
 
 
-def never_comes(claim: Claim, atom: Atom, visited: Search, cause: str, *first: Part) -> Finding:
+def never_comes(claim: Claim, atom: Atom, visited: int, cause: str, *first: Part) -> Finding:
     """The refutation where something does not happen in any run: why not, and with which verdicts it would."""
     subject = claim.subject
     way = way_to(subject, atom)
     parts = [*first, Part(WHY, _why_never(subject, atom, way)), way.part]
-    parts += [searched(subject, len(visited.before), complete=True)] if way.path is None else []
+    parts += [searched(subject, visited, complete=True)] if way.path is None else []
     return claim.finding(REFUTED, cause, parts, way.runs, way.path)
 
 
@@ -153,17 +221,26 @@ def _why_never(subject: Subject, atom: Atom, way: Way) -> tuple[str, ...]:
             states = _all_states(runs)
             return why_not_next(subject, states, atom)
         return (f"no run shows {atom.shown}",)
+    return (*missing_verdict(subject, way.runs, way.path), f"no run shows {atom.shown}")[:2]
+
+
+def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...]:
+    """The first verdict of a run of `other` that the subject does not give, and by which filter it gives another."""
+    runs = subject.runs
     state = runs.start
-    for event, target in way.path:
-        wanted = way.runs.events[event]
+    for event, target in path:
+        wanted = other.events[event]
         here = {runs.events[number].verdict: to for number, to in runs.edges(state)}
         if wanted.layer and wanted.verdict not in here:
             layer = wanted.layer.removeprefix("FWPM_LAYER_")
             given = " or ".join(verdict for verdict in here if verdict)
-            return (f"{layer} would have to answer {wanted.verdict}, and this subject answers {given} there",
-                    f"that answer goes by {step_text(wanted)}")  # fmt: skip
+            by = decided_text(subject, state)
+            return (
+                f"{layer} would have to answer {wanted.verdict} there, and it answers {given}{by}",
+                f"with that answer it would go on by {step_text(wanted)}",
+            )
         state = target
-    return (f"no run shows {atom.shown}",)
+    return ()
 
 
 def _why_no_state(subject: EndpointSubject, atom: Atom) -> tuple[str, ...]:

@@ -8,19 +8,89 @@ by capping. A wait of several seconds is as many single ones.
 
 from __future__ import annotations
 
-from fsm.claims.runs import TICK_EVENT, Edge, Event, TableRuns
+from collections.abc import Callable, Hashable
+
+from fsm.claims.decide import Path
+from fsm.claims.quotient import classes, labelled
+from fsm.claims.runs import TICK_EVENT, Edge, Event, TableRuns, cost_of
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S
-from fsm.table import NO_ROW
 
 NOT_RUNNING = -1
 BY_THE_CLOCK: tuple[str, ...] = ("idle_timeout", "window_timeout")
 
 
+class ReducedRuns:
+    """The runs of a table with one state for all that a pattern and the clocks cannot tell apart.
+
+    `letter` is what a pattern reads for an event, by number. The state that stands for a class is one of the table.
+    """
+
+    def __init__(self, runs: TableRuns, letter: Callable[[int], Hashable]) -> None:
+        self.table, self.events, self._runs, self._letter = runs.table, runs.events, runs, letter
+        registers = self.table.view.registers
+        self._flow = registers.index("flow") if "flow" in registers else None
+        self._window = registers.index("window") if "window" in registers else None
+        order, graph = labelled(runs.start, runs.edges, lambda event, target: self.label(event), self._kind)
+        numbers = classes(graph)
+        first: dict[int, int] = {}
+        for state, number in zip(order, numbers, strict=True):
+            first.setdefault(number, state)
+        self._stands_for = {state: first[number] for state, number in zip(order, numbers, strict=True)}
+        self._edges: dict[int, tuple[Edge, ...]] = {}
+
+    @property
+    def start(self) -> int:
+        return self.class_of(self._runs.start)
+
+    def class_of(self, state: int) -> int:
+        """The state that stands for this one."""
+        return self._stands_for[state]
+
+    def label(self, event: int) -> Hashable:
+        """All that matters of an event: what the pattern reads, its cost, and what it does to the clocks."""
+        happens = self.events[event]
+        ops = happens.step.ops if happens.step else ()
+        clocks = ("create_flow" in ops or "touch" in ops, "touch_window" in ops)
+        by_the_clock = happens.move if happens.move in BY_THE_CLOCK else ""
+        return self._letter(event), cost_of(happens), clocks, by_the_clock
+
+    def _kind(self, state: int) -> Hashable:
+        registers, policy = self.table.states[state].registers, self._runs.policy
+        if self.table.layer(state) is not None:
+            # Open questions are asked in its name.
+            asked = policy.at(state).question if policy and self._runs.is_choice(state) else ""
+            return self._runs.is_choice(state), self._runs.is_open(state), asked
+        idle = self._flow is None or registers[self._flow] == "NONE"
+        return idle, self._window is None or registers[self._window] == "closed"
+
+    def edges(self, state: int) -> tuple[Edge, ...]:
+        found = self._edges.get(state)
+        if found is None:
+            kept: dict[Hashable, Edge] = {}
+            for event, target in self._runs.edges(state):
+                to = self.class_of(target)
+                kept.setdefault((self.label(event), to), (event, to))
+            found = self._edges[state] = tuple(kept.values())
+        return found
+
+    def is_open(self, state: int) -> bool:
+        return self._runs.is_open(state)
+
+    def is_choice(self, state: int) -> bool:
+        return self._runs.is_choice(state)
+
+
 class TimedRuns:
     """The runs of an endpoint with its clocks; states are made as they are met."""
 
-    def __init__(self, runs: TableRuns) -> None:
+    def __init__(
+        self,
+        runs: TableRuns | ReducedRuns,
+        lifetime_s: int = UNICAST_LIFETIME_S,
+        group_lifetime_s: int = GROUP_LIFETIME_S,
+    ) -> None:
         self._runs = runs
+        self.limits = (lifetime_s, group_lifetime_s)
         self._table = table = runs.table
         self.events: list[Event] = runs.events
         self.tick = len(self.events)
@@ -31,14 +101,17 @@ class TimedRuns:
         registers = table.view.registers
         self._flow = registers.index("flow") if "flow" in registers else None
         self._window = registers.index("window") if "window" in registers else None
-        self._start = self._number(table.start, NOT_RUNNING, NOT_RUNNING)
+        self._start = self._number(runs.start, NOT_RUNNING, NOT_RUNNING)
 
     @property
     def start(self) -> int:
         return self._start
 
     def is_open(self, state: int) -> bool:
-        return False
+        return self._runs.is_open(self.plain(state))
+
+    def is_choice(self, state: int) -> bool:
+        return self._runs.is_choice(self.plain(state))
 
     def plain(self, state: int) -> int:
         """The state of the table, without clocks."""
@@ -66,15 +139,32 @@ class TimedRuns:
             found.append((self.tick, self._number(plain, _older(idle), _older(window))))
         return tuple(found)
 
+    def lift(self, path: Path, whole: TimedRuns) -> Path:
+        """A path of these reduced runs as one of the whole."""
+        reduced = self._runs
+        assert isinstance(reduced, ReducedRuns), "only what was reduced is lifted"
+        lifted: list[Edge] = []
+        state = whole.start
+        for event, target in path:
+            if event == self.tick:
+                state = next(to for number, to in whole.edges(state) if number == whole.tick)
+                lifted.append((whole.tick, state))
+                continue
+            wanted = reduced.label(event), self.plain(target)
+            number, state = next(
+                (number, to)
+                for number, to in whole.edges(state)
+                if number != whole.tick and (reduced.label(number), reduced.class_of(whole.plain(to))) == wanted
+            )
+            lifted.append((number, state))
+        return tuple(lifted)
+
     def _due(self, plain: int, idle: int, window: int) -> str:
-        """What the clock brings now, before anything else can happen."""
+        """What the clock brings now, before anything else can happen; not what was left out of what can happen."""
         if self._table.layer(plain) is not None:
             return ""
-        for name, clock, limit in zip(
-            BY_THE_CLOCK, (idle, window), (UNICAST_LIFETIME_S, GROUP_LIFETIME_S), strict=True
-        ):
-            number = self._table.event_ids.get(name)
-            if clock >= limit and number is not None and self._table.next_or_none(plain, number) != NO_ROW:
+        for name, clock, limit in zip(BY_THE_CLOCK, (idle, window), self.limits, strict=True):
+            if clock >= limit and any(self.events[event].move == name for event, _ in self._runs.edges(plain)):
                 return name
         return ""
 
@@ -94,7 +184,7 @@ class TimedRuns:
             idle = NOT_RUNNING
         if self._window is None or (registers[self._window] != "open" and self._table.layer(plain) is None):
             window = NOT_RUNNING
-        key = (plain, min(idle, UNICAST_LIFETIME_S), min(window, GROUP_LIFETIME_S))
+        key = (plain, min(idle, self.limits[0]), min(window, self.limits[1]))
         number = self._ids.get(key)
         if number is None:
             number = self._ids[key] = len(self._keys)

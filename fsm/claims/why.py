@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from fsm import catalogue
-from fsm.claims.runs import Event, Runs
+from fsm.claims.runs import UNCOMMON, USUAL, Event, Runs
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.words import Atom
-from fsm.names import DONE, IDLE, WINDOWS
+from fsm.names import DONE, IDLE, VERDICTS, WINDOWS
 from fsm.rows import Row
 from fsm.rules import RULES
 from fsm.stimuli import STIMULI
@@ -30,6 +30,13 @@ def step_text(event: Event) -> str:
     """The rule that an event went by."""
     step = event.step
     return f"rule {step.rule} ({step.basis}: {', '.join(step.cite)})" if step else ""
+
+
+def decided_text(subject: Subject, state: int) -> str:
+    """`: filter 'X' in sublayer 'Y'` for what a policy answers in a state; "" where there is no policy."""
+    if not isinstance(subject, EndpointSubject) or subject.policy is None or subject.table.layer(state) is None:
+        return ""
+    return f": {subject.policy.at(state).by}"
 
 
 def possible_next(runs: Runs, states: Iterable[int], *, stimuli: bool) -> tuple[str, ...]:
@@ -108,7 +115,8 @@ def _at_the_layer(subject: EndpointSubject, states: Sequence[int], atom: Atom) -
             why = table.why_not(state, atom.verdict)
             if why:
                 return (why,)
-            return (f"{layer.short_name} takes {atom.verdict} there, but this subject answers {' or '.join(given)}",)
+            return (f"{layer.short_name} takes {atom.verdict} there, but it answers {' or '.join(given)}"
+                    + decided_text(subject, state),)  # fmt: skip
         return (f"{layer.short_name} comes there, but what was asked for does not hold after it",)
     return ()
 
@@ -150,7 +158,7 @@ def _failed_row(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> 
     Nothing where some row does come to it: then it is the layers in between that are missing.
     """
     table = subject.table
-    best: tuple[bool, int, bool, int, str] | None = None
+    best: tuple[bool, int, int, bool, int, str] | None = None
     for order, state in enumerate(states):
         here, layer = table.states[state], table.layer(state)
         for row in table.rows:
@@ -172,17 +180,22 @@ def _failed_row(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> 
                 given = [subject.runs.events[event].verdict for event, _ in subject.runs.edges(state)]
                 if row.event in given:
                     return ()
-                text = f"{how}, but this subject answers {' or '.join(given)} there"
+                text = f"{how}, but it answers {' or '.join(given)} there{decided_text(subject, state)}"
             elif left_out:
                 text = f"{how}, but was left out of what can happen here"
             elif any(subject.runs.events[event].move == row.event for event, _ in subject.runs.edges(state)):
                 return ()
             else:
                 continue
-            candidate = (left_out, len(failed), not direct, order, text)
+            candidate = (left_out, len(failed), _rank(row.event), not direct, order, text)
             if best is None or candidate < best:
                 best = candidate
-    return (best[4],) if best else ()
+    return (best[5],) if best else ()
+
+
+def _rank(event: str) -> int:
+    """How unusual an event is: what applications and peers do comes first."""
+    return 0 if event in (*USUAL, *VERDICTS) else 1 if event in UNCOMMON else 2
 
 
 def _elsewhere(table: Table, states: Sequence[int], atom: Atom) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from fsm.claims.decide import Path
 from fsm.claims.runs import TICK, Event, Runs
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.timed import BY_THE_CLOCK
+from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S
 from fsm.errors import FsmError
 from fsm.names import VERDICTS
 from fsm.session import Session
@@ -25,14 +26,17 @@ def events_of(runs: Runs, path: Path) -> tuple[Event, ...]:
     return tuple(runs.events[event] for event, _ in path)
 
 
-def moves_of(events: Sequence[Event]) -> tuple[str, ...]:
-    """The moves that the stepper takes for them; seconds in a row are one wait, which timers run out in."""
+def moves_of(events: Sequence[Event], *, usual_lifetimes: bool = True) -> tuple[str, ...]:
+    """The moves that the stepper takes for them; seconds in a row are one wait, which timers run out in.
+
+    The stepper's timers have the usual lifetimes: with others it is told of each timeout, and does not wait.
+    """
     moves: list[str] = []
     seconds = 0
-    timed = any(event.stimulus == TICK for event in events)
+    timed = usual_lifetimes and any(event.stimulus == TICK for event in events)
     for event in events:
         if event.stimulus == TICK:
-            seconds += 1
+            seconds += usual_lifetimes
             continue
         # A wait ends where a timer runs out: in one long wait flows end first, whatever was due first.
         moves += [f"wait:{seconds}"] if seconds else []
@@ -40,6 +44,12 @@ def moves_of(events: Sequence[Event]) -> tuple[str, ...]:
         if event.move and not (timed and event.move in BY_THE_CLOCK):
             moves.append(event.move)
     return (*moves, f"wait:{seconds}") if seconds else tuple(moves)
+
+
+def has_usual_lifetimes(subject: Subject) -> bool:
+    """Whether flows live as long as they do unless a policy's classify options say otherwise."""
+    policy = subject.policy if isinstance(subject, EndpointSubject) else None
+    return policy is None or policy.lifetimes_s == (UNICAST_LIFETIME_S, GROUP_LIFETIME_S)
 
 
 def lines_of(events: Sequence[Event]) -> tuple[str, ...]:
@@ -141,7 +151,8 @@ def command_of(subject: Subject, events: Sequence[Event], state: str) -> tuple[s
         if event.layer and given.setdefault(event.layer, event.verdict) != event.verdict:
             rules = [word for step in _rules(events) for word in ("--highlight", step)]
             return (_line("wfp-udp", "diagram", subject.table.view.name, *rules, *machine),)
-    stimuli = [move for move in moves_of(events) if move not in VERDICTS]
+    usual = has_usual_lifetimes(subject)
+    stimuli = [move for move in moves_of(events, usual_lifetimes=usual) if move not in VERDICTS]
     asked = [
         word
         for layer, verdict in given.items()

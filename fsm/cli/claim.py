@@ -12,6 +12,7 @@ from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
     from fsm.claims.subject import Subject
+    from fsm.policy.model import Policy
 
 # Each claim with the names of its words; the last may be several words.
 CLAIMS: dict[str, tuple[str, ...]] = {
@@ -34,10 +35,24 @@ WHERE = "wfp-udp claim"
     "--verdict", "verdicts", multiple=True, metavar="LAYER=VERDICT", help="This layer answers so. May be repeated."
 )
 @click.option("--any-verdict", is_flag=True, help="Every layer gives every verdict that it takes.")
+@click.option("--policy", default="", metavar="FILE", help="The layers answer as these filters arbitrate.")
+@click.option("--from", "from_", default="", metavar="ADDRESS:PORT", help="With --policy: who sends.")
+@click.option("--to", default="", metavar="ADDRESS:PORT", help="With --policy: who it is for.")
+@click.option(
+    "--ordinary", is_flag=True, help="With --policy: a program, user and interface that no filter names, no tunnel."
+)
+@click.option(
+    "--callouts",
+    default="unknown",
+    show_default=True,
+    metavar="unknown|permit",
+    help="With --policy: what callouts answer that nobody has described.",
+)
 @click.option("--stimuli", default="", metavar="LIST", help="What can happen, where that is not everything.")
 @click.option("--every", is_flag=True, help="matches: no run leaves the pattern.")
 @click.option("--before", default="", metavar="EVENT", help="always-after: before which event the response comes.")
 @click.option("--limit-states", type=int, metavar="N", help="Session: explore N states.")
+@click.option("--html", default="", metavar="FILE", help="Write a page with a slider through the run that shows it.")
 @click.option("--allow-unknown", is_flag=True, help="Exit with 0 where a limit was hit.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @machine_options
@@ -48,10 +63,16 @@ def command(
     blocks: tuple[str, ...],
     verdicts: tuple[str, ...],
     any_verdict: bool,
+    policy: str,
+    from_: str,
+    to: str,
+    ordinary: bool,
+    callouts: str,
     stimuli: str,
     every: bool,
     before: str,
     limit_states: int | None,
+    html: str,
     allow_unknown: bool,
     output_format: str,
     ip: int,
@@ -76,6 +97,8 @@ def command(
       wfp-udp claim accepts sender BIND_REDIRECT RESOURCE_ASSIGNMENT AUTH_CONNECT
       wfp-udp claim matches receiver "... AUTH_RECV_ACCEPT FLOW_ESTABLISHED"
       wfp-udp claim reaches session "receiver=BOUND/IN sender=CLOSED"
+      wfp-udp claim never sender outcome=sent --policy policy.toml --ordinary
+          --from 192.0.2.1:50000 --to 198.51.100.1:53
     """
     from fsm import claims
     from fsm.claims.subject import SessionSubject, endpoint
@@ -94,16 +117,19 @@ def command(
     given = tuple(word for word in stimuli.replace(",", " ").split() if word)
     about: Subject
     if what.lower() == "session":
-        if blocks or verdicts or any_verdict:
-            raise FsmError(f"{WHERE} {kind} session", "--block, --verdict and --any-verdict are for one endpoint")
+        if blocks or verdicts or any_verdict or policy:
+            raise FsmError(
+                f"{WHERE} {kind} session", "--block, --verdict, --any-verdict and --policy are for one endpoint"
+            )
         about = SessionSubject(make_session(config=config, stimuli=given), limit_states or LIMIT_STATES)
     else:
         if limit_states is not None:
             raise FsmError(f"{WHERE} {kind} {what}", "--limit-states is for sessions", fix="Leave it out")
         name = what.lower().replace("-", "_")
         about = endpoint(
-            name, config, block=blocks, verdicts=verdicts_of(verdicts), any_verdict=any_verdict, stimuli=given
-        )
+            name, config, block=blocks, verdicts=verdicts_of(verdicts), any_verdict=any_verdict, stimuli=given,
+            policy=_read(policy), from_=from_, to=to, ordinary=ordinary, undeclared=callouts,
+        )  # fmt: skip
     more: dict[str, Any] = {"allow_unknown": allow_unknown}
     more |= {"every": True} if every else {"before": before} if before else {}
     arguments: tuple[Any, ...] = (words,) if kind == "accepts" else words
@@ -114,4 +140,19 @@ def command(
         click.echo(json.dumps({**said, "witness": list(found.witness), "token": found.token or None}, indent=2))
     else:
         click.echo(found.message)
+    if html and found.witness:
+        from fsm.cli.walk_file import write_file
+        from fsm.page.finding import finding_page
+
+        write_file(html, finding_page(found, about), "--html")
+    elif html:
+        click.echo(f"{html} is not written: there is no run to show", err=True)
     return 0 if found or (found.verdict == "unknown" and allow_unknown) else 1
+
+
+def _read(file: str) -> Policy | None:
+    if not file:
+        return None
+    from fsm.policy.read import read_policy
+
+    return read_policy(file)
