@@ -273,8 +273,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         for value in entry.frame.f_locals.values()
         if isinstance(value, claims.Finding) and not value
     }
+    shown = str(report.longrepr)  # `require()` has put the whole text there, each line behind a margin
     report.sections += [
-        ("claim of wfp-udp-fsm", message) for message in findings if message not in str(report.longrepr)
+        ("claim of wfp-udp-fsm", message)
+        for message in findings
+        if not all(line in shown for line in message.splitlines())
     ]
 
 
