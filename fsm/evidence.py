@@ -215,7 +215,7 @@ def _statement_json(name: str, tally: Tally) -> dict[str, Any]:
     return {
         "statement": name,
         "text": statement.text,
-        "fact": statement.fact,
+        "cite": list(statement.cite),
         "supports": tally.supports,
         "against": tally.against,
         "set_aside": tally.aside,

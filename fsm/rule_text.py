@@ -35,7 +35,7 @@ def find_rules(given: str, rows: Iterable[Row] = RULES) -> tuple[Row, ...]:
     if choice is not None and choice.about == "filters":
         raise UnknownName(
             "rules",
-            f"no rule depends on {choice.name}: it is about the filters of one layer, not about the way from layer to layer",
+            f"no rule depends on {choice.name}: it is about the filters of one layer, not the way from layer to layer",
             fix=f"wfp-udp sources tells of it, and wfp-udp whatif takes --assume {choice.name}=OPTION",
         )
     found = tuple(row for row in rows if word.casefold() in {name.casefold() for name in _names_of(row)})

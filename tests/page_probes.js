@@ -24,7 +24,7 @@
         return [
           done, system.table.nameOf(place.state), system.layer(place)?.name ?? "", place.peer, place.now,
           steps.map(told), system.moves(place), system.refusals(place),
-          [place.flows, place.touched, place.reasons].map((records) => [...records]), place.windowTouched, place.connectedTo,
+          [place.flows, place.touched, place.reasons].map((records) => [...records]), place.windowTouched, place.connectedTo, place.connectingTo,
         ];
       });
     });

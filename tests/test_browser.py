@@ -13,10 +13,12 @@ import pytest
 from browser_pages import Opened, browser, chromium
 
 from fsm.choices import CHOICES, Config, configure
+from fsm.claims import always_before
 from fsm.errors import FsmError
 from fsm.flows import FLOWS, flow_config, run_flow
 from fsm.names import ENDPOINTS, VERDICTS
 from fsm.page import TraceEvent, TraceStep, endpoint_page, session_page, trace_page
+from fsm.page.finding import finding_page
 from fsm.session import make_session
 from fsm.stepper.endpoint_system import EndpointSystem
 from fsm.stepper.session_system import SessionSystem
@@ -139,6 +141,7 @@ def followed(system: EndpointSystem, script: list[str]) -> list[Any]:
                 [list(map(list, records)) for records in (place.flows, place.touched_s, place.reasons)],
                 place.window_touched_s,
                 place.connected_to,
+                place.connecting_to,
             ]
         )
     return seen
@@ -162,6 +165,39 @@ def test_walks_with_peers_waits_and_refused_moves_are_the_same(stepper: Stepper,
             compare(followed(system, script), seen, script)
             if begin == 0 and number < 2:
                 compare(followed(live, script), seen, script)
+
+
+def test_moves_are_listed_for_the_peer_in_focus_and_the_focus_comes_back(stepper: Stepper) -> None:
+    """`sendto@B` is listed as such while B is in focus; a bare word means A, and time leaves the focus where it is."""
+    system = EndpointSystem("sender")
+    script = ["bind", "permit", "permit", "datagram", *["permit"] * 5, "sendto@B", *["permit"] * 7]
+    script += ["wait:1", "policy_change", "sendto@B", "wait:2", "datagram@C", *["permit"] * 5, "interface_change"]
+    script += [
+        "icmp_error@C",
+        "permit",
+        "permit",
+        "wait:61",
+        "wait:61",
+        "connect_other@B",
+        "pend",
+        "connect@B",
+        "complete@B",
+    ]
+    mine = followed(system, script)
+    compare(mine, stepper("sender").probe("follow", [script])[0], script)
+    focus = [seen[3] for seen in mine]
+    assert [focus[script.index(move)] for move in ("sendto@B", "wait:1", "policy_change", "wait:2")] == [
+        "B",
+        "B",
+        "A",
+        "B",
+    ]
+    moves = mine[script.index("wait:1")][6]
+    assert {"sendto@B", "datagram@B", "close", "policy_change"} <= set(moves)
+    assert not {"sendto", "datagram"} & set(moves)
+    for word in moves:
+        move = ["bind", "permit", "permit", "sendto@B", *["permit"] * 8, word]
+        compare(followed(system, move), stepper.opened[0].probe("follow", [move])[0], move)
 
 
 def walked(walk: Walk, steps: int, seed: int) -> list[Any]:
@@ -357,6 +393,42 @@ def test_a_rung_leads_back_to_its_layer_and_another_verdict_makes_a_branch(stepp
     assert opened.page.locator("#history .branch").count() >= 4
 
 
+def test_the_slider_goes_through_the_branch_and_keeps_what_lies_ahead(stepper: Stepper) -> None:
+    opened = stepper("sender")
+    slider = opened.page.locator("#slider")
+    assert slider.is_hidden()
+    opened.click_move("bind")
+    opened.click_move("sendto")
+    whole, end = opened.ladder, opened.token
+    count = int(str(slider.get_attribute("max")))
+    assert slider.input_value() == str(count) == str(opened.page.evaluate("page.walk.at.depth"))
+    slider.fill("4")
+    assert opened.waiting == "ALE_CONNECT_REDIRECT_V4"
+    assert slider.get_attribute("aria-valuetext") == f"4 of {count} steps: sendto"
+    slider.fill("0")
+    assert opened.ladder == []
+    slider.fill(str(count))
+    assert (opened.ladder, opened.token) == (whole, end)
+
+
+def test_what_is_held_stands_at_the_layer_that_pended_it(stepper: Stepper) -> None:
+    opened = stepper("sender")
+    opened.click_move("bind")
+    opened.manual(True)
+    for move in ("sendto_group", "permit", "pend"):
+        opened.click_move(move)
+    assert opened.state["window"] == "pended"
+    assert opened.waiting == "BOUND/group_pended/NONE"
+    opened.click_move("complete_group")
+    assert opened.waiting == "ALE_AUTH_CONNECT_V4"
+    for move in ("permit", "permit", "sendto", "permit", "pend"):
+        opened.click_move(move)
+    assert opened.waiting == "BOUND/window/OUT_PENDED"
+    assert opened.page.inner_text("#not-drawn") == ""
+    opened.page.wait_for_timeout(800)
+    assert opened.probe("framed", "position_send_authorize")
+
+
 def test_what_changed_is_marked(stepper: Stepper) -> None:
     opened = stepper("sender")
     opened.click_move("bind")
@@ -520,6 +592,11 @@ def test_tooltips_cite(stepper: Stepper) -> None:
     assert "documented: UDP Packet Flows (the base page)" in tip.inner_text()
     opened.page.mouse.move(0, 0)
     assert tip.is_hidden()
+    opened.page.click('#moves [data-move="bind"]')
+    opened.page.wait_for_timeout(300)
+    assert tip.is_hidden()  # another button has come to lie under the pointer
+    opened.page.hover('#moves [data-move="close"]')
+    assert tip.is_visible()
 
 
 def test_zoom_keeps_the_page_still(stepper: Stepper) -> None:
@@ -695,6 +772,30 @@ def test_the_slider_of_a_trace_goes_through_its_events(chrome: Any, folder: Path
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert opened.probe("unnamed") == []
+    opened.close()
+
+
+def test_a_finding_is_a_slider_through_its_run_with_the_way_into_the_stepper(chrome: Any, folder: Path) -> None:
+    found = always_before("receiver", "AUTH_CONNECT", "outcome=delivered")
+    path = folder / "finding.html"
+    path.write_text(finding_page(found), encoding="utf-8")
+    opened = Opened(chrome, path)
+    page = opened.page
+    assert page.inner_text("#page-title") == "Counterexample"
+    assert "refuted:" in page.inner_text("#subtitle")
+    assert "receive.data.permit" in page.inner_text("#found").replace("\u200b", "")
+    page.click("#last")
+    command = page.inner_text("#event .token")
+    assert command == f'wfp-udp step --token "{found.token}"'
+    assert [one for one in opened.ladder if one[0]] == [("FWPM_LAYER_DATAGRAM_DATA_V4", "permit")]
+    page.click("#back")
+    earlier = Walk.from_token(page.inner_text("#event .token").split('"')[1])
+    assert [step.layer for step in earlier.ladder][-1] == "FWPM_LAYER_ALE_FLOW_ESTABLISHED_V4"
+    page.get_by_role("button", name="Copy").click()
+    assert page.locator("#event button").inner_text() in ("Copied", "Marked")
+    assert opened.probe("unnamed") == opened.probe("pale") == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
     opened.close()
 
 

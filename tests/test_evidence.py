@@ -402,7 +402,7 @@ def test_command_prints_json() -> None:
     for one in out["evidence"]["rules"]:
         assert set(one) == {"rule", "status", "count", "against", "example", "why"}
     for one in out["evidence"]["statements"]:
-        assert set(one) >= {"statement", "fact", "supports", "against", "rules", "choice", "examples"}
+        assert set(one) >= {"statement", "cite", "supports", "against", "rules", "choice", "examples"}
         for example in one["examples"]:
             assert set(example) == {"source", "record", "speaks"} and example["speaks"] in ("for", "against", "aside")
 

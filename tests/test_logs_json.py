@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import hostile
@@ -93,6 +94,27 @@ SHAPES: dict[str, dict[str, Any]] = {
     "powershell 5 date object": {"Id": 5152, "ProviderName": PROVIDER, "MachineName": "host.example",
                                  "TimeCreated": {"value": "/Date(1692077653815)/", "DateTime": "Dienstag"},
                                  "Properties": [{"Value": v} for v in VALUES]},
+    "lower case": {k.lower(): v for k, v in hostile.RECORD.items()},
+    "snake case": {"event_id": 5152, "source_name": PROVIDER, "computer_name": "host.example", "@timestamp": TIME,
+                   **{re.sub(r"(?<=[a-z])(?=[A-Z])|(?=RTID)", "_", k).lower(): v for k, v in DATA.items()}},
+    "dotted": {"@timestamp": TIME, "event.code": "5152", "winlog.event_id": 5152, "winlog.provider_name": PROVIDER,
+               "winlog.computer_name": "host.example", "winlog.record_id": "7",
+               **{f"winlog.event_data.{k}": v for k, v in DATA.items()}},
+    "dotted, lower case": {"@timestamp": TIME, "winlog.event_id": "5152", "winlog.computer_name": "host.example",
+                           **{f"winlog.event_data.{k.lower()}": v for k, v in DATA.items()}},
+    "dotted hit": {"_index": "x", "_source": {"@timestamp": TIME, "winlog.event_id": 5152, "host.name": "host.example",
+                                              **{f"winlog.event_data.{k}": v for k, v in DATA.items()}}},
+    "splunk": {"preview": False, "offset": 3, "result": {
+        "EventCode": "5152", "SourceName": PROVIDER, "ComputerName": "host.example", "_time": TIME, "RecordNumber": "7",
+        **DATA}},
+    "splunk, rendered text": {"preview": False, "result": {
+        "EventCode": "5152", "ComputerName": "host.example", "_time": "2023-08-15T07:34:13.815+02:00",
+        "Process_ID": "0", "Application_Name": "-", "Direction": "Inbound", "Source_Address": "192.0.2.1",
+        "Source_Port": "53", "Destination_Address": "192.0.2.43", "Destination_Port": "64773", "Protocol": "17",
+        "Filter_Run_Time_ID": "70764", "Layer_Name": "%%14597", "Layer_Run_Time_ID": "13"}},
+    "splunk, raw XML": {"preview": False, "result": {
+        "EventCode": "5152", "Computer": "host.example", "_time": TIME,
+        "_raw": f"<Event xmlns='x'><System><EventID>5152</EventID></System><EventData>{_XML}</EventData></Event>"}},
 }  # fmt: skip
 
 
@@ -126,6 +148,26 @@ FORMS = {
         f"Record {i}\n{json.dumps(json.loads(t), indent=2)}\n" for i, t in enumerate((LINE, OTHER, LINE), 1)
     ),
     "evtx_dump lines": f"Record 1\n{LINE}\nRecord 2\n{OTHER}\nRecord 3\n{LINE}\n",
+    "PowerShell 5 list": json.dumps({"value": [json.loads(t) for t in (LINE, OTHER, LINE)], "Count": 3}),
+    "PowerShell 5 list, pretty": json.dumps(
+        {"value": [json.loads(t) for t in (LINE, OTHER, LINE)], "Count": 3}, indent=4
+    ),
+    "OData": json.dumps(
+        {"@odata.context": "https://x/$metadata#y", "value": [json.loads(t) for t in (LINE, OTHER, LINE)]}
+    ),
+    "Elasticsearch": json.dumps(
+        {
+            "took": 5,
+            "timed_out": False,
+            "_shards": {"total": 1, "failed": 0},
+            "hits": {
+                "total": {"value": 3, "relation": "eq"},
+                "max_score": None,
+                "hits": [{"_index": "x", "_id": "1", "_source": json.loads(t)} for t in (LINE, OTHER, LINE)],
+            },
+        },
+        indent=1,
+    ),
     "two arrays": _array(LINE) + "\n" + _array(OTHER, LINE),
 }
 
@@ -424,6 +466,35 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f'{{"value": [{LINE}, {LINE}', "the JSON array is never closed"),
+        (f'{{"value": [{LINE}, {LINE}]', "the JSON object is never closed"),
+        (f'{{"value": [{LINE}, {LINE}]}} and more', "the list of records goes on in another way; the rest is not read"),
+        (f'{{"value": [{LINE}, {LINE}, 7]}}', "a JSON number where an object is expected"),
+        (f'{{"hits": {{"hits": [{LINE}, {LINE}], "other": [1]}}}}', "goes on in another way; the rest is not read"),
+    ],
+)
+def test_a_wrapped_list_that_is_damaged_costs_nothing_that_was_read(text: str, why: str) -> None:
+    *good, bad = items(text)
+    assert [type(item) for item in good] == [LogEvent, LogEvent]
+    assert isinstance(bad, NotUnderstood) and why in bad.why
+
+
+def test_a_wrapped_list_is_read_one_record_at_a_time() -> None:
+    """Longer than any one record may be."""
+    many = ",".join([LINE] * 12_000)
+    got = items(f'{{"took": 1, "hits": {{"hits": [{many}]}}}}')
+    assert len(got) == 12_000 and all(isinstance(item, LogEvent) for item in got)
+
+
+def test_dotted_keys_that_stand_in_each_others_way_lose_nothing() -> None:
+    record = {"winlog.event_id": 5152, "winlog.computer_name": "h", "@timestamp": TIME, "winlog.x": 1, "winlog.x.y": 2,
+              **{f"winlog.event_data.{k}": v for k, v in DATA.items()}}  # fmt: skip
+    assert event(json.dumps(record)).filter_id == 70764
 
 
 @settings(max_examples=400, deadline=None)

@@ -9,19 +9,26 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import fsm.page.diagram as diagram_module
 from fsm.choices import Config, configure
+from fsm.claims import always_before, endpoint, never, observation, reaches
+from fsm.claims.finding import Finding
+from fsm.claims.subject import of
+from fsm.cli import cli
 from fsm.errors import FsmError, UnknownName
 from fsm.fingerprint import fingerprint
 from fsm.names import ENDPOINTS
 from fsm.page import TraceEvent, TraceStep, endpoint_page, session_page, trace_page
+from fsm.page.finding import finding_page
 from fsm.page.packing import packed, script_json
 from fsm.page.session_data import session_json
 from fsm.page.table_data import table_json
@@ -33,6 +40,7 @@ from fsm.stepper.endpoint_system import EndpointSystem
 from fsm.stepper.session_system import SessionSystem
 from fsm.stepper.walk import Walk
 from fsm.table import NO_ROW, compile_table
+from fsm.traces.observation import Trace
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "fsm" / "assets"
@@ -192,21 +200,26 @@ def test_the_table_in_a_page_is_the_compiled_table(endpoint: str, config: Config
     table = compile_table(endpoint, config)
     data = json.loads(script_json(table_json(table)))
     columns = {name: numbers(text) for name, text in data["states"].items()}
-    cells = {name: numbers(text) for name, text in data["cells"].items()}
+    targets = numbers(data["next"])
+    flat, width = iter(numbers(data["registers"])), len(table.view.registers)
+    registers = [tuple(data["registerValues"][at][next(flat)] for at in range(width)) for _ in data["names"]]
+    assert list(flat) == []
     assert data["events"] == list(table.events)
-    assert len(cells["counts"]) == len(table.states)
+    assert {len(column) for column in columns.values()} == {len(table.states)}
     at = 0
     for number, state in enumerate(table.states):
-        assert tuple(data["registers"][columns["registers"][number]]) == state.registers
+        assert registers[columns["registers"][number]] == state.registers
         assert tuple(data["cursors"][columns["cursors"][number]]) == (state.stimulus, state.position)
         layer = table.layer(number)
         told = data["layers"][columns["layers"][number] - 1] if columns["layers"][number] else None
         assert (told and (told["name"], told["id"])) == (layer and (layer.fwpm_name, layer.runtime_id))
         assert tuple(data["flags"][columns["flags"][number]]) == table.flags(number)
         here = {}
-        for _ in range(cells["counts"][number]):
-            here[cells["events"][at]] = (cells["next"][at], data["rows"][cells["rows"][at]]["key"])
+        for event, row in data["moves"][columns["moves"][number]]:
+            here[event] = (targets[at], data["rows"][row]["key"])
             at += 1
+        name = data["names"][columns["registers"][number]]
+        assert table.name_of(number) == (f"{name} {state.stimulus}@{state.position}" if state.stimulus else name)
         for event in range(len(table.events)):
             target = table.next_or_none(number, event)
             row = table.row_index(number, event)
@@ -214,7 +227,7 @@ def test_the_table_in_a_page_is_the_compiled_table(endpoint: str, config: Config
         refused = [name for event, name in enumerate(table.events) if event not in here]
         whys = [data["reasons"][why] for why in data["refusals"][columns["refusals"][number]]]
         assert list(zip(refused, whys, strict=True)) == list(table.refusals(number))
-    assert at == len(cells["events"])
+    assert at == len(targets)
 
 
 def test_rows_in_a_page_carry_what_they_cite() -> None:
@@ -353,6 +366,75 @@ def test_a_session_that_cannot_be_drawn_goes_without_a_picture() -> None:
     assert "3 sockets" in data["diagram"]["missing"]
     assert data["model"]["complete"] is False
     assert data["model"]["count"] == 50
+
+
+# ---- the run of a finding
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        always_before("receiver", "AUTH_CONNECT", "outcome=delivered"),
+        reaches("sender", "AUTH_CONNECT+IS_REAUTHORIZE"),
+        reaches(make_session(), "receiver=BOUND/IN"),
+        never(endpoint("sender", any_verdict=True), "flow=OUT_PENDED"),
+    ],
+    ids=["refuted", "reached", "session", "pended"],
+)
+def test_a_finding_is_shown_event_by_event_with_a_token_of_each_place(found: Finding) -> None:
+    page = data_of(finding_page(found))
+    walk = Walk.from_token(found.token, manual=True)
+    events = page["events"]
+    assert events[-1]["token"] == found.token
+    assert events[-1]["state"] == walk.state
+    ladder = [(step.layer, step.verdict, step.rule) for step in walk.ladder]
+    told = [(s["layer"], s["verdict"], s["rule"]) for event in events for s in event["steps"] if s["layer"]]
+    assert told == ladder
+    for event in events:
+        again = Walk.from_token(event["token"], manual=True)
+        assert again.state == event["state"]
+        assert [(s.layer, s.verdict, s.rule) for s in again.ladder] == ladder[: len(again.ladder)]
+    headings = [part.heading for part in found.parts if "run" not in part.heading and "example" not in part.heading]
+    assert [heading for heading, _ in page["notes"]] == [one for one in headings if one not in ("token", "draw")]
+    assert page["head"]["subtitle"] == f"{found.verdict}: {found.claim}"
+
+
+def test_a_finding_of_a_recorded_trace_shows_the_records() -> None:
+    trace = Trace((observation("AUTH_CONNECT", "permit"), observation("DATAGRAM_DATA", "block", source="line 7")))
+    found = always_before(trace, "OUTBOUND_TRANSPORT", "DATAGRAM_DATA")
+    events = data_of(finding_page(found, of(trace)))["events"]
+    assert [(event["title"], event["text"]) for event in events] == [
+        ("ALE_AUTH_CONNECT_V4 permit", ""),
+        ("DATAGRAM_DATA_V4 block", "line 7"),
+    ]
+
+
+def test_a_finding_without_a_run_is_refused() -> None:
+    found = never("sender", "INBOUND_ICMP_ERROR:absorb")
+    assert found and not found.witness
+    with pytest.raises(FsmError, match="no run to show: holds"):
+        finding_page(found)
+
+
+def test_a_run_that_is_too_long_for_a_token_is_shown_with_tokens_as_far_as_they_go() -> None:
+    found = reaches("sender", "AUTH_CONNECT")
+    long = replace(found, token="", witness=("bind", "permit", "permit", *("wait:1", "wait:2") * 400))
+    events = data_of(finding_page(long, of("sender")))["events"]
+    assert len(events) == 802
+    assert [bool(event["token"]) for event in events[:3]] == [True] * 3
+    assert events[-1]["token"] == ""
+
+
+def test_the_command_writes_the_page_of_a_claim_where_there_is_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "run.html"
+    ran = CliRunner().invoke(cli, ["claim", "never", "sender", "outcome=sent", "--html", str(file)])
+    assert ran.exit_code == 0, ran.output  # the status of the claim is the command's return value
+    page = file.read_text(encoding="utf-8")
+    assert data_of(page)["events"][-1]["token"] in ran.stdout
+    file.unlink()
+    ran = CliRunner().invoke(cli, ["claim", "never", "sender", "INBOUND_ICMP_ERROR:absorb", "--html", str(file)])
+    assert "is not written: there is no run to show" in ran.stderr
+    assert not file.exists()
 
 
 # ---- what is refused

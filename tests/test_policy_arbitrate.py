@@ -239,7 +239,13 @@ def test_built_in_callouts_do_what_their_pages_say() -> None:
 def test_a_callout_pends_no_reauthorization_and_recognises_its_own_packet() -> None:
     pending = callout("pend")
     assert asked(pending).verdict == "pend"
-    assert asked(pending, reauthorizes=True).verdict == "permit"
+    again = asked(pending, reauthorizes=True)
+    assert again.verdict == "unknown" and set(again.verdicts) == {"permit", "block"}
+    assert "on_reauthorize" in again.changing[0].what
+    assert asked(pending, reauthorizes=True, undeclared="permit").verdict == "permit"
+    assert asked(pending, reauthorizes=True, completes=True).verdict == "permit"
+    declared = replace(pending[1], behaviour=replace(pending[1].behaviour, on_reauthorize="block"))
+    assert asked((pending[0], declared), reauthorizes=True, completes=True).verdict == "block"
     assert asked(pending, own_packet=True).verdict == "permit"
     careless = replace(pending[1], behaviour=replace(pending[1].behaviour, checks_injection=False))
     assert asked((pending[0], careless), own_packet=True).verdict == "pend"

@@ -15,10 +15,12 @@ from fsm.cli import main
 from fsm.endpoint import Endpoint
 from fsm.errors import FsmError
 from fsm.names import REGISTERS, VERDICTS
+from fsm.policy.read import read_policy
 from fsm.scenarios.model import Do, Scenario, Spot
 from fsm.scenarios.parse import parse
 from fsm.scenarios.run import run_scenario
 from fsm.scenarios.write import done_by, scenario_text
+from fsm.stepper import Walk
 
 HERE = Path(__file__).parent
 HEAD = "scenario x\nsocket s is sender\n"
@@ -63,6 +65,22 @@ REFUSED: list[tuple[str, str]] = [
     (f"{HEAD}block at AUTH_LISTEN\n", "f.wfp:3:10: no endpoint here ever takes block at FWPM_LAYER_ALE_AUTH_LISTEN_V4. Leave the line out."),
     (f"{HEAD}absorb at FLOW_ESTABLISHED on t\n", "f.wfp:3:31: no endpoint named 't'. Allowed: s."),
     ("scenario x\nblock at AUTH_CONNECT\n", "f.wfp:2:10: 'AUTH_CONNECT' stands before any endpoint. Declare one: socket s is sender."),
+    (f"{HEAD}policy\nat 0s s bind\n", "f.wfp:3:1: something is missing after 'policy'. Write: policy FILE [ordinary] [callouts permit]."),
+    (f"{HEAD}policy p usual\n", "f.wfp:3:10: 'usual' says nothing here. Write: policy FILE [ordinary] [callouts permit]."),
+    (f"{HEAD}policy p callouts block\n", "f.wfp:3:19: no choice for callouts that nobody has described named 'block'. Allowed: unknown, permit."),
+    (f"{HEAD}policy p ordinary callouts permit now\n", "f.wfp:3:35: 'now' is too much. Write: policy FILE [ordinary] [callouts permit]."),
+    ("scenario x\npolicy p\n", "f.wfp:2:1: 'policy' stands before any endpoint. Declare one: socket s is sender."),
+    (f"{HEAD}local is here\n", "f.wfp:3:10: 'here' is no address with port. Write 192.0.2.1:53 or [2001:db8::1]:53; names are not looked up."),
+    (f"{HEAD}local is ::1\n", "f.wfp:3:10: ::1 is IPv6, the machine is IPv4. Set ip."),
+    (f"{HEAD}local is 127.0.0.1:5\n", "f.wfp:3:10: 127.0.0.1:5 stays on this host. Begin with: assume path=loopback."),
+    (f"{HEAD}local at 192.0.2.1\n", "f.wfp:3:7: 'at' where 'is' belongs. Write: local is ADDRESS[:PORT] [on NAME]."),
+    (f"{HEAD}local is 192.0.2.1 on t\n", "f.wfp:3:23: no endpoint named 't'. Allowed: s."),
+    (f"{HEAD}peer is 192.0.2.1\n", "f.wfp:3:9: something is missing after '192.0.2.1'. Write: peer PEER is ADDRESS[:PORT] [on NAME]."),
+    (f"{HEAD}peer A! is 192.0.2.1\n", "f.wfp:3:6: 'A!' is no name of a peer: letters, digits, _ and -."),
+    (f'{HEAD}program is ""\n', "f.wfp:3:12: an empty text is no program. Name its file."),
+    (f"{HEAD}local is 192.0.2.1\nlocal is 192.0.2.2\n", "f.wfp:4:1: 'local' is told twice (first in line 3). Keep one."),
+    (f"{HEAD}local is 192.0.2.1\nat 0s s bind\n", "f.wfp:3:1: 'local' is for a policy, and there is none. Add: policy FILE."),
+    (f"{HEAD}peer B is 192.0.2.1\npolicy p\nat 0s s sendto\n", "f.wfp:3:1: no 'at' line is about peer B. Leave the line out."),
     ("scenario " + "x" * 2000, "f.wfp:1:1: the line has 2009 characters; 2000 are allowed."),
 ]  # fmt: skip
 
@@ -126,8 +144,111 @@ def test_a_failing_scenario_says_what_came_instead(body: str, message: str) -> N
 @pytest.mark.parametrize("path", sorted((HERE / "scenarios").glob("*.wfp")), ids=lambda path: path.stem)
 def test_scenarios_of_this_folder_hold_on_both_engines(path: Path, engine: str) -> None:
     for scenario in parse(path.read_text(encoding="utf-8"), path.name):
-        run = run_scenario(scenario, engine=engine)
+        run = run_scenario(scenario, engine=engine, load_policy=load_from(path.parent))
         assert run.passed, run.text()
+
+
+# --- policies
+
+BLOCKS_DNS = """\
+[[sublayer]]
+name = "ours"
+weight = 100
+
+[[filter]]
+name = "no dns"
+layer = "AUTH_CONNECT"
+sublayer = "ours"
+action = "block"
+when = { remote_port = 53 }
+"""
+BY_PROGRAM = BLOCKS_DNS.replace(
+    "when = { remote_port = 53 }", "when = { program = '\\device\\harddiskvolume1\\x.exe' }"
+)
+
+
+def load_from(folder: Path) -> Any:
+    return lambda _, line: read_policy(folder / line.file)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "dns.toml").write_text(BLOCKS_DNS, encoding="utf-8")
+    (tmp_path / "program.toml").write_text(BY_PROGRAM, encoding="utf-8")
+    (tmp_path / "options.toml").write_text("[options]\nunicast_lifetime_s = 30\n" + BLOCKS_DNS, encoding="utf-8")
+    return tmp_path
+
+
+# what the scenario says after its head, each to hold
+WITH_POLICY: list[tuple[str, str]] = [
+    ("example addresses", "policy dns.toml\nat 0s s sendto\n expect outcome blocked at AUTH_CONNECT\n expect logged 5158 5157 5152\n"),
+    ("from here on", "at 0s s sendto\n expect outcome sent\npolicy dns.toml\nat 1s s sendto\n expect layers ... AUTH_CONNECT:block+IS_REAUTHORIZE ...\n expect state flow=NONE\n"),
+    ("the peer's port", "peer A is 203.0.113.5:443\npolicy dns.toml\nat 0s s sendto\n expect outcome sent\n"),
+    ("two peers", "peer A is 203.0.113.5:443\npeer B is 203.0.113.5:53\npolicy dns.toml\nat 0s s sendto\n expect outcome sent\nat 1s s sendto to B\n expect outcome blocked\n"),
+    ("by hand before the policy", "policy dns.toml\npermit at AUTH_CONNECT\nat 0s s sendto\n expect outcome sent\n"),
+    ("for this once", "policy dns.toml\nat 0s s bind\nat 0s s sendto\n answers CONNECT_REDIRECT AUTH_CONNECT\n expect outcome sent\n"),
+    ("a program", 'program is "C:\\x.exe"\npolicy program.toml\nat 0s s sendto\n expect outcome blocked\n'),
+    ("another program", 'program is y.exe\npolicy program.toml\nat 0s s sendto\n expect outcome sent\n'),
+    ("as usual", "policy program.toml ordinary\nat 0s s sendto\n expect outcome sent\n"),
+    ("own before all", "local is 192.0.2.9\nlocal is 192.0.2.10:1 on s\npolicy dns.toml\nat 0s s sendto\n expect outcome blocked\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [case[1] for case in WITH_POLICY], ids=[case[0] for case in WITH_POLICY])
+def test_a_policy_gives_the_verdicts(body: str, folder: Path) -> None:
+    (scenario,) = parse(HEAD + body, "f.wfp")
+    run = run_scenario(scenario, load_policy=load_from(folder))
+    assert run.passed and run.expectations, run.text()
+    text = scenario_text(scenario)
+    (again,) = parse(text, "again")
+    assert scenario_text(again) == text
+    assert run_scenario(again, load_policy=load_from(folder)).passed
+
+
+def test_a_failure_names_the_filter_and_the_way_there(folder: Path) -> None:
+    (scenario,) = parse(
+        f"{HEAD}policy dns.toml\nat 0s s sendto\n expect outcome sent\n expect state flow=OUT\n", "f.wfp"
+    )
+    run = run_scenario(scenario, load_policy=load_from(folder))
+    lines = run.text().splitlines()
+    assert lines[:2] == [
+        "f.wfp:5:9: the outcome is blocked at ALE_AUTH_CONNECT_V4, not sent",
+        "  policy:         ALE_AUTH_CONNECT_V4 block: filter 'no dns' in sublayer 'ours'",
+    ]
+    assert lines[-1].startswith('  step through it: wfp-udp step sender --token "wfp1~')
+    assert run.text().count("step through it:") == 1  # both failures are of one line
+    walk = Walk.from_token(lines[-1].split('"')[1])
+    assert walk.outcome() == "blocked" and walk.layer == ""
+
+
+def test_an_open_question_fails_the_scenario_with_its_name(folder: Path) -> None:
+    (scenario,) = parse(f"{HEAD}policy program.toml\nat 0s s sendto\n expect outcome sent\n", "f.wfp")
+    run = run_scenario(scenario, load_policy=load_from(folder))
+    assert not run.passed and run.expectations == 1
+    lines = run.text().splitlines()
+    assert lines[0] == "f.wfp:4:1: the policy leaves the verdict of ALE_AUTH_CONNECT_V4 open"
+    assert lines[1].startswith("  open:           permit or block, by filter 'no dns': ALE_APP_ID ")
+    walk = Walk.from_token(lines[-1].split('"')[1])
+    assert walk.layer == "FWPM_LAYER_ALE_AUTH_CONNECT_V4"
+
+
+def test_what_a_scenario_does_not_follow_is_refused(folder: Path) -> None:
+    (scenario,) = parse(f"{HEAD}policy options.toml\nat 0s s sendto\n", "f.wfp")
+    with pytest.raises(FsmError, match=r"f.wfp:3:1, policy 'options.toml': .*unicast_lifetime_s=30 is not played"):
+        run_scenario(scenario, load_policy=load_from(folder))
+    with pytest.raises(FsmError, match=r"f.wfp:3:1: policy 'options.toml' cannot be read here"):
+        run_scenario(scenario)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_token_of_a_failure_leads_to_where_the_scenario_stood(seed: int) -> None:
+    """Whatever was done before, the walk of the token stands in the state in which the expectation did not hold."""
+    text = scenario_text(by_chance(seed))
+    (scenario,) = parse(text + "    expect refused\n", "w")
+    run = run_scenario(scenario)
+    assert not run.passed
+    token = run.failures[-1].step_through.split('"')[1]
+    assert Walk.from_token(token).state == run.done[-1].state
 
 
 def by_chance(seed: int) -> Scenario:
@@ -211,6 +332,22 @@ def test_the_command_runs_files_and_counts(wfp: Any, tmp_path: Path) -> None:
     assert status == 1 and not got["passed"] and got["failures"][0]["line"] == 4
     status, out, _ = wfp("--list", str(bad))
     assert (status, out) == (0, f"{bad}:1: x\n")
+
+
+def test_the_command_reads_policies_beside_the_file(wfp: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "x.wfp"
+    file.write_text(f"{HEAD}policy dns.toml\nat 0s s sendto\n expect outcome blocked\n", encoding="utf-8")
+    status, out, err = wfp(str(file))
+    assert (status, err) == (0, ""), out
+    file.write_text(f"{HEAD}policy dns.toml\nat 0s s sendto\n expect outcome sent\n", encoding="utf-8")
+    status, out, err = wfp(str(file), "--format", "json")
+    (failure,) = json.loads(out)[0]["failures"]
+    assert (status, failure["line"]) == (1, 5)
+    assert failure["step_through"].startswith('wfp-udp step sender --token "')
+    file.write_text(f"{HEAD}policy none.toml\nat 0s s sendto\n", encoding="utf-8")
+    status, out, err = wfp(str(file))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {file}:3:1: policy ") and "none.toml: cannot be opened" in err
 
 
 @pytest.mark.parametrize(

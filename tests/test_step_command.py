@@ -50,7 +50,18 @@ def test_json_has_one_object_for_each_classify() -> None:
     run = run_stimuli("sender", ["bind", "policy_change", "sendto@B"])
     assert [one["layer"] for one in found if one["layer"]] == [s.step.layer for s in run.steps]
     for one in found:
-        assert list(one) == ["n", "move", "layer", "verdict", "state", "changed", "moves", "refused", "token"]
+        assert list(one) == [
+            "n",
+            "move",
+            "layer",
+            "verdict",
+            "state",
+            "changed",
+            "moves",
+            "refused",
+            "token",
+            "decided_by",
+        ]
         again = Walk.from_token(one["token"])
         assert again.state == one["state"]
         assert list(again.moves) == one["moves"]
@@ -122,11 +133,13 @@ def test_until_watch_state_ladder_and_filter() -> None:
         "  1  ALE_BIND_REDIRECT_V4 ",
         "   - idle_timeout: datagram is in progress",
         "no move contains 'xyz'",
-        "until: not reached: no way from here leads there",
+        "until: unknown: not found among 10000 places",
         "nothing is watched",
         "export F FILE",
     ):
         assert text in ran.stdout, text
+    closed = step("dropped_port", lines="until fired=AUTH_CONNECT")
+    assert "until: not reached: no way from here leads there" in closed.stdout
 
 
 def test_a_bad_line_is_told_changes_nothing_and_makes_the_status_two() -> None:

@@ -107,7 +107,7 @@ SEQUENCES = [
     no("a.1.10, f", S, "bind!RESOURCE_ASSIGNMENT=redirect", "RESOURCE_ASSIGNMENT", "redirecting there: no"),
 
     # --- a.2 first sendto, a.3 later ones, a.4 second peer
-    seq("a.2.2", S, "bind sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156], **W7),
+    seq("a.2.2", S, "bind sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156], "on its way", **W7),
     seq("a.2.2", S, "bind sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156], windows="10"),
     seq("a.2.3", S, "bind sendto!CONNECT_REDIRECT=redirect", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156]),
     seq("a.2.3, a.3", S, "bind sendto!CONNECT_REDIRECT=redirect sendto", DOWN, "sent", logged=[]),
@@ -162,7 +162,7 @@ SEQUENCES = [
     seq("a.5.4", S, "bind connect connect@B datagram@B", FIRST_RECEIVE, "delivered"),
     seq("a.5.4", S, "bind connect_other datagram", NOT_MINE, "silent"),
     seq("a.5.4, b.4", S, "bind connect datagram@B!INBOUND_IPPACKET=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "blocked", "recv waits", [5152]),
-    seq("a.5.4, b.4", S, "bind connect datagram@B!INBOUND_TRANSPORT_DISCARD=block", NOT_MINE, "silent", logged=[5152]),
+    seq("a.5.4, b.4", S, "bind connect datagram@B!INBOUND_TRANSPORT_DISCARD=block", NOT_MINE, "silent", "connected peer", [5152], "its send succeeded"),
     seq("a.5.4, f", S, "bind connect datagram@B", NOT_MINE, "silent", **OLD),
     seq("a.5.1", S, "connect_other", f"{BIND} > CONNECT_REDIRECT", None, "connect returns success", [5158]),
 
@@ -243,7 +243,7 @@ SEQUENCES = [
     seq("a.12.2", S, "bind sendto!CONNECT_REDIRECT=pend complete", OLD_SEND, "sent", logged=[5156]),
     seq("a.12.2", S, "bind sendto!CONNECT_REDIRECT=pend complete!AUTH_CONNECT=block", "AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", logged=[5157, 5152]),
     seq("a.12.2, a.12.1", S, "bind sendto!CONNECT_REDIRECT=pend complete!AUTH_CONNECT=pend", "AUTH_CONNECT", "pended", logged=[]),
-    seq("a.12.2", S, "bind sendto!CONNECT_REDIRECT=pend complete_block", NONE, "blocked", logged=[]),
+    seq("a.12.2", S, "bind sendto!CONNECT_REDIRECT=pend complete_block", NONE, "blocked", "lost", [], "nothing"),
     seq("a.12.2", S, "bind sendto!CONNECT_REDIRECT=pend complete_block sendto", FIRST_SEND, "sent"),
     seq("a.12.2, a.5.2", S, "bind sendto!CONNECT_REDIRECT=pend", "CONNECT_REDIRECT_V6", "pended", **DUAL),
     seq("a.12.2, a.5.1", S, "bind connect!CONNECT_REDIRECT=pend", "CONNECT_REDIRECT", "pended", logged=[]),
@@ -304,12 +304,13 @@ SEQUENCES = [
     seq("a.12.4, a.15.1", S, "bind sendto_group!AUTH_CONNECT=pend complete_group datagram@B", LATER_RECEIVE, "delivered", logged=[]),
     seq("a.12.4, a.15.1", S, "bind sendto_group!AUTH_CONNECT=pend complete_group wait:3 sendto_group", DOWN, "sent", logged=[]),
     seq("a.12.4, a.15.1", S, "bind sendto_group!AUTH_CONNECT=pend complete_group wait:4 sendto_group", FIRST_SEND, "sent", logged=[5156]),
-    seq("a.12.4, a.14.3", S, "bind sendto_group!AUTH_CONNECT=pend complete_group", "AUTH_CONNECT > FLOW_ESTABLISHED", "silent", "lost", [5156], **DENY),
+    seq("a.12.4, a.14.3", S, "bind sendto_group!AUTH_CONNECT=pend complete_group", "AUTH_CONNECT > FLOW_ESTABLISHED", "silent", "lost", [5156], "nothing", **DENY),
     seq("a.12.4, a.14.3", S, "bind sendto_group!AUTH_CONNECT=pend complete_group datagram@B", FIRST_RECEIVE, "delivered", logged=[5156], **DENY),
+    seq("a.15.1", S, "bind sendto_group sendto_group", DOWN, "sent", SENDTO_SUCCESS, [], "on its way"),
     seq("a.15.1, a.12", S, "bind sendto_group!AUTH_CONNECT=pend datagram@B", FIRST_RECEIVE, "delivered", logged=[5156]),  # the 4 s have not begun
     seq("a.15.1, a.12", S, "bind sendto_group!CONNECT_REDIRECT=pend datagram@B", FIRST_RECEIVE, "delivered", logged=[5156]),
     seq("a.15.1, a.12", S, "bind sendto_group!AUTH_CONNECT=pend wait:600 complete_group wait:3 datagram@B", LATER_RECEIVE, "delivered", logged=[]),
-    seq("a.15, a.12", S, "bind sendto_group!AUTH_CONNECT=pend sendto_group", NONE, "pended", "lost", []),
+    seq("a.15, a.12", S, "bind sendto_group!AUTH_CONNECT=pend sendto_group", NONE, "pended", "lost", [], "nothing"),
     seq("a.15.3, a.12", S, "bind sendto_group!AUTH_CONNECT=pend datagram_group", AGAIN_IN, "delivered", logged=[5156]),
     seq("a.12, DESIGN 1, a.15", S, "bind sendto_group!AUTH_CONNECT=pend sendto", FIRST_SEND, "sent", logged=[5156]),
     seq("a.12, DESIGN 1, a.15", S, "bind sendto!AUTH_CONNECT=pend sendto_group", FIRST_SEND, "sent", logged=[5156]),
@@ -485,6 +486,37 @@ SEQUENCES = [
     seq("b.4", S, "bind sendto_group!OUTBOUND_TRANSPORT=block", "CONNECT_REDIRECT > AUTH_CONNECT > FLOW_ESTABLISHED > DATAGRAM_DATA > OUTBOUND_TRANSPORT > OUTBOUND_TRANSPORT_DISCARD", "blocked", SENDTO_SUCCESS, [5156, 5152]),
     seq("b.4", R, "bind datagram_group!INBOUND_TRANSPORT=block", f"{UP} > INBOUND_TRANSPORT_DISCARD", "blocked", "recv waits", [5152]),
     seq("b.4", S, "bind connect sendto!CONNECT_REDIRECT=block", "CONNECT_REDIRECT", "blocked", SENDTO_SUCCESS, []),
+
+    # --- corners of the settings: each of these rows stands under one combination only
+    seq("a.12.1, a.1.6, f", S, "bind!RESOURCE_ASSIGNMENT_V4=pend complete", "RESOURCE_ASSIGNMENT_V6", None, "the pended call returns success", [5158], windows="vista", **DUAL),
+    seq("a.12.1, a.1.6", S, "bind!RESOURCE_ASSIGNMENT_V6=pend complete datagram", FIRST_RECEIVE, "delivered", **DUAL),
+    seq("a.12.1, a.1.6", S, "bind!RESOURCE_ASSIGNMENT_V6=pend complete_block", "RESOURCE_ASSIGNMENT_V6_DISCARD", "blocked", "10013", **DUAL),
+    seq("a.12.1, a.1.6", S, "bind!RESOURCE_ASSIGNMENT_V6=pend complete_block bind", DUAL_BIND, None, "bind returns success", **DUAL),
+    seq("a.12.1, a.1.6", S, "bind!RESOURCE_ASSIGNMENT_V4=pend complete_block bind", DUAL_BIND, None, "bind returns success", **DUAL),
+    seq("a.12.2", S, "bind!BIND_REDIRECT=pend complete_block bind", BIND, None, "bind returns success"),
+    seq("g.9 B, b.4", S, "bind!BIND_REDIRECT=pend complete!BIND_REDIRECT=block bind", BIND, None, "bind returns success", **MODIFIED),
+    seq("g.9 B, a.1.6", S, "bind!BIND_REDIRECT=pend complete", DUAL_BIND, None, "the pended call returns success", [5158, 5158], **such(dual_stack="yes", bind_reauthorization="on_modification")),
+    seq("g.9 B, a.1.6, b.4", S, "bind!BIND_REDIRECT=pend complete!BIND_REDIRECT=block", "BIND_REDIRECT_V6", "blocked", "WSAEACCES", [], **such(dual_stack="yes", bind_reauthorization="on_modification")),
+    seq("a.1.9, b.4", S, "bind protection_level!RESOURCE_ASSIGNMENT=block", "RESOURCE_ASSIGNMENT_V6 > RESOURCE_ASSIGNMENT_V6_DISCARD", "blocked", logged=[5159], **DUAL),  # V6 only
+    seq("a.12.2, a.5.1", S, "bind connect!CONNECT_REDIRECT=pend complete", NONE, None, "connect returns success", []),
+    seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete datagram@B", NOT_MINE, "silent"),
+    seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete datagram", FIRST_RECEIVE, "delivered"),
+    seq("a.12.2, a.5.1", S, "bind connect!CONNECT_REDIRECT=pend complete_block", NONE, "blocked", "connect fails", []),
+    seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete_block datagram@B", FIRST_RECEIVE, "delivered"),  # it is not connected
+    seq("a.12.2, a.5.1", S, "bind connect_other!CONNECT_REDIRECT=pend complete_block", NONE, "blocked", "connect fails", []),
+    seq("a.12.4", S, "bind sendto!AUTH_CONNECT=pend sendto", NONE, "pended", "lost", [], "nothing"),
+    *(seq("a.22, a.15, a.5.2", S, f"bind {words}!CONNECT_REDIRECT=redirect", layers, outcome, windows=windows, **such(redirect_target="local_process", dual_stack="yes", udp_local_redirect=works))
+      for words in ("sendto", "sendto_group")
+      for windows, works, layers, outcome in (
+          ("7", "works", DUAL_SEND, "sent"), ("7", "fails", DUAL_SEND, "sent"), ("11", "works", DUAL_SEND, "sent"), ("11", "fails", "CONNECT_REDIRECT_V6", "silent"),
+      )),
+    seq("a.12.2, a.14.3", S, "bind sendto_group!CONNECT_REDIRECT=pend complete_group sendto_group", FIRST_SEND, "sent", **DENY),
+    seq("a.12.2, a.15, b.4", S, "bind sendto_group!CONNECT_REDIRECT=pend complete_group!AUTH_CONNECT=block sendto_group", FIRST_SEND, "sent"),
+    seq("a.12.4, a.14.3", S, "bind sendto_group!AUTH_CONNECT=pend complete_group wait:1 sendto_group", FIRST_SEND, "sent", **DENY),
+    seq("a.5.4", S, "bind connect datagram_group", NOT_MINE, "silent", "connected peer", [], "its send succeeded"),
+    seq("a.5.4", S, "bind connect_other datagram_group", NOT_MINE, "silent", "connected peer", [], "its send succeeded"),
+    seq("a.2.3, g.22", S, "bind sendto!CONNECT_REDIRECT=redirect,AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "10013", [5157, 5152], "nothing", **such(blocked_first_send_result="wsaeacces")),
+    seq("a.2.3, a.16.3", S, "bind sendto!CONNECT_REDIRECT=redirect,AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "General failure", [5157, 5152], "nothing", **ECHO),
 ]
 # fmt: on
 
@@ -846,6 +878,13 @@ OPS = [  # section | words | options | operations of the last word, in order
     ("a.12.4", S, "bind sendto!AUTH_CONNECT=pend", {}, ["queue"]),
     ("a.12.4", S, "bind sendto!AUTH_CONNECT=pend complete", {}, ["create_flow", "lose"]),
     ("a.12.4", S, "sendto!RESOURCE_ASSIGNMENT=pend", {}, ["queue", "lose"]),
+    ("a.12.4", S, "bind sendto!AUTH_CONNECT=pend sendto", {}, ["lose"]),
+    ("a.12.4, a.15", S, "bind sendto_group!AUTH_CONNECT=pend sendto_group", {}, ["lose"]),
+    ("a.5.4, b.4", S, "bind connect datagram@B!INBOUND_TRANSPORT_DISCARD=block", {}, ["lose"]),
+    ("a.21.1, a.11.4", R, "bind datagram policy_change inject_send", {}, ["reinject", "touch", "emit"]),
+    ("a.21.1, g.27", S, "bind sendto inject_send", DEEP, ["reinject", "emit"]),
+    ("a.12.2", S, "bind sendto!CONNECT_REDIRECT=pend complete_block", {}, ["lose"]),
+    ("a.12.2, a.15", S, "bind sendto_group!CONNECT_REDIRECT=pend complete_group_block", {}, ["lose"]),
     ("a.12.4, a.15", S, "bind sendto_group!AUTH_CONNECT=pend", {}, ["queue"]),
     ("a.12.4, a.15", S, "bind sendto_group!AUTH_CONNECT=pend complete_group", {}, ["touch_window", "lose"]),
     ("a.12.4, a.14.3", S, "bind sendto_group!AUTH_CONNECT=pend complete_group", DENY, ["lose"]),
@@ -924,17 +963,19 @@ MACHINES = [
 
 def places(verdict: str) -> list[tuple[str, str, str, bool]]:
     """(layer stem, position, why not, flags say reauthorization) of every state before a layer in some machines."""
-    found = {}
+    found: dict[tuple[str, str, str, bool, bool], str] = {}
     for view, config in MACHINES:
         table = compile_table(view, config)
+        event = table.event_ids[verdict]
         for state in range(len(table.states)):
             layer = table.layer(state)
             if layer is not None:
                 again = bool({"IS_REAUTHORIZE", "IS_RECLASSIFY"} & set(table.flags(state)))
-                stimulus = table.states[state].stimulus
-                key = (layer.stem, table.states[state].position, stimulus, again)
-                found[key] = table.why_not(state, verdict)
-    return [(stem, f"{stimulus}@{position}", why, again) for (stem, position, stimulus, again), why in found.items()]
+                here, taken = table.states[state], table.next_or_none(state, event) >= 0
+                key = (layer.stem, here.position, here.stimulus, again, taken)
+                if key not in found:
+                    found[key] = table.why_not(state, verdict)
+    return [(stem, f"{stimulus}@{at}", why, again) for (stem, at, stimulus, again, _), why in found.items()]
 
 
 def test_absorb_is_taken_at_the_layers_of_facts_and_nowhere_else() -> None:

@@ -19,9 +19,14 @@ import time
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from fsm.policy.arbitrate import index_policy
+from fsm.policy.compare import compare
 from fsm.policy.read import read_policy
+from fsm.policy.search import search
+from fsm.policy.whatif import whatif
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -84,6 +89,34 @@ def measured(data: bytes, rounds: int) -> dict[str, object]:
     return found
 
 
+def asked(data: bytes, rounds: int) -> dict[str, object]:
+    """Seconds and memory of the questions: whatif first and warm, search, compare with one filter turned round."""
+    policy = read_policy(data, name="dump")
+    place = next(n for n, f in enumerate(policy.filters) if f.action == "PERMIT" and "AUTH_CONNECT" in f.layer)
+    turned = replace(policy.filters[place], action="BLOCK")
+    other = replace(policy, filters=(*policy.filters[:place], turned, *policy.filters[place + 1 :]))
+    ends = {"from_": "192.0.2.1:50000", "to": "198.51.100.1:53"}
+    work: dict[str, Callable[[], object]] = {
+        "index": lambda: index_policy(policy),
+        "whatif_first": lambda: whatif(policy, **ends),
+        "whatif_warm": lambda: whatif(policy, **ends),
+        "whatif_warm_receive": lambda: whatif(policy, from_=ends["to"], to=ends["from_"], event="receive"),
+        "search_sent": lambda: search(policy, "sent"),
+        "search_delivered": lambda: search(policy, "delivered", event="receive"),
+        "search_delivered_ordinary": lambda: search(policy, "delivered", event="receive", ordinary=True),
+        "compare_itself": lambda: compare(policy, policy),
+        "compare_turned": lambda: compare(policy, other),
+        "compare_turned_ordinary": lambda: compare(policy, other, ordinary=True, undeclared_callouts="permit"),
+    }
+    found: dict[str, object] = {}
+    for name, one in work.items():
+        times = [seconds(one) for _ in range(1 if name.endswith("_first") else rounds)]
+        found[name] = {"seconds": round(statistics.median(times), 4), "first": round(times[0], 4)}
+    for name in ("whatif_warm", "search_delivered", "compare_turned"):
+        found[name] = {**dict(found[name]), "peak_mib": round(peak_bytes(work[name]) / 2**20, 1)}  # type: ignore[call-overload]
+    return found
+
+
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -93,7 +126,8 @@ def main() -> None:
     data = given.file.read_bytes()
     if data.startswith(b"\x1f\x8b"):
         data = gzip.decompress(data)
-    print(json.dumps({"load": measured(data, given.rounds)}, indent=1))
+    found = {"load": measured(data, given.rounds), "asked": asked(data, max(1, given.rounds // 2))}
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

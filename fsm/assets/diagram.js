@@ -2,6 +2,7 @@
 /* The picture: zoom, scroll, what is marked in it, and what can be clicked. */
 
 const SVG = "http://www.w3.org/2000/svg";
+const READABLE = 0.75; // the zoom at which the words of a box can be read
 
 class Diagram {
   /** @param {Object} data  as fsm/page/diagram.py makes it */
@@ -32,9 +33,10 @@ class Diagram {
   line(id) { return this.svg ? [...this.svg.querySelectorAll(`[data-line="${id}"]`)] : []; }
 
   start() {
-    // The whole width, where that can be read; else what can be read.
-    const whole = (this.viewport.clientWidth - 16) / this.size[0];
-    this.scale(whole < 0.42 ? 0.5 : Math.min(0.8, whole));
+    // The whole width, where that can be read; else what can be read, at the place where the walk is.
+    const { clientWidth } = this.viewport, whole = (clientWidth - 16) / this.size[0];
+    this.scale(whole < READABLE ? READABLE : Math.min(1, whole));
+    this.viewport.scrollTo(0, 0);
   }
   fit() {
     const { clientWidth, clientHeight } = this.viewport;
@@ -134,13 +136,16 @@ class Diagram {
   show(part) {
     const view = this.viewport.getBoundingClientRect(), at = part.getBoundingClientRect();
     const inside = at.left >= view.left + 20 && at.right <= view.right - 20 && at.top >= view.top + 20 && at.bottom <= view.bottom - 20;
-    if (inside) return;
+    if (inside) {
+      this.viewport.scrollTo({ left: this.viewport.scrollLeft, top: this.viewport.scrollTop, behavior: "instant" }); // stops one under way
+      return;
+    }
     const far = Math.abs(at.left + at.width / 2 - view.left - view.width / 2) + Math.abs(at.top + at.height / 2 - view.top - view.height / 2) > 900;
     const calm = far || matchMedia("(prefers-reduced-motion: reduce)").matches;
     // Absolute: an earlier scroll may still be under way.
     this.viewport.scrollTo({
-      left: this.viewport.scrollLeft + at.left + at.width / 2 - view.left - view.width / 2,
-      top: this.viewport.scrollTop + at.top + at.height / 2 - view.top - view.height / 2,
+      left: this.viewport.scrollLeft + at.left - view.left - Math.max(12, (view.width - at.width) / 2),
+      top: this.viewport.scrollTop + at.top - view.top - Math.max(12, (view.height - at.height) / 2),
       behavior: calm ? "auto" : "smooth",
     });
   }

@@ -17,6 +17,7 @@
  * @property {number} windowTouched  When the last group datagram was sent.
  * @property {Map<string, number>} reasons  Why a peer's flow is stale, as bits.
  * @property {string|null} connectedTo  null: nobody; "": somebody without a name here.
+ * @property {string} connectingTo  Whom the connect is about that is held, or was the last one; "": no name here.
  */
 
 /** What was asked is not possible. */
@@ -55,6 +56,9 @@ class Table {
     this.stimuli = new Map(data.stimuli.map((stimulus) => [stimulus.name, stimulus]));
     this.verdicts = new Set(data.verdicts);
     /** @type {string[]} */ this.registerNames = data.registerNames;
+    const width = this.registerNames.length, numbers = unpack(data.registers);
+    /** The values of the registers of each name. @type {string[][]} */
+    this.registers = data.names.map((_, at) => data.registerValues.map((values, one) => values[numbers[at * width + one]]));
     const states = data.states;
     this.registersOf = unpack(states.registers);
     this.cursorOf = unpack(states.cursors);
@@ -62,14 +66,14 @@ class Table {
     this.flagsOf = unpack(states.flags);
     this.refusalsOf = unpack(states.refusals);
     this.size = this.registersOf.length;
-    const width = this.events.length;
-    this.nexts = new Int32Array(this.size * width).fill(-1);
-    this.rowsOf = new Int32Array(this.size * width).fill(-1);
-    const [counts, events, targets, rows] = ["counts", "events", "next", "rows"].map((name) => unpack(data.cells[name]));
+    const events = this.events.length;
+    this.nexts = new Int32Array(this.size * events).fill(-1);
+    this.rowsOf = new Int32Array(this.size * events).fill(-1);
+    const moves = unpack(states.moves), targets = unpack(data.next);
     for (let state = 0, cell = 0; state < this.size; state++) {
-      for (const end = cell + counts[state]; cell < end; cell++) {
-        this.nexts[state * width + events[cell]] = targets[cell];
-        this.rowsOf[state * width + events[cell]] = rows[cell];
+      for (const [event, row] of data.moves[moves[state]]) {
+        this.nexts[state * events + event] = targets[cell++];
+        this.rowsOf[state * events + event] = row;
       }
     }
     /** @type {Map<string, number>} */ this.stateIds = new Map();
@@ -77,7 +81,7 @@ class Table {
   }
 
   /** @param {number} state */
-  keyOf(state, registers = this.data.registers[this.registersOf[state]]) {
+  keyOf(state, registers = this.registers[this.registersOf[state]]) {
     return `${registers.join("/")} ${this.cursorOf[state]}`;
   }
   next(state, event) { return this.nexts[state * this.events.length + event]; }
@@ -88,26 +92,23 @@ class Table {
   stimulus(state) { return this.data.cursors[this.cursorOf[state]][0]; }
   position(state) { return this.data.cursors[this.cursorOf[state]][1]; }
   hasRegister(name) { return this.registerNames.includes(name); }
-  register(state, name) { return this.data.registers[this.registersOf[state]][this.registerNames.indexOf(name)]; }
+  register(state, name) { return this.registers[this.registersOf[state]][this.registerNames.indexOf(name)]; }
 
   /** The state that differs in these registers only; -1 where that cannot be reached. */
   withRegisters(state, values) {
-    const here = this.data.registers[this.registersOf[state]];
+    const here = this.registers[this.registersOf[state]];
     const changed = this.registerNames.map((name, at) => values[name] ?? here[at]);
     return this.stateIds.get(this.keyOf(state, changed)) ?? -1;
   }
 
   /** `BOUND/OUT`, or `BOUND/NONE sendto@send.authorize` in the middle of a stimulus. */
   nameOf(state) {
-    const value = (name) => (this.hasRegister(name) ? this.register(state, name) : undefined);
-    const parts = [value("socket") ?? "NO_SOCKET"];
-    const connected = value("connected") ?? "no";
-    if (connected !== "no") parts.push(connected === "this" ? "connected" : "connected elsewhere");
-    if (value("window") === "open") parts.push("window");
-    if (value("flow") !== undefined) parts.push(value("flow"));
     const stimulus = this.stimulus(state);
-    return parts.join("/") + (stimulus ? ` ${stimulus}@${this.position(state)}` : "");
+    return this.restName(state) + (stimulus ? ` ${stimulus}@${this.position(state)}` : "");
   }
+
+  /** The same without the stimulus in progress. @param {number} state */
+  restName(state) { return this.data.names[this.registersOf[state]]; }
 
   /** @returns {string[]} */
   moves(state) { return this.events.filter((_, event) => this.next(state, event) >= 0); }
@@ -132,7 +133,7 @@ class EndpointSystem {
   start() {
     return {
       state: 0, peer: this.table.data.firstPeer, now: 0, flows: new Map(), touched: new Map(),
-      windowTouched: 0, reasons: new Map(), connectedTo: null,
+      windowTouched: 0, reasons: new Map(), connectedTo: null, connectingTo: "",
     };
   }
 
@@ -173,7 +174,10 @@ class EndpointSystem {
   stateFor(place, peer) {
     if (peer === place.peer || !this.table.hasRegister("flow") || this.table.layer(place.state)) return place.state;
     const connected = place.connectedTo === null ? "no" : place.connectedTo === peer ? "this" : "other";
-    return this.table.withRegisters(place.state, { flow: place.flows.get(peer) ?? "NONE", connected });
+    const { connecting } = this.table.data;
+    let socket = this.table.register(place.state, "socket");
+    if (connecting.includes(socket)) socket = connecting[place.connectingTo === peer ? 0 : 1];
+    return this.table.withRegisters(place.state, { flow: place.flows.get(peer) ?? "NONE", connected, socket });
   }
 
   /**
@@ -278,8 +282,15 @@ class EndpointSystem {
     if (verdict === "permit" && flags.includes("IS_REAUTHORIZE") && !table.stimuli.get(name)?.group) {
       place.reasons.delete(place.peer); // authorized again: the reasons are dealt with
     }
-    if (name === "connect_other" && this.has(place, "connected", "other")) place.connectedTo = "";
-    else if (this.has(place, "connected", "this")) place.connectedTo = place.peer;
+    if (table.position(step.from) === "connect.redirect") place.connectingTo = name === "connect" ? place.peer : "";
+    const event = table.events[step.event];
+    if (event === "complete" && table.data.connecting.includes(table.register(step.from, "socket"))) {
+      place.connectedTo = place.connectingTo;
+    } else if (this.has(place, "connected", "this")) place.connectedTo = place.peer;
+    else if (name === "connect_other" && this.has(place, "connected", "other")) {
+      const done = !table.stimulus(step.to) && !table.data.rows[step.row].outcome;
+      if (done) place.connectedTo = "";
+    }
   }
 
   whyNot(state, event) {

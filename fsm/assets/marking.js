@@ -8,6 +8,7 @@ class EndpointMarking {
     this.diagram = diagram;
     this.data = diagram.data;
     this.acts = acts;
+    this.rules = rules;
     /** Moves that a click on a part takes now. @type {Map<Element, string[]>} */
     this.moves = new Map();
     /** @type {Map<string, Object[]>} */ this.boxesAt = new Map();
@@ -96,8 +97,11 @@ class EndpointMarking {
     const layers = boxes.filter((box) => box.kind === "position").map((box) => box.part);
     const rests = !table.stimulus(state), last = layers[layers.length - 1];
     const shown = rests && last ? last : recent.length || before.length ? here[0]?.part ?? null : null;
-    this.diagram.frame(here.map((box) => box.part), passed, shown);
-    return here.length > 0;
+    // What is held is held at the layer that pended it, where its state has no box of its own.
+    const row = this.rules.data.rows[this.rules.byKey.get(recent[recent.length - 1]) ?? -1];
+    const stands = !here.length && rests && last && row?.outcome === "pended" ? [last] : here.map((box) => box.part);
+    this.diagram.frame(stands, passed, shown);
+    return stands.length > 0;
   }
 }
 

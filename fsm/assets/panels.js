@@ -28,7 +28,7 @@ class StepperPanels {
 
   showMoves() {
     const { walk, system } = this, place = walk.at.place, layer = walk.layer;
-    $("where").replaceChildren(make("strong", { text: layer ? layer.short : this.isSession ? `State ${place.state}` : system.table.nameOf(place.state).split(" ")[0] }),
+    $("where").replaceChildren(make("strong", { text: layer ? layer.short : this.isSession ? `State ${place.state}` : system.table.restName(place.state) }),
       make("span", { text: layer ? ` ${layer.id} waits for its verdict on ${system.table.stimulus(place.state)}.` : this.isSession ? ` of ${DATA.model.count.toLocaleString("en")}` : " at rest." }));
     if (layer) $("where").append(make("span", { class: "small", text: ` ${DATA.model.positions[system.table.position(place.state)] ?? ""}` }));
     $("moves-title").textContent = layer ? "Verdict" : "What can happen";
@@ -118,6 +118,11 @@ class StepperPanels {
     $("branches").replaceChildren(...kept.map(([name, end]) =>
       make("option", { value: name, selected: name === walk.branch, text: `${name} (${counted(end.depth, "step")})` })));
     $("manual").checked = walk.manual;
+    const slider = /** @type {HTMLInputElement} */ ($("slider")), end = walk.branches.get(walk.branch);
+    slider.hidden = !end.parent;
+    slider.max = String(end.depth);
+    slider.value = String(walk.at.depth);
+    slider.setAttribute("aria-valuetext", `${walk.at.depth} of ${counted(end.depth, "step")}: ${walk.at.move || "start"}`);
   }
 
   showState() {

@@ -21,8 +21,8 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-/** Names of layers may be broken at their underscores. */
-const breakable = (text) => text.replaceAll("_", "_\u200b");
+/** Names may be broken at their underscores, messages at their signs. */
+const breakable = (text) => text.replace(/[_>]|:(?=\S)/g, "$&\u200b");
 const badge = (verdict) => make("span", { class: `verdict ${verdict || "none"}`, text: verdict || "no layer" });
 
 /** Rules, their marks and their sources, in words. */
@@ -70,10 +70,14 @@ class Rules {
 
 /** One tooltip for the whole page, at what is pointed at or has the focus. */
 const tip = {
+  /** Where the pointer was last. */
+  pointer: [-1, -1],
   /** @param {Element} element @param {() => ?Node} content */
   on(element, content) {
     const show = () => tip.show(element, content());
-    element.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && show());
+    // What comes to lie under a pointer at rest (a list was made anew) shows nothing.
+    const moved = (event) => event.pointerType !== "touch" && (event.clientX !== tip.pointer[0] || event.clientY !== tip.pointer[1]);
+    element.addEventListener("pointerenter", (event) => moved(event) && show());
     element.addEventListener("pointerleave", tip.hide);
     element.addEventListener("focus", () => element.matches(":focus-visible") && show());
     element.addEventListener("blur", tip.hide);
@@ -83,14 +87,23 @@ const tip = {
     const box = $("tip");
     box.replaceChildren(content);
     box.hidden = false;
+    box.style.left = box.style.top = "0"; // its size must not depend on where it was
     const at = element.getBoundingClientRect(), own = box.getBoundingClientRect();
-    const left = Math.min(Math.max(8, at.left + at.width / 2 - own.width / 2), innerWidth - own.width - 8);
-    const below = at.bottom + 8 + own.height < innerHeight || at.top - own.height - 8 < 0;
-    box.style.left = `${Math.max(8, left)}px`;
-    box.style.top = `${below ? Math.min(at.bottom + 8, innerHeight - own.height - 8) : at.top - own.height - 8}px`;
+    // Beside a list, so that its other lines stay in sight; else below or above.
+    const list = element.closest("ol, ul")?.getBoundingClientRect();
+    const right = list && list.right + 12 + own.width < innerWidth, left = list && !right && list.left - 12 - own.width > 0;
+    const middle = at.left + at.width / 2 - own.width / 2, below = at.bottom + 8 + own.height < innerHeight || at.top - own.height - 8 < 0;
+    const x = right ? list.right + 12 : left ? list.left - 12 - own.width : Math.min(middle, innerWidth - own.width - 8);
+    const y = right || left ? at.top : below ? at.bottom + 8 : at.top - own.height - 8;
+    box.style.left = `${Math.max(8, x)}px`;
+    box.style.top = `${Math.max(8, Math.min(y, innerHeight - own.height - 8))}px`;
   },
   hide() { $("tip").hidden = true; },
 };
+
+for (const kind of ["pointermove", "pointerdown"]) {
+  addEventListener(kind, (event) => { tip.pointer = [event.clientX, event.clientY]; }, { capture: true });
+}
 
 /** Light or dark: the reader's system decides until the button is used. */
 const theme = {

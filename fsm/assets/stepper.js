@@ -115,7 +115,7 @@ class StepperPage extends StepperPanels {
     const place = this.walk.at.place;
     if (this.isSession) return `State ${place.state}: ${this.system.label(place.state)}`;
     const layer = this.walk.layer;
-    const name = this.system.table.nameOf(place.state).split(" ")[0];
+    const name = this.system.table.restName(place.state);
     return layer ? `${this.system.table.stimulus(place.state)} waits for the verdict of ${layer.short} (${layer.id})` : `At rest in ${name}`;
   }
 
@@ -153,6 +153,9 @@ class StepperPage extends StepperPanels {
       share: () => void this.share(),
     };
     for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
+    $("slider").addEventListener("input", (event) => this.act(() => {
+      walk.jump([walk.root, ...walk.path(walk.branches.get(walk.branch))][Number(event.target.value)]);
+    }));
     $("branches").addEventListener("change", (event) => this.act(() => walk.switchTo(event.target.value)));
     $("manual").addEventListener("change", (event) => {
       walk.manual = event.target.checked;

@@ -21,6 +21,7 @@ class TracePage {
       for (const part of this.diagram.line(id)) for (const key of keys) file(key, part);
     }
     for (const box of this.boxes) this.diagram.button(box.part, `${box.title}: next event here`, () => this.nextAt(box));
+    this.fillFound();
     this.fillEvents();
     this.listen();
     this.go(this.fromHash());
@@ -31,12 +32,36 @@ class TracePage {
     return number ? Number(number[1]) - 1 : 0;
   }
 
+  /** What the whole run comes to, where somebody said it. */
+  fillFound() {
+    const notes = DATA.notes;
+    $("found-card").hidden = !notes.length;
+    $("found").replaceChildren(...notes.flatMap(([heading, lines]) =>
+      [make("dt", { text: heading }), make("dd", {}, ...lines.map((text) => make("p", { text: breakable(text) })))]));
+  }
+
+  /** How to go on in the stepper from this event. @param {string} token */
+  stepping(token) {
+    const command = `wfp-udp step --token "${token}"`;
+    const button = make("button", { text: "Copy", on: { click: async () => {
+      try {
+        await navigator.clipboard.writeText(command);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(text); // no clipboard for a file opened from disk in some browsers
+        button.textContent = "Marked";
+      }
+    } } });
+    const text = make("code", { class: "mono token", text: command });
+    return make("div", { class: "row stepping" }, make("span", { class: "small", text: "Step on from here:" }), text, button);
+  }
+
   fillEvents() {
     this.items = this.events.map((event, number) => make("li", {}, make("button", {
       class: `event ${event.level}`, "data-event": number, on: { click: () => this.go(number) },
     },
       make("span", { class: "number", text: String(number + 1) }),
-      make("span", { class: "name" }, event.title, event.level === "plain" ? null : make("span", { class: "small level", text: ` ${event.level}` })),
+      make("span", { class: "name" }, event.title, event.level === "plain" ? null : make("span", { class: "small level", text: ` ${event.word || event.level}` })),
       event.time ? make("span", { class: "small time", text: event.time }) : null)));
     $("events").replaceChildren(...this.items, make("li", { id: "no-event", class: "small", hidden: true, text: "No event has these words." }));
     const slider = /** @type {HTMLInputElement} */ ($("slider"));
@@ -125,7 +150,7 @@ class TracePage {
     $("event-title").textContent = event.title;
     $("event").replaceChildren(...event.text.split("\n").filter(Boolean).map((text) => make("p", { text })));
     if (event.state) $("event").append(make("p", { class: "small" }, "State: ", make("span", { class: "mono", text: event.state })));
-    if (event.token) $("event").append(make("p", { class: "small" }, "The same place in the stepper: ", make("span", { class: "mono token", text: event.token })));
+    if (event.token) $("event").append(this.stepping(event.token));
     $("ladder").replaceChildren(...event.steps.map((step, number) => {
       const row = DATA.model.rows[this.rules.byKey.get(step.rule) ?? -1], layer = DATA.model.layers[step.layer];
       const line = make("div", { class: "rung still", tabindex: row ? "0" : null, "data-layer": step.layer, "data-verdict": step.verdict },

@@ -31,6 +31,10 @@ COMMANDS = {
     "session": ("fsm.cli.session", "Compose endpoints on two hosts, and search what they can reach."),
     "policy": ("fsm.cli.policy", "Say what is in a set of WFP filters."),
     "whatif": ("fsm.cli.whatif", "What a policy would do to a datagram, and why."),
+    "search": ("fsm.cli.search", "Which datagrams have an outcome, as ranges."),
+    "compare": ("fsm.cli.compare", "What differs between two policies, and that nothing else does."),
+    "lint": ("fsm.cli.lint", "Find what is wrong or in vain in a policy."),
+    "advise": ("fsm.cli.advise", "At which layer to register for what a callout wants."),
     "layers": ("fsm.cli.layers", "Look up filtering layers by any of their names."),
 }
 

@@ -13,6 +13,7 @@ from fsm.stimuli import STIMULUS_ALIASES
 
 WHERE = "step"
 WIDTH = 76  # of the list of moves
+_QUIET = ("hand", "permit", "random", "policy: no filter matches")  # who decided, where that need not be said
 HELP = """\
 a move            its name, a unique beginning of it, or its number in the list: bind, sendto, sendto@B, block, 3
 wait N            let N seconds of model time pass (wait:61 is the same)
@@ -47,6 +48,7 @@ class Dialogue:
     as_json : whether an answer is one JSON object for each classify, or lines of text.
     listing : whether the possible moves are listed after each line.
     seed : of the first random walk that names none; each of them adds 1.
+    engine : of the walks that are loaded; `arm` gives them the policy and the callouts of this one.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Dialogue:
         listing: bool = False,
         seed: int = 1,
         engine: str = "table",
+        arm: Callable[[Walk], None] | None = None,
     ) -> None:
         self.walk = walk
         self._say = say
@@ -66,6 +69,7 @@ class Dialogue:
         self._listed: tuple[int, int] | None = None  # the walk and the node whose moves were listed last
         self._seed = seed
         self._engine = engine
+        self._arm = arm
         self._commands: dict[str, Callable[[str], None]] = {
             "b": self._back, "back": self._back, "f": self._forward, "forward": self._forward,
             "jump": self._jump, "reset": self._reset, "r": self._random, "random": self._random,
@@ -213,9 +217,12 @@ class Dialogue:
             "moves": list(system.moves(node.place)),
             "refused": [{"move": move, "why": why} for move, why in system.refusals(node.place)],
             "token": token,
+            "decided_by": node.decided_by,
         }
         if walk.watches:
             found["watches"] = walk.watches_at(node.number)
+        if node.number == walk.at and walk.question:
+            found["question"] = walk.question
         return found
 
     def _line(self, node: Node, layer: str | None, verdict: str | None, changed: dict[str, tuple[str, str]]) -> str:
@@ -232,7 +239,11 @@ class Dialogue:
             width = 16
         else:
             outcome, place, width = "", "", 28
-        by = "" if node.decided_by in ("hand", "permit", "random") else f"({node.decided_by})"
+        by = (
+            ""
+            if node.decided_by in ("hand", "permit", "random", "policy: no filter matches")
+            else f"({node.decided_by})"
+        )
         parts = (f"{node.number:>4}  {stimulus:<{width}}  {short:<36}{verdict or '':<9}", place, by)
         line = " ".join(part for part in parts if part)
         if changes:
@@ -245,6 +256,10 @@ class Dialogue:
             self._say(note)
         if walk.layer:
             self._say(f"      waits: {walk.layer.removeprefix('FWPM_LAYER_')} ({', '.join(walk.moves)})")
+            if walk.question:
+                self._say(f"      the policy leaves it open: {walk.question}")
+            elif (suggested := walk.suggestion)[1] != "permit":
+                self._say(f"      go: {suggested[0]} ({suggested[1]})")
         for expression, value in walk.watches.items():
             self._say(f"      watch: {expression} -> {value}")
 
@@ -434,6 +449,8 @@ class Dialogue:
 
     def _load(self, given: str) -> None:
         walk = load_walk(given, "load", engine=self._engine)
+        if self._arm is not None:
+            self._arm(walk)
         self.walk = walk
         if walk.notice:
             self._answer([walk.notice], note=walk.notice)

@@ -11,11 +11,13 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
 
+from fsm.errors import FsmError
 from fsm.explain.explained import Explained
 from fsm.explain.explainer import Account, Explainer
+from fsm.explain.filters import FilterBook
 from fsm.explain.history import DEFAULT_LIMIT
 from fsm.explain.place import Placer
-from fsm.explain.report import account_text, event_line, groups_text, listing_text, summary_text
+from fsm.explain.report import account_text, event_line, groups_text, listing_text, policy_text, summary_text
 from fsm.explain.summary import Summary
 from fsm.explain.to_json import write_json
 from fsm.logs import LogItem, read
@@ -24,6 +26,7 @@ LISTED_EVENTS = 20
 
 if TYPE_CHECKING:
     from fsm.choices import Config
+    from fsm.explain.to_page import PageEvents
 
 
 def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -51,6 +54,13 @@ def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> in
 )
 @click.option("--diagram", type=click.Path(dir_okay=False, writable=True), help="Draw the events on the machine here.")
 @click.option(
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    help="Name the filters behind the ids: a 'netsh wfp show state' of the same machine and start of Windows.",
+)
+@click.option("--html", metavar="FILE", help="Write a page with a slider through the events here.")
+@click.option(
     "--history",
     type=click.IntRange(min=1),
     default=DEFAULT_LIMIT,
@@ -59,7 +69,14 @@ def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> in
     help="Earlier flows and ports remembered per host (of each kind).",
 )
 def command(
-    files: tuple[str, ...], form: str, events: int | None, evidence_report: bool, diagram: str | None, history: int
+    files: tuple[str, ...],
+    form: str,
+    events: int | None,
+    evidence_report: bool,
+    diagram: str | None,
+    policy_file: str | None,
+    html: str | None,
+    history: int,
 ) -> None:
     """Say what each recorded UDP, ICMP or other non-TCP event means.
 
@@ -69,6 +86,10 @@ def command(
     With --evidence-report the rules of the model are judged instead, over all files together: what the records show,
     what they contradict, and what no such log can show. --diagram then draws how many records show each rule.
 
+    With --policy the filters behind the ids are named: name, sublayer, provider, callout and origin. Ids are given
+    anew at each start of Windows, so it is said whether they are those of this policy; where they are not, none is
+    named. --html writes one page that steps through the events, with the picture; it holds 1,000 of them at most.
+
     The exit status is 0 when at least one record was readable, and 2 when none was or a file is damaged; what could
     be read is printed in any case.
     """
@@ -77,7 +98,9 @@ def command(
 
         format_of(None, diagram)
         check_folder(Path(diagram))
-    explainer, summary = Explainer(_placer(), history), Summary()
+    filters = _filters(policy_file, evidence_report)
+    page = _page_events(html, evidence_report)
+    explainer, summary = Explainer(_placer(), history, filters), Summary(page.add if page is not None else None)
     by_row: Mapping[str, int] = summary.by_row
     inputs: list[str | BinaryIO] = [sys.stdin.buffer if name == "-" else name for name in files]
     with _Meter(sys.stderr) as meter:
@@ -85,11 +108,13 @@ def command(
         if evidence_report:
             by_row = _print_evidence(explainer, items, form, meter)
         elif form == "json":
-            write_json(explainer, items, summary, lambda text: click.echo(text, nl=False))
+            write_json(explainer, items, summary, lambda text: click.echo(text, nl=False), filters)
         else:
-            _print_text(explainer, items, summary, events, meter)
+            _print_text(explainer, items, summary, events, meter, filters)
     if diagram:
         write_diagram(diagram, by_row)
+    if html and page is not None:
+        _write_page(html, page, explainer.account, files, filters)
     if not explainer.account.readable or explainer.account.container_broken:
         sys.exit(2)
 
@@ -98,6 +123,50 @@ def _placer() -> Placer:
     from fsm.placement import place
 
     return place
+
+
+def _filters(policy_file: str | None, evidence_report: bool) -> FilterBook | None:
+    from fsm.policy.read import read_policy
+
+    if policy_file is None:
+        return None
+    if evidence_report:
+        raise FsmError("--policy", "the evidence report names no filters", fix="Leave out one of the two")
+    filters = FilterBook(read_policy(policy_file))
+    if not len(filters):
+        what = "no filter in it has a run-time id, so there is nothing to look up"
+        raise FsmError(f"--policy {policy_file}", what, fix="Give the XML of netsh wfp show state")
+    return filters
+
+
+def _page_events(html: str | None, evidence_report: bool) -> PageEvents | None:
+    """Where the events of the page are kept; a mistake in its name is told before anything is read."""
+    if html is None:
+        return None
+    if evidence_report:
+        raise FsmError("--html", "the page shows events, and the evidence report has none", fix="Leave out one of them")
+    from fsm.explain.to_page import PageEvents
+
+    folder = Path(html).parent
+    if not folder.is_dir():
+        raise FsmError(f"--html {html}", f"no folder {str(folder)!r}", fix="Make it first, or give another file")
+    return PageEvents()
+
+
+def _write_page(
+    html: str, page: PageEvents, account: Account, files: tuple[str, ...], filters: FilterBook | None
+) -> None:
+    from fsm.cli.walk_file import write_file
+    from fsm.explain.to_page import log_page
+
+    if not page.count:
+        click.echo(f"{html}: not written, no record is about a datagram or socket other than TCP's", err=True)
+        return
+    text = log_page(page, account, files, filters)
+    write_file(html, text, "--html")
+    left_out = page.left_out()
+    told = f"; {left_out}" if left_out else ""
+    click.echo(f"{html}: {len(text.encode()) / 1000:.0f} kB, open it in a browser{told}", err=True)
 
 
 def write_diagram(path: str, by_row: Mapping[str, int]) -> None:
@@ -139,7 +208,12 @@ def _as_drawn(by_row: Mapping[str, int], config: Config) -> dict[str, int]:
 
 
 def _print_text(
-    explainer: Explainer, items: Iterable[LogItem], summary: Summary, limit: int | None, meter: _Meter
+    explainer: Explainer,
+    items: Iterable[LogItem],
+    summary: Summary,
+    limit: int | None,
+    meter: _Meter,
+    filters: FilterBook | None,
 ) -> None:
     """Summary first, though it is known last: the lines of single records wait in a temporary file."""
     with tempfile.TemporaryFile("w+", encoding="ascii") as all_lines:
@@ -149,8 +223,10 @@ def _print_text(
             listing.add(explained)
         meter.close()
         click.echo(summary_text(summary, explainer.account))
+        if filters is not None:
+            click.echo("\n" + policy_text(filters))
         if summary.groups():
-            click.echo("\n" + groups_text(summary))
+            click.echo("\n" + groups_text(summary, filters))
         for part in listing.parts(explainer.account):
             click.echo(part)
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from fsm.policy.model import Policy
+    from fsm.scenarios.model import Scenario, UsePolicy
 
 
 @click.command("scenario")
@@ -39,7 +45,7 @@ def command(files: tuple[str, ...], engine: str, output_format: str, only_list: 
             if only_list:
                 click.echo(f"{scenario.spot.source}:{scenario.spot.line}: {scenario.title}")
                 continue
-            run = run_scenario(scenario, engine=engine)
+            run = run_scenario(scenario, engine=engine, load_policy=_loaded)
             runs.append(run)
             if output_format == "text":
                 click.echo(
@@ -57,6 +63,21 @@ def command(files: tuple[str, ...], engine: str, output_format: str, only_list: 
         click.echo(f"{len(runs)} scenarios, {len(runs) - failed} passed, {failed} failed; {expectations} expectations")
     if failed:
         raise SystemExit(1)
+
+
+def _loaded(scenario: Scenario, line: UsePolicy) -> Policy:
+    """The policy of a line: a path beside the scenario file, or below the present folder for standard input."""
+    from fsm.errors import FsmError
+    from fsm.policy.read import read_policy
+
+    source = scenario.spot.source
+    path = Path(line.file) if source == "-" else Path(source).parent / line.file
+    try:
+        return read_policy(path)
+    except FsmError as error:
+        more = len(getattr(error, "errors", ())) - 1
+        fix = f"wfp-udp policy names {more} more mistakes" if more > 0 else error.fix
+        raise FsmError(f"{line.spot}: policy {error.where}", error.what, error.nearest, fix) from None
 
 
 def _text_of(file: str) -> str:
@@ -86,7 +107,13 @@ def _json_of(run: object) -> dict[str, object]:
         "passed": run.passed,
         "expectations": run.expectations,
         "failures": [
-            {"line": failure.line, "column": failure.column, "what": failure.what, "lines": list(failure.lines)}
+            {
+                "line": failure.line,
+                "column": failure.column,
+                "what": failure.what,
+                "lines": list(failure.lines),
+                "step_through": failure.step_through,
+            }
             for failure in run.failures
         ],
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from fsm.cli.circumstances import circumstances_options
 from fsm.cli.options import config_of, machine_options
 from fsm.errors import FsmError, UnknownName
 
@@ -49,10 +50,22 @@ _OF_SESSIONS = ("network", "cap", "stimuli", "verdicts", "granularity", "loopbac
     "--granularity", default="stimulus", show_default=True, metavar="stimulus|classify", help="Session: what a move is."
 )
 @click.option("--loopback", is_flag=True, help="Session: all endpoints on one host.")
+@click.option(
+    "--verdict",
+    "decided",
+    multiple=True,
+    metavar="LAYER=VERDICT",
+    help="What this layer answers by itself. May be repeated.",
+)
+@click.option("--policy", "policy_file", metavar="FILE", help="The filters of this policy give the verdicts.")
+@click.option("--from", "from_", metavar="ADDRESS:PORT", help="Policy: who sends first.  [default: example addresses]")
+@click.option("--to", metavar="ADDRESS:PORT", help="Policy: who it is for.")
+@circumstances_options
 @machine_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     what: str | None,
     endpoints: tuple[str, ...],
     manual: bool,
@@ -72,10 +85,15 @@ def command(
     cap: int,
     granularity: str,
     loopback: bool,
+    decided: tuple[str, ...],
+    policy_file: str | None,
+    from_: str | None,
+    to: str | None,
     ip: int,
     windows: str,
     evidence: str,
     assumptions: tuple[str, ...],
+    **circumstances: Any,
 ) -> int:
     """Step through an endpoint, or a session of several: see which layer fires next, decide its verdict, go back and
     try the other branch.
@@ -91,21 +109,28 @@ def command(
       printf 'sendto\\nb 4\\nblock\\nt\\n' | wfp-udp step sender
       wfp-udp step session sender@1 receiver@2 --granularity classify
       wfp-udp step receiver --html receiver.html
+      wfp-udp step sender --policy state.xml --from 192.0.2.1:50000 --to 198.51.100.1:53 --ordinary
+
+    With --policy the filters of a machine decide, and each verdict names its filter. The addresses are those of the
+    first peer; IP version and loopback follow from them. Where a verdict depends on what is not given, the walk stops
+    and names the question: choose a verdict. --program to --boot-time say more, as in 'wfp-udp whatif'.
 
     With --format json each classify is one object: n, move, layer, verdict, state, changed, moves, refused, token
-    (null beyond 2,000 characters). A stimulus that no layer sees, and the beginning of one that is stopped, is one
-    with layer null. In a session without --granularity classify a move is a whole stimulus: state and what follows it
-    are those after the move.
+    (null beyond 2,000 characters), decided_by; and question where the policy leaves the next verdict open. A stimulus
+    that no layer sees, and the beginning of one that is stopped, is one with layer null. In a session without
+    --granularity classify a move is a whole stimulus: state and what follows it are those after the move.
 
     A line that makes no sense is answered on the error output and changes nothing. When the input is not a terminal
     and there was such a line, the exit status is 2.
     """
     from fsm.cli.dialogue import Dialogue
+    from fsm.cli.step_answers import StepAnswers
     from fsm.cli.walk_file import load_walk, save_walk
     from fsm.stepper import EndpointSystem, SessionSystem, Walk
 
     given = [name for name in _SAID if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
     options: dict[str, Any] = {"manual": manual, "breakpoints": breakpoints}
+    answers = StepAnswers(policy_file, from_, to, decided, circumstances)
     walk: Walk
     if token or load_file:
         _check_alone(token, load_file, given, endpoints)
@@ -131,10 +156,15 @@ def command(
             if wrong or endpoints:
                 extra = f"--{wrong[0]}" if wrong else f"'{endpoints[0]}'"
                 raise FsmError(WHERE, f"{extra} is for sessions, and this is {name}", fix="Write wfp-udp step session")
-            walk = Walk(EndpointSystem(name, config, engine), **options)
+            walk = Walk(EndpointSystem(name, answers.machine(config, name), engine), **options)
+    answers.arm(walk)
+    for remark in answers.remarks:
+        click.echo(f"policy: {remark}", err=True)
     if walk.notice:
         click.echo(walk.notice, err=True)
     if html:
+        if answers.given:
+            raise FsmError("--html", "a page asks no policy and no callouts", fix=f"Leave out {answers.given}")
         _page(walk, html)
         return 0
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
@@ -142,11 +172,12 @@ def command(
     if on_terminal and not plain and output_format == "text" and _has_full_screen():
         from importlib import import_module
 
-        status = int(import_module("fsm.tui").run_app(walk))
+        walk = import_module("fsm.tui").run(walk, seed=seed, engine=engine, arm=answers.arm)
     else:
         dialogue = Dialogue(
-            walk, click.echo, as_json=output_format == "json", listing=on_terminal, seed=seed, engine=engine
-        )
+            walk, click.echo, as_json=output_format == "json", listing=on_terminal, seed=seed, engine=engine,
+            arm=answers.arm,
+        )  # fmt: skip
         failed = _talk(dialogue, on_terminal)
         walk = dialogue.walk
         status = 2 if failed and not sys.stdin.isatty() else 0
@@ -216,7 +247,7 @@ def _session(
 
 
 def _has_full_screen() -> bool:
-    if importlib.util.find_spec("fsm.tui") is None:
+    if not importlib.import_module("fsm.tui").can_run():
         return False
     if importlib.util.find_spec("textual") is None:
         click.echo("For the full screen: pip install 'wfp-udp-fsm[tui]'. Line by line until then.", err=True)

@@ -7,6 +7,7 @@ word for it, so that nobody needs the colours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -42,7 +43,14 @@ def dispute_dot(
     overlay : what to mark: rows, the state it stands in, the layer that blocked.
     blocks : layers that block while the options are run.
     """
-    return _Drawing(compare(name, config, blocks=blocks), overlay or Overlay(), dark, background).dot()
+    return comparison_dot(compare(name, config, blocks=blocks), overlay, dark=dark, background=background)
+
+
+def comparison_dot(
+    comparison: Comparison, overlay: Overlay | None = None, *, dark: bool = False, background: str = "transparent"
+) -> str:
+    """The DOT text of any runs side by side."""
+    return _Drawing(comparison, overlay or Overlay(), dark, background).dot()
 
 
 class _Drawing:
@@ -106,19 +114,23 @@ class _Drawing:
             look = replace(self.plain, wide=2.6) if variant.holds else self.plain
             rect = Rect(self.left[number], self.y, _COLUMN, high)
             padded = [*lines, *_blank(high - 14 - height_of(lines))]
-            self.sheet.box(f"option {variant.option.name}", rect, look, padded, kind="card", indent=10)
+            # A policy may be called anything, a node may not.
+            name = re.sub(r"\W", "_", variant.option.name, flags=re.ASCII) or "nameless"
+            name = name if name == variant.option.name else f"{name} {number}"
+            self.sheet.box(f"option {name}", rect, look, padded, kind="card", indent=10)
         self.y += high + 14
 
     def _card(self, variant: Variant) -> list[Line]:
         c, wide, option = self.colours, _COLUMN - 22, variant.option
         head = Line(option.name, 13, True, right="holds here" if variant.holds else "")
         lines = [head, *broken(option.text, wide, 10), Line("", 4)]
-        lines += broken(f"Said by: {variant.said_by}" if variant.said_by else "Sources:", wide, 9)
+        if variant.said_by or option.cite:
+            lines += broken(f"Said by: {variant.said_by}" if variant.said_by else "Sources:", wide, 9)
         for key in option.cite:
             source = SOURCES[key]
             parts = broken(source.title, wide - 5, TEXT_SIZE, colour=c.muted)
             lines += [replace(part, text=f"  {part.text}", url=source.url, tooltip=source.title) for part in parts]
-        return [*lines, *broken(f"Taken by: {variant.taken_by}", wide, 9)]
+        return [*lines, *broken(f"Taken by: {variant.taken_by}", wide, 9)] if variant.taken_by else lines
 
     def _lane_names(self) -> None:
         for number in range(len(self.left)):

@@ -23,7 +23,12 @@ def dispute_text(
     name: str, config: Config | None = None, overlay: Overlay | None = None, *, blocks: Iterable[str] = ()
 ) -> str:
     """The options of a dispute as one table in 100 columns of ASCII: a star stands at every row that differs."""
-    shown, over = compare(name, config, blocks=blocks), overlay or Overlay()
+    return comparison_text(compare(name, config, blocks=blocks), overlay)
+
+
+def comparison_text(shown: Comparison, overlay: Overlay | None = None) -> str:
+    """Any runs as one table."""
+    over = overlay or Overlay()
     lines = [*_wrapped(f"{shown.choice.name}: {shown.choice.question}"), *_wrapped(shown.shown_by)]
     lines += [*_wrapped(shown.about), ""]
     for variant in shown.variants:
@@ -31,7 +36,8 @@ def dispute_text(
         lines.append(option.name + (" (holds here)" if variant.holds else ""))
         sources = "; ".join(SOURCES[key].title for key in option.cite)
         said = f"said by:  {variant.said_by}: {sources}" if variant.said_by else f"sources:  {sources}"
-        for text in (option.text, said, f"taken by: {variant.taken_by}"):
+        taken = f"taken by: {variant.taken_by}" if variant.taken_by else ""
+        for text in (option.text, said if variant.said_by or option.cite else "", taken):
             lines += textwrap.wrap(
                 text, WIDTH, initial_indent="    ", subsequent_indent=" " * 14, break_on_hyphens=False
             )
@@ -104,13 +110,19 @@ def dispute_mermaid(
     name: str, config: Config | None = None, overlay: Overlay | None = None, *, blocks: Iterable[str] = ()
 ) -> str:
     """The options of a dispute as a flowchart: one subgraph each, what differs with a thick border and the word."""
-    shown, over = compare(name, config, blocks=blocks), overlay or Overlay()
+    return comparison_mermaid(compare(name, config, blocks=blocks), overlay)
+
+
+def comparison_mermaid(shown: Comparison, overlay: Overlay | None = None) -> str:
+    """Any runs as a flowchart."""
+    over = overlay or Overlay()
     lines = ["flowchart TB", f"  %% {text_of(f'{shown.choice.name} ({shown.about})')}"]
     lines.append(f'  question["{text_of(shown.choice.question)}<br/>{text_of(shown.shown_by)}"]')
     differing: list[str] = []
     marked: list[str] = []
     for column, variant in enumerate(shown.variants):
-        head = f"{variant.option.name}: {variant.option.text} ({variant.taken_by})"
+        head = f"{variant.option.name}: {variant.option.text}"
+        head += f" ({variant.taken_by})" if variant.taken_by else ""
         nodes = []
         lines.append(f'  subgraph option{column}["{text_of(head)}"]')
         for number, row in enumerate(shown.rows):

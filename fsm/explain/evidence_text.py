@@ -9,6 +9,7 @@ from fsm.explain.report import ascii_safe, counted, file_name, wrapped
 from fsm.explain.statements import STATEMENTS
 from fsm.explain.watching import Mark, Tally
 
+CITED = 4  # sources named with a statement; JSON has all
 TITLES = {
     CONTRADICTED: "contradicted",
     CONFIRMED: "confirmed",
@@ -48,7 +49,8 @@ def _findings(report: Report) -> list[str]:
             wrapped(f"{statement.against}: {_examples(tally.examples['against'])}", "    contradicted  ", " " * 18)
         )
         speaks = f"option {statement.choice}" if statement.choice else "every option"
-        lines.append(wrapped(f"{speaks}; facts {statement.fact}", "    against       ", " " * 18))
+        sources = f"; sources {', '.join(statement.cite[:CITED])}" if statement.cite else ""
+        lines.append(wrapped(speaks + sources, "    against       ", " " * 18))
         rules = [*statement.rules, *tally.rules]
         lines += [wrapped(ascii_safe(rule), "    rule          ", " " * 18) for rule in dict.fromkeys(rules)]
     return lines

@@ -8,6 +8,7 @@ from typing import Any
 from fsm.explain.classify import Decision, decide, flow_direction, place_of
 from fsm.explain.codes import CODES
 from fsm.explain.draft import Draft, program_name
+from fsm.explain.filters import FilterBook, FilterSeen
 from fsm.explain.place import Place, RememberedPlaces
 from fsm.explain.reading import net_event_type
 from fsm.explain.wording import Words, absent_of, citation, layer_words, reauthorize_names, variant_of
@@ -20,11 +21,15 @@ class Explained:
     Parameters
     ----------
     place : on the machine; None where it has none, or no machine was given.
+    filter : the filter of its id in the policy; None where the record names no filter.
+    looked_up : whether there was a policy to look in.
     """
 
     draft: Draft
     decision: Decision
     place: Place | None
+    filter: FilterSeen | None = None
+    looked_up: bool = False
 
     @property
     def code(self) -> str:
@@ -72,15 +77,17 @@ class Explained:
         return _as_json(self)
 
 
-def explain(draft: Draft, places: RememberedPlaces) -> Explained:
-    """Explain one record, whose neighbours are known by now."""
+def explain(draft: Draft, places: RememberedPlaces, filters: FilterBook | None = None) -> Explained:
+    """Explain one record, whose neighbours are known by now; `filters` is the policy to look up its filter in."""
     reading, decision = draft.reading, decide(draft)
     runtime_id = reading.layer.runtime_id if reading.layer else None
     asked = place_of(draft, decision.code)
     place = places(runtime_id, reading.verdict, asked)
     if place is None and reading.verdict == "veto":  # the model vetoes where arbitration can, a log may say it anywhere
         place = places(runtime_id, "block", asked)
-    return Explained(draft, decision, place)
+    if filters is None:
+        return Explained(draft, decision, place)
+    return Explained(draft, decision, place, filters.seen(draft.event), looked_up=True)
 
 
 def _as_json(explained: Explained) -> dict[str, Any]:
@@ -136,6 +143,8 @@ def _as_json(explained: Explained) -> dict[str, Any]:
             "value": event.reauthorize_reason,
             "bits": reauthorize_names(event.reauthorize_reason),
         }
+    if explained.looked_up:
+        out["filter"] = explained.filter.json() if explained.filter else None
     return out
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from fsm.explain.chronology import Chronology
 from fsm.explain.draft import Draft
 from fsm.explain.explained import Explained, explain
+from fsm.explain.filters import FilterBook
 from fsm.explain.history import DEFAULT_LIMIT, HostHistory
 from fsm.explain.orientation import learn_order
 from fsm.explain.pairing import ADJACENT_RECORDS, LOOK_AHEAD_S, Neighbours
@@ -91,13 +92,17 @@ class Explainer:
     ----------
     placer : the machine (see `place.Placer`), or None to do without.
     history_limit : tuples of each kind that are remembered per host.
+    filters : a policy in which the filter ids are looked up, or None to leave them as they are.
     """
 
-    def __init__(self, placer: Placer | None = None, history_limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(
+        self, placer: Placer | None = None, history_limit: int = DEFAULT_LIMIT, filters: FilterBook | None = None
+    ) -> None:
         self._places = RememberedPlaces(placer)
         self._limit = history_limit
         self._hosts: dict[str, _Host] = {}
         self._waiting: deque[Draft] = deque()
+        self._filters = filters
         self.account = Account(history_limit=history_limit)
 
     def run(self, items: Iterable[LogItem]) -> Iterator[Explained]:
@@ -138,6 +143,8 @@ class Explainer:
                 self.account.out_of_order += 1
             host.clock_s = event.time_s
         host.source = event.source
+        if self._filters is not None:
+            self._filters.meet(event, name)
         reading = read(event)
         if isinstance(reading, str):
             self.account.other[reading] += 1
@@ -160,7 +167,9 @@ class Explainer:
         return abs(host.clock_s - draft.event.time_s) > LOOK_AHEAD_S
 
     def _finish(self, draft: Draft) -> Explained:
-        explained = explain(draft, self._places)
+        explained = explain(draft, self._places, self._filters)
+        if self._filters is not None and explained.counts:
+            self._filters.count(draft.event, draft.host)
         self.account.incidents += explained.counts
         self.account.repeats += draft.is_repeat
         return explained

@@ -13,11 +13,13 @@ from fsm.explain.codes import CODES
 from fsm.explain.ends import End, protocol_name
 from fsm.explain.explained import Explained
 from fsm.explain.explainer import Account
+from fsm.explain.filters import ABSENT, CONTRADICTS, FITS, UNCHECKED, FilterBook
 from fsm.explain.reading import OTHER_REASONS
 from fsm.explain.summary import GUID_CONNECTION, GUID_PACKET_DROP, Group, Summary, top
 
 WIDTH = 100
 LABEL = 13
+POLICY_HOSTS, POLICY_FILTERS = 10, 20  # listed; JSON has all
 CITED = 3  # sources named with an example; JSON has all
 
 PARTS = (
@@ -83,10 +85,42 @@ def account_text(account: Account) -> str:
     return "\n".join(lines)
 
 
-def groups_text(summary: Summary) -> str:
-    """Every kind with one example in full, then the sources with their addresses."""
+def policy_text(filters: FilterBook) -> str:
+    """Whether the policy's filters are those of the log, and which of them decided."""
+    taken = f", taken at {filters.policy.taken_at}" if filters.policy.taken_at else ""
+    lines = [wrapped(f"Policy {filters.policy.source}{taken}: {counted(len(filters), 'filter')} with an id", "", "  ")]
+    for fit in list(filters.fits.values())[:POLICY_HOSTS]:
+        found = ", ".join(
+            f"{fit.count(name):,} {words}"
+            for name, words in ((FITS, "fit"), (CONTRADICTS, "contradict it"), (ABSENT, "are not in it"),
+                                (UNCHECKED, "cannot be compared"))
+            if fit.count(name) or name == FITS
+        )  # fmt: skip
+        who = f"{fit.host}: " if len(filters.fits) > 1 else ""
+        lines.append(wrapped(f"{who}{counted(len(fit.findings), 'filter id')} in the log: {found}", "  ", "    "))
+        if fit.findings:
+            lines.append(wrapped(f"{fit.verdict}: {fit.why}", "  ", "    "))
+        lines += [wrapped(text, "    - ", "      ") for text in fit.contradictions]
+    if len(filters.fits) > POLICY_HOSTS:
+        lines.append(f"  and {len(filters.fits) - POLICY_HOSTS} more hosts (--format json)")
+    decided = list(filters.decided())
+    if decided:
+        lines.append(f"{'incidents':>9}  filter")
+    for fit, count, seen in decided[:POLICY_FILTERS]:
+        host = f" ({fit.host})" if len(filters.fits) > 1 else ""
+        lines.append(wrapped(f"{count:>9}  {seen.text()}{host}", "", " " * 11))
+    if len(decided) > POLICY_FILTERS:
+        lines.append(f"{'':>9}  and {len(decided) - POLICY_FILTERS} more filters (--format json)")
+    return "\n".join(lines)
+
+
+def groups_text(summary: Summary, filters: FilterBook | None = None) -> str:
+    """Every kind with one example in full, then the sources with their addresses.
+
+    `filters` is the policy, which names the filter of an example where its ids are those of the log.
+    """
     groups = shown_groups(summary)
-    parts = [_group(group) for group in groups]
+    parts = [_group(group, filters) for group in groups]
     cited = dict.fromkeys(cite for group in groups if group.example for cite in group.example.json["cite"][:CITED])
     sources = [wrapped(cite.replace(", http", " http"), "  ", "    ") for cite in cited]
     return "\n\n".join([*parts, "\n".join(["Sources", *sources])])
@@ -103,7 +137,7 @@ def event_line(explained: Explained, hosts: bool) -> str:
     out = explained.json
     when = (out["time"] or "").replace("T", " ").removesuffix("Z")[:23] or "(no time)"
     where = f" {out['host']}" if hosts and out["host"] else ""
-    return ascii_safe(f"{when}{where} #{out['record']:<5} {out['code']:<17} {_between(out)}")
+    return ascii_safe(f"{when}{where} #{out['record']:<5} {out['code']:<17} {between(out)}")
 
 
 def listing_text(lines: Iterable[str], shown: int, of: int, what: str) -> str:
@@ -130,7 +164,7 @@ def _accounting(account: Account) -> str:
     return wrapped("; ".join(parts) + "." + hosts, "", "")
 
 
-def _group(group: Group) -> str:
+def _group(group: Group, filters: FilterBook | None) -> str:
     assert group.example is not None  # a group is made by its first record
     out = group.example.json
     head = f"{group.code} - {CODES[group.code].title}: {counted(group.count, 'incident')}"
@@ -146,6 +180,7 @@ def _group(group: Group) -> str:
     if out["layer"]:
         lines += _field("layer", f"{out['layer']} (id {out['runtime_id']}): {out['layer_words']}")
     lines += _field("place", _place(out))
+    lines += _field("filter", _filter(group.example, filters))
     lines += _field("before", _layers(out["before"])) + _field("after", _layers(out["after"]))
     lines += _field("application", out["application_sees"])
     lines += _field("remote side", out["remote_sees"])
@@ -169,6 +204,13 @@ def _place(out: dict[str, Any]) -> str:
     return f"endpoint {out['endpoint']}{rule}; {packet}{flow}; {out['confidence']}"
 
 
+def _filter(explained: Explained, filters: FilterBook | None) -> str:
+    """The filter of a record by name, where the policy is that of its host."""
+    if filters is None or explained.filter is None or filters.fits[explained.draft.host].verdict != "fits":
+        return ""
+    return explained.filter.text()
+
+
 def _layers(names: list[str]) -> str:
     return " > ".join(name.removeprefix("FWPM_LAYER_") for name in names)
 
@@ -183,7 +225,8 @@ def _top(group: Group) -> str:
     return "; ".join([*parts, "programs: " + ", ".join(programs)] if programs else parts)
 
 
-def _between(out: dict[str, Any]) -> str:
+def between(out: dict[str, Any]) -> str:
+    """Between whom, with the sender first where it is known."""
     local = End(**out["local"]) if out["local"] else None
     remote = End(**out["remote"]) if out["remote"] else None
     proto = protocol_name(out["protocol"]).split(" (")[0]

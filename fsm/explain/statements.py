@@ -6,6 +6,7 @@ option named, so that records against it speak for another option. How records a
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from fsm.names import DONE, IDLE, WINDOWS
@@ -36,6 +37,12 @@ class Statement:
     aside: str = ""
     confirms: tuple[str, ...] = ()
     instead: tuple[str, ...] = ()
+
+    @property
+    def cite(self) -> tuple[str, ...]:
+        """The sources (`fsm.sources`) of the rules that make the claim, the one that most of them cite first."""
+        cited = Counter(key for row in RULES if row.key in self.rules for key in row.cite)
+        return tuple(key for key, _ in cited.most_common())
 
 
 def rows(at: str, event: str = "", next_at: str = "", **has: str) -> tuple[str, ...]:

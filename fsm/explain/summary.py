@@ -6,6 +6,7 @@ Counts of many different peers are kept for the first `DIFFERENT` only, so that 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,9 +66,11 @@ class Summary:
     """Collects explanations as they come: `for e in explainer.run(items): summary.add(e)`.
 
     `by_row` and `by_layer` count incidents on the rows of the machine and on layer run-time ids, for pictures.
+    `also` is given each explanation too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[Explained], None] | None = None) -> None:
+        self._also = also
         self._groups: dict[str, Group] = {}
         self.by_row: Counter[str] = Counter()
         self.by_layer: Counter[int] = Counter()
@@ -75,6 +78,8 @@ class Summary:
         self.dropped = 0  # incidents that were not allowed
 
     def add(self, explained: Explained) -> None:
+        if self._also is not None:
+            self._also(explained)
         self._groups.setdefault(explained.code, Group(explained.code)).add(explained)
         if not explained.counts:
             return

@@ -8,14 +8,22 @@ from collections.abc import Callable, Iterable
 
 from fsm.evidence import Report
 from fsm.explain.explainer import Account, Explainer
+from fsm.explain.filters import FilterBook
 from fsm.explain.summary import Summary
 from fsm.logs.event import LogItem
 
 
 def write_json(
-    explainer: Explainer, items: Iterable[LogItem], summary: Summary, write: Callable[[str], object]
+    explainer: Explainer,
+    items: Iterable[LogItem],
+    summary: Summary,
+    write: Callable[[str], object],
+    filters: FilterBook | None = None,
 ) -> None:
-    """Write `{"events": [...], "groups": [...], "accounting": {...}}`; ASCII only, one event a line."""
+    """Write `{"events": [...], "groups": [...], "accounting": {...}}`; ASCII only, one event a line.
+
+    With `filters` there is also `"policy"`: whether its ids are those of the log, which is known at the end only.
+    """
     explanations = explainer.run(items)
     first = list(itertools.islice(explanations, 1))  # an input that cannot be read at all fails before any output
     write('{"events": [')
@@ -29,6 +37,8 @@ def write_json(
     write('\n],\n"by_row": ' + _line(dict(summary.by_row)))
     write(',\n"by_layer": ' + _line({str(k): v for k, v in sorted(summary.by_layer.items())}))
     write(',\n"notes": ' + _line(summary.notes(explainer.account)))
+    if filters is not None:
+        write(',\n"policy": ' + _line(filters.json()))
     write(',\n"accounting": ' + _line(explainer.account.json()) + "}\n")
 
 

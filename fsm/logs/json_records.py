@@ -34,9 +34,23 @@ class Decoded(NamedTuple):
 def records(stream: Readable, prefix: str, where: str) -> Iterator[Decoded]:
     """The records of `stream`, whose text (UTF-8) begins with `prefix`."""
     start = prefix.lstrip("\ufeff \t\r\n")
+    if _WRAPPED.match(start):
+        return _sequence(stream, where, is_array=True, is_wrapped=True)
     if start[:1] == "[" or not _has_object_line(start):
         return _sequence(stream, where, is_array=start[:1] == "[")
     return _lines(stream, where, cr_only="\n" not in prefix and "\r" in prefix.strip())
+
+
+# The list of records inside one object: a search response of Elasticsearch, a list that PowerShell 5 or OData wraps.
+# Before it stand members of one value, or flat objects.
+_MEMBER = r'"(?:[^"\\]|\\.)*+"\s*+:\s*+(?:"(?:[^"\\]|\\.)*+"|[-+.\w]++|\{[^{}\[\]]*+\})\s*+'
+_BEFORE = rf"(?:{_MEMBER},\s*+)*+"
+_WRAPPED = re.compile(
+    rf'\{{\s*+{_BEFORE}(?:"hits"\s*+:\s*+\{{\s*+{_BEFORE})?'
+    r'"(?:value|hits|results|events|records|Events|Records)"\s*+:\s*+(?=\[\s*+\{)'
+)
+# After it, other members of the same kind, and one or two objects end.
+_WRAPPER_END = re.compile(rf"(?:\s*+(?:,\s*+{_MEMBER})*+\}}){{1,2}}\s*+")
 
 
 def _has_object_line(prefix: str) -> bool:
@@ -184,10 +198,10 @@ class _Text:
                 return ""
 
 
-def _sequence(stream: Readable, where: str, *, is_array: bool) -> Iterator[Decoded]:
+def _sequence(stream: Readable, where: str, *, is_array: bool, is_wrapped: bool = False) -> Iterator[Decoded]:
     text = _Text(stream)
     count = 0
-    for item in _elements(text, is_array):
+    for item in _wrapped(text) if is_wrapped else _elements(text, is_array):
         if item.value is None and not count and item.broken:
             why = item.why.removesuffix(_REST)
             raise Broken(where, f"no JSON record in it: {item.where}, {why}", READABLE, EXPORT)
@@ -198,7 +212,29 @@ def _sequence(stream: Readable, where: str, *, is_array: bool) -> Iterator[Decod
                        READABLE, EXPORT)  # fmt: skip
 
 
-def _elements(text: _Text, is_array: bool) -> Iterator[Decoded]:
+def _wrapped(text: _Text) -> Iterator[Decoded]:
+    """The records of the list inside an object, and what follows it where that is more than the end of the object."""
+    text.next_char()
+    while (match := _WRAPPED.match(text.buffer, text.pos)) is None and text.more():
+        pass
+    assert match is not None, "the prefix has matched"
+    text.pos = match.end()
+    yield from _elements(text, is_array=True, is_wrapped=True)
+
+
+def _after_list(text: _Text) -> Iterator[Decoded]:
+    """The end of the object around the list, other members of it included."""
+    text.next_char()
+    while len(text.buffer) - text.pos < LIMIT_RECORD_BYTES and text.more():
+        pass
+    at = f"line {text.line_at(text.pos)}"
+    rest = text.buffer[text.pos :]
+    if not _WRAPPER_END.fullmatch(rest):
+        what = f"the JSON object around the list of records goes on in another way{_REST}"
+        yield Decoded(at, None, what if rest.strip() else "the JSON object is never closed", broken=True)
+
+
+def _elements(text: _Text, is_array: bool, *, is_wrapped: bool = False) -> Iterator[Decoded]:
     scan = json.JSONDecoder().raw_decode
     in_array = is_array and text.next_char() == "["
     text.pos += in_array
@@ -213,6 +249,9 @@ def _elements(text: _Text, is_array: bool) -> Iterator[Decoded]:
         if in_array and char == "]":
             text.pos += 1
             in_array = False  # whatever follows is read as a sequence
+            if is_wrapped:
+                yield from _after_list(text)
+                return
             continue
         if char == ",":
             text.pos += 1

@@ -14,6 +14,7 @@ from xml.parsers import expat
 from . import fields
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
 from .fields import BadField
+from .spellings import unwrapped, usual_names
 
 PROVIDER = "Microsoft-Windows-Security-Auditing"
 WFP_EVENTS = frozenset({5031, *range(5148, 5160), *range(5440, 5451)})
@@ -29,9 +30,9 @@ _ID_KEYS = ("EventID", "event_id", "EventId", "Id", "EventCode")
 _PROVIDER_KEYS = ("SourceName", "source_name", "EventSourceName", "provider_name", "Provider")
 _RECORD_KEYS = ("RecordNumber", "record_number", "EventRecordID", "EventRecordId", "record_id", "RecordId")
 _HOST_KEYS = ("Hostname", "computer_name", "Computer", "MachineName", "ComputerName", "hostname")
-_TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTime")
+_TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTime", "_time")
 # The rendered text repeats the fields, in the language of the host: it is not kept in `extra`.
-_LEFT_OUT = frozenset({"Message", "message", "event_data", "EventData", "winlog", "Properties"})
+_LEFT_OUT = frozenset({"Message", "message", "event_data", "EventData", "winlog", "Properties", "_raw"})
 _HEADER_KEYS = frozenset((*_ID_KEYS, *_PROVIDER_KEYS, *_RECORD_KEYS, *_HOST_KEYS, *_TIME_KEYS, "@timestamp"))
 # What makes an object without event id still an event of something else (a line of another log in a mixed export).
 _SIGNS_OF_AN_EVENT = ("@timestamp", "Channel", "SourceName", "source_name", "Message", "message", "winlog", "event")
@@ -81,8 +82,7 @@ def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: s
 
 
 def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
-    inner = record.get("_source")
-    parts = _parts(inner if isinstance(inner, dict) else record)
+    parts = _parts(unwrapped(record))
     if parts.event_id is None:
         raise _Unusable(NO_EVENT_ID)
     event_id = fields.integer(parts.event_id)
@@ -91,6 +91,8 @@ def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
     # Other providers use the same numbers for other things.
     if event_id not in WFP_EVENTS or (parts.provider and str(parts.provider).casefold() != PROVIDER.casefold()):
         return OtherRecord(source, ordinal)
+    if event_id in _FLOW_EVENTS and parts.positional is None:
+        parts = parts._replace(data=usual_names(parts.data))
     try:
         return _event(event_id, parts, source, ordinal)
     except BadField as error:
@@ -134,6 +136,8 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
         flat = False
     elif isinstance(record.get("EventData"), str) and record["EventData"].lstrip()[:1] == "<":  # Azure Log Analytics
         data, flat = _data_from_xml(record["EventData"]), False
+    elif str(record.get("_raw", "")).lstrip()[:7] in ("<Event ", "<Event>") and "LayerRTID" not in record:  # Splunk
+        data, flat = _data_from_xml(str(record["_raw"])), False
     elif "Properties" in record and "Id" in record:  # PowerShell: Get-WinEvent | ConvertTo-Json
         data, positional, flat = {}, _powershell_values(record["Properties"]), False
     elif "Id" in record and "MachineName" in record and "Protocol" not in record:

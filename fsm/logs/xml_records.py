@@ -43,15 +43,16 @@ _REST = "the rest is not read"
 _COST_OF_ROOT = 30  # elements; a new parser takes about as long
 
 _RECORDS = ("Event", "netEvent")
+_EVENT_PARTS = ("System", "EventData", "UserData")  # what holds one of them is an event, whatever it is called
 _ITEM_PARENTS = (None, "netEvents", "events", "items")  # whose `item` may be a net event
 _NAMED_ROOTS = {
-    "wfpstate": "this is a dump of `netsh wfp show state`, which holds no events and is not read yet",
-    "firewallState": "this is a dump of `netsh wfp show state`, which holds no events and is not read yet",
+    "wfpstate": "this is a dump of `netsh wfp show state`, which holds no events: `wfp-udp policy` reads it",
+    "firewallState": "this is a dump of `netsh wfp show state`, which holds no events: `wfp-udp policy` reads it",
     "Objs": "this is PowerShell's own XML (Export-Clixml), which is not read",
     "html": "this is a web page, no log",
 }
-_FILTERS = "this holds WFP filters (`netsh wfp show filters`), not events, and is not read yet"
-_OBJECTS = "this holds WFP objects (sublayers, callouts, providers), not events, and is not read yet"
+_FILTERS = "this holds WFP filters (`netsh wfp show filters`), not events: `wfp-udp policy` reads it"
+_OBJECTS = "this holds WFP objects (sublayers, callouts, providers), not events: `wfp-udp policy` reads it"
 _RESUME = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:Event|netEvent)[\s>]")
 _CLOSING = re.compile(rb"\s*</[^<>]{1,200}>")
 
@@ -110,6 +111,8 @@ class _Parser:
         self.root_closed = False
         self._depth = self._size = self._record_size = self._record_elements = self._line = 0
         self._path: list[str] = []  # outside records
+        self._lines: list[int] = []  # of the same elements
+        self._misnamed = 0  # how deep the innermost of them lies that has parts of an event; 0 for none
         self._open: list[Node] = []  # inside a record
         self.expat = parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
@@ -159,7 +162,10 @@ class _Parser:
             self.root = name
             if name in _NAMED_ROOTS:
                 raise _Refused(self, _NAMED_ROOTS[name])
+        if name in _EVENT_PARTS and parent is not None and parent not in _EVENT_PARTS:
+            self._misnamed = len(self._path)
         self._path.append(name)
+        self._lines.append(self.line)
 
     def _end(self, _tag: str) -> None:
         self._depth -= 1
@@ -169,7 +175,11 @@ class _Parser:
             if self._open:
                 return
             self.done.append((self._line, node))
+        elif len(self._path) == self._misnamed:
+            self._misnamed = 0
+            self.done.append((self._lines[-1], Node(self._path[-1], {})))
         self._path.pop()
+        self._lines.pop()
         self.root_closed = not self._path
 
     def _characters(self, data: str) -> None:
@@ -216,8 +226,12 @@ def _no_log(names: set[str], root: str | None) -> str:
     return f"this is XML (root element {clean(root or '?')!r}) without an Event or netEvent element"
 
 
-def _item_problem(node: Node) -> str:
-    """Why an `item` element is no net event; empty when it is one."""
+def _problem(node: Node) -> str:
+    """Why an element is no record; empty when it is one."""
+    if node.name in _RECORDS:
+        return ""
+    if node.name != "item":
+        return f"the element {clean(node.name)!r} holds what an Event does, and is not called so"
     names = {child.name for child in node.children}
     if "header" in names or "type" in names:
         return ""
@@ -328,7 +342,7 @@ class _Reader:
 
     def _drain(self) -> Iterator[Element]:
         for line, node in self._parser.done:
-            problem = _item_problem(node) if node.name == "item" else ""
+            problem = _problem(node)
             self._found = self._found or not problem
             yield Element(f"line {line}", None if problem else node, problem)
         self._parser.done.clear()

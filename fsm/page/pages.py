@@ -88,6 +88,7 @@ def trace_page(
     *,
     summary: str = "",
     endpoint: str = "",
+    notes: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
     """A recorded trace as one HTML text with a slider through its events.
 
@@ -97,6 +98,7 @@ def trace_page(
     events : in order; texts of them may come from foreign input, they are shown as text only.
     config : the machine that is meant.
     endpoint : whose picture is shown ("sender" ...); without it the packet path, on which every layer stands.
+    notes : what the whole of it comes to, as paragraphs: heading and lines.
 
     Raises
     ------
@@ -120,6 +122,7 @@ def trace_page(
             "marks": {str(basis): look.mark for basis, look in BASIS.items()},
         },
         "events": [_event_json(event) for event in events],
+        "notes": [(heading, list(lines)) for heading, lines in notes],
         "diagram": endpoint_diagram(endpoint, config) if endpoint else packet_path_diagram(config),
     }
     return _assembled("trace", title, "trace.html", data, _TRACE)
@@ -145,6 +148,7 @@ def _event_json(event: TraceEvent) -> dict[str, Any]:
         "token": event.token,
         "state": event.state,
         "level": event.level,
+        "word": event.word,
         "steps": [
             {"layer": s.layer, "verdict": s.verdict, "rule": s.rule, "flags": s.flags, "actor": s.actor}
             for s in event.steps

@@ -11,8 +11,8 @@ from typing import Any
 from fsm.catalogue import Layer
 from fsm.choices import CHOICES, Config
 from fsm.draw.theme import BASIS
-from fsm.endpoint import FIRST_PEER, GROUP_LIFETIME_S, REASON_OF, UNICAST_LIFETIME_S
-from fsm.names import OUTCOMES, VERDICTS
+from fsm.endpoint import _CONNECTING, FIRST_PEER, GROUP_LIFETIME_S, REASON_OF, UNICAST_LIFETIME_S
+from fsm.names import OUTCOMES, REGISTERS, VERDICTS
 from fsm.page.packing import Shared, packed
 from fsm.reasons import REASONS
 from fsm.rows import OPERATIONS, Row
@@ -27,8 +27,10 @@ Json = dict[str, Any]
 def table_json(table: Table) -> Json:
     """The table of an endpoint.
 
-    States are a number of `registers` and one of `cursors`; cells are listed state by state as event, next state and
-    row; `refusals` are lists of numbers of `reasons`, one for each event without a cell, in the order of events.
+    States are a number of `registers` (numbers of `registerValues`, flat) and one of `cursors`; `names` are those of
+    the registers. `moves` are lists of event and row, one list for each state, and `next` is where they lead, state
+    by state in the order of these lists. `refusals` are lists of numbers of `reasons`, one for each event without a
+    cell, in the order of events.
     """
     registers: Shared[tuple[str, ...]] = Shared()
     cursors: Shared[tuple[str, str]] = Shared()
@@ -36,15 +38,18 @@ def table_json(table: Table) -> Json:
     flags: Shared[tuple[str, ...]] = Shared()
     reasons: Shared[str] = Shared()
     refusals: Shared[tuple[int, ...]] = Shared()
+    moves: Shared[tuple[tuple[int, int], ...]] = Shared()
+    names: dict[int, str] = {}
     found: dict[str, Layer] = {}
-    states: list[tuple[int, int, int, int, int]] = []
-    counts: list[int] = []
-    cells: list[tuple[int, int, int]] = []
+    states: list[tuple[int, int, int, int, int, int]] = []
+    targets: list[int] = []
     for number, state in enumerate(table.states):
         layer = table.layer(number)
         if layer:
             found[layer.fwpm_name] = layer
         refused = tuple(reasons.of(why) for _, why in table.refusals(number))
+        here = [event for event in range(len(table.events)) if table.next_or_none(number, event) != NO_ROW]
+        targets += [table.next_or_none(number, event) for event in here]
         states.append(
             (
                 registers.of(state.registers),
@@ -52,33 +57,28 @@ def table_json(table: Table) -> Json:
                 layers.of(layer.fwpm_name) + 1 if layer else 0,
                 flags.of(table.flags(number)),
                 refusals.of(refused),
+                moves.of(tuple((event, table.row_index(number, event)) for event in here)),
             )
         )
-        here = [
-            (event, table.next_or_none(number, event), table.row_index(number, event))
-            for event in range(len(table.events))
-            if table.next_or_none(number, event) != NO_ROW
-        ]
-        counts.append(len(here))
-        cells += here
-    used = [table.rows[index] for index in sorted({row for _, _, row in cells})]
-    numbers = {row: number for number, row in enumerate(used)}
+        names[states[-1][0]] = table.name_of(number).removesuffix(f" {state.stimulus}@{state.position}")
+    rows_used = sorted({row for pairs in moves.values for _, row in pairs})
+    used = [table.rows[index] for index in rows_used]
+    numbers = {index: number for number, index in enumerate(rows_used)}
+    values = [REGISTERS[name] for name in table.view.registers]
     columns = [packed(column) for column in zip(*states, strict=True)]
     return {
         "registerNames": table.view.registers,
-        "registers": registers.values,
+        "registerValues": values,
+        "registers": packed(of.index(value) for own in registers.values for of, value in zip(values, own, strict=True)),
+        "names": [names[number] for number in range(len(registers.values))],
         "cursors": cursors.values,
         "layers": [layer_json(found[name]) for name in layers.values],
         "flags": flags.values,
         "reasons": reasons.values,
         "refusals": refusals.values,
-        "states": dict(zip(("registers", "cursors", "layers", "flags", "refusals"), columns, strict=True)),
-        "cells": {
-            "counts": packed(counts),
-            "events": packed(event for event, _, _ in cells),
-            "next": packed(target for _, target, _ in cells),
-            "rows": packed(numbers[table.rows[row]] for _, _, row in cells),
-        },
+        "states": dict(zip(("registers", "cursors", "layers", "flags", "refusals", "moves"), columns, strict=True)),
+        "moves": [[(event, numbers[row]) for event, row in pairs] for pairs in moves.values],
+        "next": packed(targets),
         "events": table.events,
         "stimuli": [stimulus_json(name) for name in table.view.stimuli],
         "verdicts": VERDICTS,
@@ -90,6 +90,7 @@ def table_json(table: Table) -> Json:
         "staleReasons": {name: value for name, value in REASON_OF.items() if name in STIMULI},
         "reasonNames": {reason.value: reason.name for reason in REASONS},
         "firstPeer": FIRST_PEER,
+        "connecting": _CONNECTING,
         "lifetime": {"unicast": UNICAST_LIFETIME_S, "group": GROUP_LIFETIME_S},
         "marks": {str(basis): look.mark for basis, look in BASIS.items()},
     }

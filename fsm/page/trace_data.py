@@ -38,6 +38,7 @@ class TraceEvent:
     token : the place in the stepper, "" where there is none.
     state : the state afterwards, as text; "" where unknown.
     level : "plain", "good", "warn" or "bad".
+    word : what the level is called in the list of events; "" for its own name.
     """
 
     title: str
@@ -47,3 +48,4 @@ class TraceEvent:
     token: str = ""
     state: str = ""
     level: str = "plain"
+    word: str = ""

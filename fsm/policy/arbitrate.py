@@ -21,9 +21,9 @@ from fsm.policy.well_known import SUBLAYERS, spelled_key
 DEFAULT_SUBLAYER = "FWPM_SUBLAYER_UNIVERSAL"
 LIMIT_ORDERS = 120  # orders tried for sublayers whose weight nobody has said
 # Flags that bind a filter to a state of the machine that nothing here tells of.
-_ONLY = {
+ONLY = {
     "SILENT_MODE": "whether the machine is in silent mode, in which alone it is in force",
-    "GAMEOS_ONLY": "whether it is a game system, on which alone it is in force",
+    "GAMEOSONLY": "whether it is a game system, on which alone it is in force",
 }
 _WEIGHT = "the weight of the sublayer"
 _ORDER = ("permit", "redirect", "absorb", "pend", "veto", "block")
@@ -196,7 +196,7 @@ class Arbitration:
     questions : all that is open and was reached; `changing` those of them that bring another verdict about.
     otherwise : the verdict when no open condition holds and undeclared callouts let the packet pass.
     order_notes : where the verdict rests on the order of filters of one weight, or of automatic weights.
-    telling : of a permit, the heaviest filter without which it would be another verdict; None where there is none.
+    telling : of a permit, the deciding filters without any of which it would be another verdict.
     """
 
     layer: str
@@ -210,7 +210,7 @@ class Arbitration:
     changing: tuple[OpenQuestion, ...] = ()
     otherwise: str = "permit"
     order_notes: tuple[OrderNote, ...] = ()
-    telling: Filter | None = None
+    telling: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +241,7 @@ def arbitrate(
     reauthorizes: bool = False,
     own_packet: bool = False,
     undeclared: str = "unknown",
+    completes: bool = False,
 ) -> Arbitration:
     """What the filters of a layer make of a classify.
 
@@ -250,7 +251,7 @@ def arbitrate(
     layer : the full FWPM name.
     values : {canonical field name: value}, from `classify.field_values`.
     after_block : "evaluate" or "stop": whether lighter sublayers are asked after a hard block. The verdict is the same.
-    reauthorizes, own_packet, undeclared : as `callouts.effects_of` takes them.
+    reauthorizes, own_packet, undeclared, completes : as `callouts.effects_of` takes them.
     """
     may_block = by_name(layer).may_block not in ("no", "error-only")
     if after_block not in ("evaluate", "stop"):
@@ -267,6 +268,7 @@ def arbitrate(
             own_packet=own_packet,
             undeclared=undeclared,
             may_block=may_block,
+            completes=completes,
         )
 
     for sublayer in sublayers:
@@ -300,7 +302,7 @@ def arbitrate(
         () if known else changing,
         base.verdict,
         tuple(_order_notes(layer, orders[0], results, values, effects_at, base.verdict)),
-        _telling(orders[0], results, values, effects_at, base.verdict),
+        tuple(_telling(orders[0], results, values, effects_at, base.verdict)),
     )
 
 
@@ -329,7 +331,7 @@ def _below(
     for ready in sublayer.filters[place + 1 :]:
         if rivals and (ready.heaviest < chosen.lightest or _alike(ready.filter, decided)):
             continue
-        if any(flag in ready.filter.flags for flag in _ONLY) or match_groups(ready.groups, values).answer is not True:
+        if any(flag in ready.filter.flags for flag in ONLY) or match_groups(ready.groups, values).answer is not True:
             continue
         ending = [effect for effect in effects_at(ready.filter) if effect.answer != "continue"]
         if ending:
@@ -386,10 +388,10 @@ def _telling(
     values: Mapping[str, FieldValue],
     effects_at: Callable[[Filter], tuple[Effect, ...]],
     verdict: str,
-) -> Filter | None:
-    """The heaviest filter without which the permit would be another verdict."""
+) -> Iterator[Filter]:
+    """The deciding filters without which the permit would be another verdict, the heaviest first."""
     if verdict != "permit":
-        return None
+        return
     for sublayer in order:
         decided = results[sublayer.key][-1].filter
         if decided is None:
@@ -397,8 +399,7 @@ def _telling(
         below = next(_below(sublayer, decided, values, effects_at, rivals=False), None)
         instead = Possible(None, Effect("continue")) if below is None else Possible(below[0].filter, below[1])
         if _folded(order, results, **{sublayer.key: instead}) != verdict:
-            return decided
-    return None
+            yield decided
 
 
 def _kinds(results: tuple[Possible, ...]) -> list[Possible]:
@@ -440,7 +441,7 @@ def _passing(effect: Effect) -> tuple[bool, bool]:
 
 
 def _asked(layer: str, filter: Filter, match: Match) -> tuple[OpenQuestion, ...]:
-    special = [OpenQuestion(layer, filter, "", None, what) for flag, what in _ONLY.items() if flag in filter.flags]
+    special = [OpenQuestion(layer, filter, "", None, what) for flag, what in ONLY.items() if flag in filter.flags]
     return (*special, *(OpenQuestion(layer, filter, test.condition.field, test) for test in match.open))
 
 

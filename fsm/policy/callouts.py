@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fsm.policy.model import Behaviour, Callout, Filter
 from fsm.policy.well_known import spelled_key
@@ -42,6 +42,7 @@ def effects_of(
     own_packet: bool = False,
     undeclared: str = "unknown",
     may_block: bool = True,
+    completes: bool = False,
 ) -> tuple[Effect, ...]:
     """Every answer that a matching filter can give; more than one where its callout is not described.
 
@@ -52,6 +53,7 @@ def effects_of(
     own_packet : the packet is one that the callout has injected itself.
     undeclared : "unknown" for every answer that the action allows, "permit" for a callout that lets everything pass.
         A block among them stands for absorbing and pending too.
+    completes : the reauthorization is that of a completion with permit, by the callout that has pended.
     may_block : False at a layer that takes no block; a callout that nobody described is taken to keep to that.
     """
     hard = "CLEAR_ACTION_RIGHT" in filter.flags
@@ -71,6 +73,8 @@ def effects_of(
         registered = True  # who says what it does, says that it is there
     answers: list[Effect] = []
     if registered is not False:
+        if completes and behaviour.answer == "pend" and not behaviour.on_reauthorize:
+            behaviour = replace(behaviour, on_reauthorize="permit")
         answers += _answers(filter, behaviour, hard, reauthorizes, own_packet, undeclared if may_block else "permit")
     if registered is not True:
         answers.append(_unregistered(filter, "" if registered is False else "if its callout is not registered"))

@@ -33,6 +33,7 @@ _INTERFACE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("CURRENT_PROFILE_ID", "ARRIVAL_INTERFACE_PROFILE_ID", "NEXTHOP_INTERFACE_PROFILE_ID"), "profile"),
     (("ORIGINAL_PROFILE_ID", "LOCAL_INTERFACE_PROFILE_ID"), "profile"),
 )
+INTERFACE_FIELDS = frozenset(name for names, _ in _INTERFACE for name in names)
 _OWN = {"ARRIVAL": "inbound", "NEXTHOP": "outbound"}  # the packets that such a field is about
 
 

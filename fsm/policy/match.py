@@ -45,7 +45,7 @@ class Program:
 
 FieldValue = int | str | bytes | Bits | Program | Token | Special
 Answer = bool | None
-_PATHS = (PREFIX + "ALE_APP_ID", PREFIX + "ALE_ORIGINAL_APP_ID")
+PATHS = (PREFIX + "ALE_APP_ID", PREFIX + "ALE_ORIGINAL_APP_ID")
 _INTEGERS = ("UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "BYTE_ARRAY16", "BYTE_ARRAY6")
 _NEGATED = {"NOT_EQUAL": "EQUAL", "NOT_PREFIX": "PREFIX"}
 
@@ -76,7 +76,7 @@ def _equal(wanted: Value, value: FieldValue) -> Answer:
     if wanted.type == "EMPTY":
         return False  # the field has a value
     if isinstance(value, Program):
-        return _same_program(_path(data), value.path) if isinstance(data, bytes | str) else None
+        return _same_program(program_text(data), value.path) if isinstance(data, bytes | str) else None
     if isinstance(value, Token):
         return grants(data, value) if wanted.type == "SECURITY_DESCRIPTOR" and isinstance(data, str) else None
     if isinstance(value, Bits):
@@ -106,7 +106,7 @@ def _in_prefix(wanted: Value, value: int) -> Answer:
     return (value ^ address) & bits == 0
 
 
-def _path(data: bytes | str) -> str:
+def program_text(data: bytes | str) -> str:
     text = data if isinstance(data, str) else data.decode("utf-16-le", "replace")
     return text.rstrip("\0").lower()
 
@@ -145,7 +145,7 @@ def _ending(wanted: Value, value: FieldValue) -> Answer:
 
 
 def _program_ends(data: bytes | str, given: str) -> Answer:
-    wanted = _path(data)
+    wanted = program_text(data)
     whole = given.startswith("\\")
     known = given[2:] if given[1:3] == ":\\" else given  # of a path with a drive the volume is not known
     if known.endswith(wanted):

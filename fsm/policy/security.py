@@ -7,7 +7,11 @@ the token (a group nobody told of, a capability of a store app) gives None, whic
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+
+from fsm.policy.model import Condition
 
 MATCH_FILTER = 0x1  # FWP_ACTRL_MATCH_FILTER, which SDDL writes as CC
 NO_PACKAGE = "S-1-0-0"  # the package of a program that is no store app
@@ -48,7 +52,26 @@ def grants(sddl: str, token: Token) -> bool | None:
     return True if user and package else None
 
 
-def _entries(sddl: str) -> list[tuple[bool, str]] | None:
+def named_sids(conditions: Iterable[Condition]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The SIDs of users, and those of store apps, that conditions name; the well-known groups of all are neither."""
+    users: dict[str, None] = {}
+    apps: dict[str, None] = {}
+    for condition in conditions:
+        data = condition.value.data
+        if condition.value.type == "SID" and isinstance(data, str):
+            apps[data.upper()] = None  # of ALE_PACKAGE_ID
+        elif condition.value.type == "SECURITY_DESCRIPTOR" and isinstance(data, str):
+            for _, sid in _entries(data) or ():
+                if sid.startswith("S-1-15-2-") and sid != ANY_PACKAGE:
+                    apps[sid] = None
+                elif not sid.startswith(_PACKAGE) and sid not in (EVERYONE, AUTHENTICATED):
+                    users[sid] = None
+    apps.pop(NO_PACKAGE, None)
+    return tuple(users), tuple(apps)
+
+
+@lru_cache(maxsize=4096)
+def _entries(sddl: str) -> tuple[tuple[bool, str], ...] | None:
     """(allows, SID) of each entry that is about matching; None where the text is not understood."""
     start = sddl.find("D:")
     if start < 0:
@@ -63,7 +86,7 @@ def _entries(sddl: str) -> list[tuple[bool, str]] | None:
             return None
         if rights:
             found.append((parts[0] == "A", WELL_KNOWN.get(parts[5].strip(), parts[5].strip().upper())))
-    return found
+    return tuple(found)
 
 
 def _rights(text: str) -> bool | None:
@@ -76,7 +99,7 @@ def _rights(text: str) -> bool | None:
     return "CC" in codes or "GA" in codes
 
 
-def _walk(entries: list[tuple[bool, str]], token: Token, *, packages: bool) -> bool | None:
+def _walk(entries: tuple[tuple[bool, str], ...], token: Token, *, packages: bool) -> bool | None:
     possible: set[bool] = set()
     for allows, sid in entries:
         if packages != sid.startswith(_PACKAGE):

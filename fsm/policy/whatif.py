@@ -71,21 +71,35 @@ def whatif(
     ------
     FsmError : something given is not understood, or cannot happen in this order.
     """
-    events = _events(event)
-    sends = _sends(events)
-    datagram = datagram_of(from_, to, sends=sends)
+    events = events_of(event)
+    outgoing = sends(events)
+    datagram = datagram_of(from_, to, sends=outgoing)
     if undeclared_callouts not in UNDECLARED:
         raise UnknownName.of("whatif", "choice for undeclared callouts", undeclared_callouts, UNDECLARED)
     options = dict((policy.policy if isinstance(policy, PolicyIndex) else policy).options)
     config = machine_for(datagram, config or Config(), options)
-    words = tuple(_word(word, datagram, sends) for word in events)
-    setup = _setup(flow_state, words, datagram, listener, sends)
-    index = policy if isinstance(policy, PolicyIndex) else _indexed(policy, config.windows, boot_time)
-    known = _checked(circumstances or Circumstances())
+    words = tuple(word_of(word, datagram, outgoing) for word in events)
+    setup = setup_of(flow_state, words, datagram, listener, outgoing)
+    index = policy if isinstance(policy, PolicyIndex) else indexed(policy, config.windows, boot_time)
+    known = checked(circumstances or Circumstances())
     if ordinary:
         known = known.ordinary(loopback=datagram.local.address.is_loopback)
-    question = _Question(index, datagram, known, config, undeclared_callouts)
     endpoint = "sender" if listener else "dropped_port"
+    return replayed(index, datagram, known, config, undeclared_callouts, endpoint, setup, words)
+
+
+def replayed(
+    index: PolicyIndex,
+    datagram: Datagram,
+    circumstances: Circumstances,
+    config: Config,
+    undeclared: str,
+    endpoint: str,
+    setup: tuple[str, ...],
+    words: tuple[str, ...],
+) -> Whatif:
+    """The answer for a datagram whose machine, set-up and stimuli have been worked out."""
+    question = _Question(index, datagram, circumstances, config, undeclared)
     plays, complete = _plays(question, endpoint, setup, words)
     return _answer(question, endpoint, setup, words, plays, complete)
 
@@ -95,7 +109,7 @@ def _kept(identity: int, windows: str, boot_time: bool) -> list[tuple[Policy, Po
     return []
 
 
-def _indexed(policy: Policy, windows: str, boot_time: bool) -> PolicyIndex:
+def indexed(policy: Policy, windows: str, boot_time: bool) -> PolicyIndex:
     """The index of a policy, kept for the last few: comparing whole policies would cost more than asking them."""
     kept = _kept(id(policy), windows, boot_time)
     if not kept or kept[0][0] is not policy:
@@ -121,7 +135,7 @@ def machine_for(datagram: Datagram, config: Config, options: Mapping[str, str]) 
     return replace(config, ip=ip, assume=tuple(assume.items()))
 
 
-def _checked(circumstances: Circumstances) -> Circumstances:
+def checked(circumstances: Circumstances) -> Circumstances:
     """The circumstances with full names; a name that does not exist is refused."""
     for flag in (*circumstances.flags, *circumstances.no_flags):
         if flag not in CONDITION_FLAGS:
@@ -133,7 +147,7 @@ def _checked(circumstances: Circumstances) -> Circumstances:
     return replace(circumstances, fields=named)
 
 
-def _events(event: str | Sequence[str]) -> tuple[str, ...]:
+def events_of(event: str | Sequence[str]) -> tuple[str, ...]:
     words = (event,) if isinstance(event, str) else tuple(event)
     if not words:
         raise FsmError("whatif, event", "nothing happens", fix="Give sendto or receive")
@@ -145,7 +159,7 @@ def _name(word: str) -> str:
     return STIMULUS_ALIASES.get(name, name)
 
 
-def _sends(events: tuple[str, ...]) -> bool:
+def sends(events: tuple[str, ...]) -> bool:
     for word in events:
         name = _name(word)
         if name in _ARRIVES:
@@ -157,7 +171,7 @@ def _sends(events: tuple[str, ...]) -> bool:
     return True
 
 
-def _word(word: str, datagram: Datagram, sends: bool) -> str:
+def word_of(word: str, datagram: Datagram, sends: bool) -> str:
     """The stimulus that this word means for this datagram: one to a group address is another stimulus."""
     name = _name(word)
     target = datagram.remote if sends else datagram.local
@@ -173,7 +187,9 @@ def _word(word: str, datagram: Datagram, sends: bool) -> str:
     return word
 
 
-def _setup(flow_state: str, words: tuple[str, ...], datagram: Datagram, listener: bool, sends: bool) -> tuple[str, ...]:
+def setup_of(
+    flow_state: str, words: tuple[str, ...], datagram: Datagram, listener: bool, sends: bool
+) -> tuple[str, ...]:
     state = flow_state.strip().lower().replace("-", "_")
     if state not in FLOW_STATES:
         raise UnknownName.of("whatif, flow state", "flow state", flow_state, FLOW_STATES)
@@ -204,7 +220,7 @@ class _Question:
     found: dict[tuple[int, str, int, bool], Arbitration] = field(default_factory=dict)  # what was asked before
 
 
-class _PolicyEndpoint(Endpoint):
+class PolicyEndpoint(Endpoint):
     """An endpoint with the flow lifetimes that the policy's classify options set, in seconds."""
 
     def __init__(self, name: str, config: Config, options: Mapping[str, str]) -> None:
@@ -261,7 +277,7 @@ def _plays(
 def _run(
     question: _Question, name: str, setup: tuple[str, ...], words: tuple[str, ...], chosen: tuple[str, ...]
 ) -> _Play:
-    endpoint = _PolicyEndpoint(name, question.config, dict(question.index.policy.options))
+    endpoint = PolicyEndpoint(name, question.config, dict(question.index.policy.options))
     for word in setup:
         perform(endpoint, word)
     play = _Play(chosen, [], [], [], Ending(None, None, "", ""))
@@ -281,14 +297,18 @@ def _run(
         if refused:
             break
     _pair(play)
-    last = play.records[-1] if play.records else None
-    if refused:
-        play.ending = Ending("unknown", None, "not known", "not known")
-    elif last is not None:
-        play.ending = Ending(
-            last.outcome, last.blocked_at, last.application_sees or "nothing", last.remote_sees or "nothing"
-        )
+    play.ending = ending_of(play.records, refused=refused)
     return play
+
+
+def ending_of(records: Sequence[StimulusRecord], *, refused: bool) -> Ending:
+    """How it ended: what came of the last stimulus, or that nobody knows."""
+    if refused:
+        return Ending("unknown", None, "not known", "not known")
+    if not records:
+        return Ending(None, None, "", "")
+    last = records[-1]
+    return Ending(last.outcome, last.blocked_at, last.application_sees or "nothing", last.remote_sees or "nothing")
 
 
 def _arbitrated(question: _Question, endpoint: Endpoint, context: ClassifyContext) -> Arbitration:
@@ -306,23 +326,28 @@ def _arbitrated(question: _Question, endpoint: Endpoint, context: ClassifyContex
             reauthorizes="IS_REAUTHORIZE" in context.flags,
             own_packet=context.injected_by_self,
             undeclared=question.undeclared,
+            completes=context.stimulus == "complete",
         )
     return found
 
 
-def _classify(question: _Question, endpoint: Endpoint, play: _Play, context: ClassifyContext) -> str:
+def given_to_machine(endpoint: Endpoint, verdict: str) -> tuple[str, str]:
+    """The verdict as the machine takes it, and why the layer that waits does not (empty where it does)."""
     table, state = endpoint.table, endpoint.state
+    # The machine has no rows of its own for a veto: it is a block that writes another event.
+    if verdict == Verdict.VETO and table.next_or_none(state, table.event_ids[verdict]) < 0:
+        verdict = str(Verdict.BLOCK)
+    return verdict, table.why_not(state, verdict) if table.next_or_none(state, table.event_ids[verdict]) < 0 else ""
+
+
+def _classify(question: _Question, endpoint: Endpoint, play: _Play, context: ClassifyContext) -> str:
     found = _arbitrated(question, endpoint, context)
     taken = found.verdict
     if taken == "unknown":
         place = len(play.branches)
         play.branches.append(found.verdicts)
         taken = play.chosen[place] if place < len(play.chosen) else found.verdicts[0]
-    # The machine has no rows of its own for a veto: it is a block that writes another event.
-    given = taken
-    if taken == Verdict.VETO and table.next_or_none(state, table.event_ids[taken]) < 0:
-        given = str(Verdict.BLOCK)
-    why = table.why_not(state, given) if table.next_or_none(state, table.event_ids[given]) < 0 else ""
+    given, why = given_to_machine(endpoint, taken)
     play.visits.append(
         Visit(
             context.layer.fwpm_name, context.layer.runtime_id, context.stimulus, found.verdict, taken, found, None,
@@ -389,8 +414,8 @@ def _remarks(question: _Question, play: _Play) -> Iterable[str]:
     notes = {(n.layer, n.first.key, n.other.key): n for v in play.visits for n in v.arbitration.order_notes}
     for note in notes.values():
         yield (
-            f"'{note.first.name}' was asked before '{note.other.name}' by a rule of this program: {note.why}; the other "
-            f"way round {note.layer.removeprefix('FWPM_LAYER_')} says {note.verdict}"
+            f"'{note.first.name}' was asked before '{note.other.name}' by a rule of this program: {note.why}; the "
+            f"other way round {note.layer.removeprefix('FWPM_LAYER_')} says {note.verdict}"
         )
     by_machine = {flag: visit.layer for visit in play.visits for flag in visit.flags}
     for flag in question.circumstances.no_flags:

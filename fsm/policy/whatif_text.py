@@ -77,12 +77,14 @@ def _because(answer: Whatif) -> str:
         return f" by {_decision(stopping[-1])}"
     if answer.outcome not in ("sent", "delivered"):
         return ""
-    decided = [v for v in visits if v.arbitration.decided_by is not None and v.verdict != "permit"]
-    telling = [v for v in visits if v.arbitration.telling is not None and v.verdict == "permit"]
-    ale = [v for v in visits if "_ALE_" in v.layer and v.arbitration.decided_by is not None]
-    if decided or telling or ale:
-        visit = (decided or telling or ale)[-1]
-        return f": at {short_layer(visit.layer)} {_decision(visit)} says {visit.verdict}"
+    decided = [v for v in visits if v.arbitration.decided_by is not None]
+    other = [v for v in decided if v.verdict != "permit"]
+    telling = [v for v in visits if v.arbitration.telling and v.verdict == "permit"]
+    ale = [v for v in decided if "_ALE_" in v.layer]
+    chosen = other or telling or ale or (decided if len(answer.stimuli) > 1 else [])
+    if chosen:
+        says = "say" if len(chosen[-1].arbitration.telling) > 1 else "says"
+        return f": at {short_layer(chosen[-1].layer)} {_decision(chosen[-1])} {says} {chosen[-1].verdict}"
     if len(answer.stimuli) > 1 and not any("_ALE_AUTH_" in visit.layer for visit in visits):
         return ": what came before lets it pass, it is not authorized again"
     return ": no filter stops it" if any(v.arbitration.deciding for v in visits) else ": no filter matches it"
@@ -97,13 +99,15 @@ def _last_visits(answer: Whatif) -> tuple[Visit, ...]:
 
 def _decision(visit: Visit) -> str:
     arbitration = visit.arbitration
-    by = arbitration.decided_by if arbitration.telling is None else arbitration.telling
-    made = next((d for d in reversed(arbitration.deciding) if d.filter is by), None)
-    if made is None:
+    by = arbitration.telling or (arbitration.decided_by,)
+    made = [d for d in arbitration.deciding if any(d.filter is each for each in by)]
+    if not made:
         return "filters"
-    hard = "hard" if made.hard else "soft"
     veto = ", a veto against a hard permit" if visit.verdict == "veto" else ""
-    return f"{filter_text(made.filter)} in {_sublayer(made)} ({hard} {made.action}{veto})"
+    hard = ["hard" if d.hard else "soft" for d in made]
+    return " and ".join(
+        f"{filter_text(d.filter)} in {_sublayer(d)} ({how} {d.action}{veto})" for d, how in zip(made, hard, strict=True)
+    )
 
 
 def _sublayer(decided: Deciding) -> str:

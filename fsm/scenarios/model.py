@@ -68,11 +68,31 @@ class SetVerdict:
 
 @dataclass(frozen=True, slots=True)
 class UsePolicy:
-    """From here on this policy gives the verdicts; flows that exist are authorized again."""
+    """From here on this policy gives the verdicts; flows that exist are authorized again.
+
+    `ordinary` takes what is not told of program and interface as usual, `callouts` says what callouts answer that
+    nobody has described: "unknown" or "permit".
+    """
 
     spot: Spot
     file: str
     at_s: int
+    ordinary: bool = False
+    callouts: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a policy is asked about, for one endpoint or ("") all of them, during the whole scenario.
+
+    `kind` is "local", "peer" or "program"; `value` an end (`192.0.2.1:50000`) or a program; `peer` the peer's name.
+    """
+
+    spot: Spot
+    kind: str
+    value: str
+    peer: str = ""
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +129,4 @@ class Scenario:
     config: Config
     endpoints: tuple[tuple[str, str], ...]  # (name, sender | receiver | dropped_port)
     actions: tuple[Action, ...] = field(default=())
+    told: tuple[Told, ...] = ()

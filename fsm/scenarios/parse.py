@@ -10,7 +10,10 @@ One statement a line; `#` begins a comment; upper and lower case matter in names
     socket NAME is sender|receiver               who takes part
     port NAME is closed
     VERDICT at LAYER [on NAME]                   from here on: permit, block, absorb, pend, redirect
-    policy FILE                                  from here on; a path beside the scenario file
+    policy FILE [ordinary] [callouts permit]     from here on; a path beside the scenario file
+    local is ADDRESS[:PORT] [on NAME]            what the policy is asked about; else example addresses
+    peer PEER is ADDRESS[:PORT] [on NAME]
+    program is PATH [on NAME]
     at TIME NAME STIMULUS [to|from PEER]         TIME: 0s, 61s, or +5s after the one before
     answers LAYER[:VERDICT[!]] ...               the layers that come, in order, and what each answers this time;
                                                  `!`: the layer must refuse that verdict, and is asked again
@@ -31,15 +34,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from fsm import catalogue
 from fsm.choices import Config, configure
-from fsm.errors import FsmError, UnknownName
 from fsm.names import ENDPOINTS, OUTCOMES, REGISTERS, VERDICTS
-from fsm.scenarios.model import Action, Do, Expectation, ExpectedLayer, Scenario, SetVerdict, Spot, UsePolicy
+from fsm.scenarios.draft import Draft, ScenarioError, Word, is_taken, known_endpoint, layer_of, table_of, takes, unknown
+from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, Spot
+from fsm.scenarios.policies import check_told, read_policy_line, read_told
 from fsm.stimuli import STIMULI
-from fsm.table import Table, compile_table
 
 SETTINGS: tuple[str, ...] = ("ip", "windows", "evidence", "assume")
 STATEMENTS: tuple[str, ...] = (
@@ -48,6 +50,9 @@ STATEMENTS: tuple[str, ...] = (
     "socket",
     "port",
     "policy",
+    "local",
+    "peer",
+    "program",
     "at",
     "answers",
     "expect",
@@ -61,32 +66,6 @@ MAX_LINE = 2_000
 MAX_TIME_S = 999_999_999
 
 _WORD = re.compile(r'"([^"]*)"|(")|[^\s"]+')
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    text: str
-    spot: Spot
-    quoted: bool = False
-
-
-class ScenarioError(FsmError):
-    """A scenario file that cannot be read. `where` is file:line:column."""
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A scenario while its lines are read."""
-
-    title: str
-    spot: Spot
-    settings: dict[str, str] = field(default_factory=dict)
-    assume: dict[str, str] = field(default_factory=dict)
-    setting_spots: dict[str, Spot] = field(default_factory=dict)
-    config: Config | None = None
-    endpoints: dict[str, str] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
-    now_s: int = 0
 
 
 def grammar_text() -> str:
@@ -106,7 +85,7 @@ def parse(text: str, source: str = "scenario") -> tuple[Scenario, ...]:
     ------
     ScenarioError : a line that says nothing known, with line and column and the nearest that would.
     """
-    drafts: list[_Draft] = []
+    drafts: list[Draft] = []
     for words in _lines(text.removeprefix("\ufeff"), source):
         if words[0].text == "scenario":
             drafts.append(_begin(words, drafts))
@@ -121,23 +100,23 @@ def parse(text: str, source: str = "scenario") -> tuple[Scenario, ...]:
     return tuple(_finished(draft) for draft in drafts)
 
 
-def _lines(text: str, source: str) -> Iterator[list[_Word]]:
+def _lines(text: str, source: str) -> Iterator[list[Word]]:
     for number, line in enumerate(text.splitlines(), 1):
         if len(line) > MAX_LINE:
             raise ScenarioError(f"{source}:{number}:1", f"the line has {len(line)} characters; {MAX_LINE} are allowed")
-        words: list[_Word] = []
+        words: list[Word] = []
         for match in _WORD.finditer(line):
             spot = Spot(source, number, match.start() + 1)
             if match[2]:
                 raise ScenarioError(str(spot), "a quotation mark without its end", fix='Write "TEXT"')
             if match[1] is None and match[0].startswith("#"):
                 break
-            words.append(_Word(match[0] if match[1] is None else match[1], spot, match[1] is not None))
+            words.append(Word(match[0] if match[1] is None else match[1], spot, match[1] is not None))
         if words:
             yield words
 
 
-def _begin(words: list[_Word], drafts: list[_Draft]) -> _Draft:
+def _begin(words: list[Word], drafts: list[Draft]) -> Draft:
     title = " ".join(word.text for word in words[1:])
     if not title:
         raise ScenarioError(str(words[0].spot), "a scenario has no title", fix="Write: scenario TITLE")
@@ -146,10 +125,10 @@ def _begin(words: list[_Word], drafts: list[_Draft]) -> _Draft:
             raise ScenarioError(
                 str(words[1].spot), f"a second scenario '{title}' (first in line {before.spot.line})", fix="Rename one"
             )
-    return _Draft(title, words[0].spot)
+    return Draft(title, words[0].spot)
 
 
-def _read(draft: _Draft, words: list[_Word]) -> None:
+def _read(draft: Draft, words: list[Word]) -> None:
     first = words[0]
     match first.text:
         case "ip" | "windows" | "evidence" | "assume":
@@ -157,8 +136,9 @@ def _read(draft: _Draft, words: list[_Word]) -> None:
         case "socket" | "port":
             _endpoint(draft, words)
         case "policy":
-            _takes(words, 2, "policy FILE")
-            draft.actions.append(UsePolicy(first.spot, words[1].text, draft.now_s))
+            read_policy_line(draft, words)
+        case "local" | "peer" | "program":
+            read_told(draft, words)
         case "at":
             _do(draft, words)
         case "answers":
@@ -168,28 +148,15 @@ def _read(draft: _Draft, words: list[_Word]) -> None:
         case verdict if verdict in VERDICTS:
             _verdict(draft, words)
         case _:
-            raise _unknown(first, "statement", STATEMENTS)
-
-
-def _unknown(word: _Word, kind: str, known: object) -> ScenarioError:
-    names: list[str] = list(known)  # type: ignore[call-overload]
-    error = UnknownName.of(str(word.spot), kind, word.text, names)
-    return ScenarioError(error.where, error.what, error.nearest or f"Known: {', '.join(names)}")
-
-
-def _takes(words: list[_Word], count: int, form: str) -> None:
-    if len(words) != count:
-        extra = words[count] if len(words) > count else words[-1]
-        what = f"'{extra.text}' is too much" if len(words) > count else f"something is missing after '{extra.text}'"
-        raise ScenarioError(str(extra.spot), what, fix=f"Write: {form}")
+            raise unknown(first, "statement", STATEMENTS)
 
 
 # -- the machine and who takes part ---------------------------------------------------------------------------------
 
 
-def _setting(draft: _Draft, words: list[_Word]) -> None:
+def _setting(draft: Draft, words: list[Word]) -> None:
     name, spot = words[0].text, words[0].spot
-    _takes(words, 2, f"{name} {'DISPUTE=OPTION' if name == 'assume' else 'VALUE'}")
+    takes(words, 2, f"{name} {'DISPUTE=OPTION' if name == 'assume' else 'VALUE'}")
     if draft.config is not None:
         raise ScenarioError(str(spot), f"'{name}' comes after the first endpoint", fix="Put settings before it")
     value = words[1].text
@@ -208,7 +175,7 @@ def _setting(draft: _Draft, words: list[_Word]) -> None:
     _configured(draft, words[1].spot)
 
 
-def _configured(draft: _Draft, spot: Spot) -> Config:
+def _configured(draft: Draft, spot: Spot) -> Config:
     ip = draft.settings.get("ip", "4")
     if not ip.isascii() or not ip.isdecimal() or len(ip) > 2:
         raise ScenarioError(str(spot), f"'{ip}' is no IP version", "Allowed: 4, 6")
@@ -221,15 +188,15 @@ def _configured(draft: _Draft, spot: Spot) -> Config:
     )
 
 
-def _endpoint(draft: _Draft, words: list[_Word]) -> None:
+def _endpoint(draft: Draft, words: list[Word]) -> None:
     form = "socket NAME is sender|receiver, or: port NAME is closed"
-    _takes(words, 4, form)
+    takes(words, 4, form)
     name, kind = words[1], words[3]
     if words[2].text != "is":
         raise ScenarioError(str(words[2].spot), f"'{words[2].text}' where 'is' belongs", fix=f"Write: {form}")
     allowed = ("sender", "receiver") if words[0].text == "socket" else ("closed",)
     if kind.text not in allowed:
-        raise _unknown(kind, f"kind of {words[0].text}", allowed)
+        raise unknown(kind, f"kind of {words[0].text}", allowed)
     if name.text in draft.endpoints or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,31}", name.text):
         what = "is declared twice" if name.text in draft.endpoints else "is no name: letters, digits, _ and -"
         raise ScenarioError(str(name.spot), f"'{name.text}' {what}")
@@ -237,68 +204,34 @@ def _endpoint(draft: _Draft, words: list[_Word]) -> None:
     draft.endpoints[name.text] = KINDS[kind.text]
 
 
-def _ready(draft: _Draft, word: _Word) -> Config:
-    if draft.config is None:
-        raise ScenarioError(
-            str(word.spot), f"'{word.text}' stands before any endpoint", fix="Declare one: socket s is sender"
-        )
-    return draft.config
-
-
-def _known_endpoint(draft: _Draft, word: _Word) -> str:
-    _ready(draft, word)
-    if word.text not in draft.endpoints:
-        raise _unknown(word, "endpoint", draft.endpoints)
-    return word.text
-
-
-def _layer(draft: _Draft, word: _Word, given: str) -> catalogue.Layer:
-    config = _ready(draft, word)
-    ip = None if config.choice("dual_stack") != "no" and re.search(r"_V[46]", given.upper()) else config.ip
-    return catalogue.resolve(given, ip, windows=config.windows, where=str(word.spot))
-
-
 # -- what happens ---------------------------------------------------------------------------------------------------
 
 
-def _verdict(draft: _Draft, words: list[_Word]) -> None:
+def _verdict(draft: Draft, words: list[Word]) -> None:
     form = f"{words[0].text} at LAYER [on NAME]"
     if len(words) < 3 or words[1].text != "at":
         raise ScenarioError(str(words[min(1, len(words) - 1)].spot), "'at LAYER' is missing", fix=f"Write: {form}")
     endpoint = ""
     if len(words) > 3:
-        _takes(words, 5, form)
+        takes(words, 5, form)
         if words[3].text != "on":
             raise ScenarioError(str(words[3].spot), f"'{words[3].text}' where 'on' belongs", fix=f"Write: {form}")
-        endpoint = _known_endpoint(draft, words[4])
-    layer = _layer(draft, words[2], words[2].text)
+        endpoint = known_endpoint(draft, words[4])
+    layer = layer_of(draft, words[2], words[2].text)
     verdict = words[0].text
     views = [endpoint] if endpoint else list(draft.endpoints)
-    if not any(_is_taken(_table(draft, view), layer.fwpm_name, verdict) for view in views):
+    if not any(is_taken(table_of(draft, view), layer.fwpm_name, verdict) for view in views):
         raise ScenarioError(
             str(words[2].spot), f"no endpoint here ever takes {verdict} at {layer.fwpm_name}", fix="Leave the line out"
         )
     draft.actions.append(SetVerdict(words[0].spot, verdict, layer.fwpm_name, endpoint))
 
 
-def _table(draft: _Draft, endpoint: str) -> Table:
-    assert draft.config is not None
-    return compile_table(draft.endpoints[endpoint], draft.config)
-
-
-def _is_taken(table: Table, layer: str, verdict: str) -> bool:
-    event = table.event_ids[verdict]
-    return any(
-        (here := table.layer(state)) is not None and here.fwpm_name == layer and table.next_or_none(state, event) >= 0
-        for state in range(len(table.states))
-    )
-
-
-def _do(draft: _Draft, words: list[_Word]) -> None:
+def _do(draft: Draft, words: list[Word]) -> None:
     form = "at TIME NAME STIMULUS [to|from PEER]"
     if len(words) not in (4, 6):
-        _takes(words, 4 if len(words) < 4 else 6, form)
-    name = _known_endpoint(draft, words[2])
+        takes(words, 4 if len(words) < 4 else 6, form)
+    name = known_endpoint(draft, words[2])
     at_s = _time(draft, words[1])
     stimulus = _stimulus(draft, name, words[3])
     peer = ""
@@ -314,7 +247,7 @@ def _do(draft: _Draft, words: list[_Word]) -> None:
     draft.actions.append(Do(words[0].spot, at_s, name, stimulus, peer))
 
 
-def _time(draft: _Draft, word: _Word) -> int:
+def _time(draft: Draft, word: Word) -> int:
     match = re.fullmatch(r"(\+?)([0-9]{1,9})s?", word.text)
     if match is None:
         raise ScenarioError(str(word.spot), f"'{word.text}' is no time", "Whole seconds: 0s, 61s, +5s")
@@ -324,14 +257,14 @@ def _time(draft: _Draft, word: _Word) -> int:
     return at_s
 
 
-def _stimulus(draft: _Draft, endpoint: str, word: _Word) -> str:
-    return _table(draft, endpoint).stimulus(word.text, str(word.spot))
+def _stimulus(draft: Draft, endpoint: str, word: Word) -> str:
+    return table_of(draft, endpoint).stimulus(word.text, str(word.spot))
 
 
 # -- what is expected -----------------------------------------------------------------------------------------------
 
 
-def _answers(draft: _Draft, words: list[_Word]) -> None:
+def _answers(draft: Draft, words: list[Word]) -> None:
     last = draft.actions[-1] if draft.actions else None
     if not isinstance(last, Do) or last.answers or last.expects:
         what = "stands below no 'at' line" if not isinstance(last, Do) else "comes once, before what is expected"
@@ -340,14 +273,14 @@ def _answers(draft: _Draft, words: list[_Word]) -> None:
     for answer in answers:
         if answer.is_gap or answer.flags:
             raise ScenarioError(str(answer.spot), f"'{answer}' is no answer", fix="Write LAYER:VERDICT for each layer")
-        if not _is_taken(_table(draft, last.endpoint), answer.layer, "permit"):  # every layer takes a permit
+        if not is_taken(table_of(draft, last.endpoint), answer.layer, "permit"):  # every layer takes a permit
             raise ScenarioError(str(answer.spot), f"{last.endpoint} never comes to {answer.layer}", fix="Leave it out")
     if not answers:
         raise ScenarioError(str(words[0].spot), "no layers are named", fix="Name some, or leave the line out")
     draft.actions[-1] = replace(last, answers=answers)
 
 
-def _expect(draft: _Draft, words: list[_Word]) -> None:
+def _expect(draft: Draft, words: list[Word]) -> None:
     if not draft.actions or not isinstance(draft.actions[-1], Do):
         raise ScenarioError(
             str(words[0].spot), "nothing has happened that this could be expected of", fix="Put it below an 'at' line"
@@ -359,18 +292,18 @@ def _expect(draft: _Draft, words: list[_Word]) -> None:
     draft.actions[-1] = replace(last, expects=(*last.expects, expectation))
 
 
-def _expectation(draft: _Draft, do: Do, kind: _Word, rest: list[_Word]) -> Expectation:
+def _expectation(draft: Draft, do: Do, kind: Word, rest: list[Word]) -> Expectation:
     spot = kind.spot
     if kind.text == "no" and rest[:1] and rest[0].text == "layer":
-        _takes(rest, 2, "expect no layer LAYER")
-        return Expectation("no_layer", spot, at_layer=_layer(draft, rest[1], rest[1].text).fwpm_name)
+        takes(rest, 2, "expect no layer LAYER")
+        return Expectation("no_layer", spot, at_layer=layer_of(draft, rest[1], rest[1].text).fwpm_name)
     match kind.text:
         case "layers":
             return Expectation("layers", spot, layers=tuple(_expected_layers(draft, do, rest, kind)))
         case "outcome":
             return _expected_outcome(draft, kind, rest)
         case "application" | "remote":
-            _takes([kind, *rest], 2, f'expect {kind.text} "TEXT"')
+            takes([kind, *rest], 2, f'expect {kind.text} "TEXT"')
             if not rest[0].text:
                 raise ScenarioError(str(rest[0].spot), "an empty text is part of everything", fix="Name a part of it")
             return Expectation(kind.text, spot, text=rest[0].text)
@@ -380,19 +313,19 @@ def _expectation(draft: _Draft, do: Do, kind: _Word, rest: list[_Word]) -> Expec
             return Expectation("state", spot, text=_state(draft, do, kind, rest))
         case "refused":
             if rest:
-                _takes([kind, *rest], 2, 'expect refused "TEXT"')
+                takes([kind, *rest], 2, 'expect refused "TEXT"')
             return Expectation("refused", spot, text=rest[0].text if rest else "")
-    raise _unknown(kind, "expectation", EXPECTATIONS)
+    raise unknown(kind, "expectation", EXPECTATIONS)
 
 
 def _expected_layers(
-    draft: _Draft, do: Do, rest: list[_Word], kind: _Word, *, answers: bool = False
+    draft: Draft, do: Do, rest: list[Word], kind: Word, *, answers: bool = False
 ) -> Iterator[ExpectedLayer]:
     if not rest:
         raise ScenarioError(str(kind.spot), "no layers are named", fix="Name some, or write: expect layers none")
     if [word.text for word in rest] == ["none"]:
         return
-    flags_known = {flag for state_flags in _table(draft, do.endpoint)._flags for flag in state_flags}
+    flags_known = {flag for state_flags in table_of(draft, do.endpoint)._flags for flag in state_flags}
     for word in rest:
         text = word.text.rstrip(",")
         if text == "...":
@@ -400,32 +333,32 @@ def _expected_layers(
             continue
         stem, *flags = text.split("+")
         name, _, verdict = stem.partition(":")
-        layer = _layer(draft, word, name)
+        layer = layer_of(draft, word, name)
         refused = answers and verdict.endswith("!")
         verdict = (verdict[:-1] if refused else verdict) or "permit"
         if verdict not in VERDICTS:
-            raise _unknown(_Word(verdict, word.spot), "verdict", VERDICTS)
+            raise unknown(Word(verdict, word.spot), "verdict", VERDICTS)
         for flag in flags:
             if flag not in flags_known:
-                raise _unknown(_Word(flag, word.spot), f"flag of a layer of {do.endpoint}", sorted(flags_known))
+                raise unknown(Word(flag, word.spot), f"flag of a layer of {do.endpoint}", sorted(flags_known))
         yield ExpectedLayer(layer.fwpm_name, verdict, tuple(flags), word.spot, refused)
 
 
-def _expected_outcome(draft: _Draft, kind: _Word, rest: list[_Word]) -> Expectation:
+def _expected_outcome(draft: Draft, kind: Word, rest: list[Word]) -> Expectation:
     form = "expect outcome NAME [at LAYER]"
     if len(rest) not in (1, 3):
-        _takes([kind, *rest], 2 if len(rest) < 2 else 4, form)
+        takes([kind, *rest], 2 if len(rest) < 2 else 4, form)
     if rest[0].text not in (*OUTCOMES, "none"):
-        raise _unknown(rest[0], "outcome", (*OUTCOMES, "none"))
+        raise unknown(rest[0], "outcome", (*OUTCOMES, "none"))
     at_layer = ""
     if len(rest) == 3:
         if rest[1].text != "at":
             raise ScenarioError(str(rest[1].spot), f"'{rest[1].text}' where 'at' belongs", fix=f"Write: {form}")
-        at_layer = _layer(draft, rest[2], rest[2].text).fwpm_name
+        at_layer = layer_of(draft, rest[2], rest[2].text).fwpm_name
     return Expectation("outcome", kind.spot, text=rest[0].text, at_layer=at_layer)
 
 
-def _events(kind: _Word, rest: list[_Word]) -> tuple[int, ...]:
+def _events(kind: Word, rest: list[Word]) -> tuple[int, ...]:
     words = [replace(word, text=word.text.rstrip(",")) for word in rest]
     if [word.text for word in words] == ["none"]:
         return ()
@@ -439,8 +372,8 @@ def _events(kind: _Word, rest: list[_Word]) -> tuple[int, ...]:
     return tuple(int(word.text) for word in words)
 
 
-def _state(draft: _Draft, do: Do, kind: _Word, rest: list[_Word]) -> str:
-    view = _table(draft, do.endpoint).view
+def _state(draft: Draft, do: Do, kind: Word, rest: list[Word]) -> str:
+    view = table_of(draft, do.endpoint).view
     if not rest:
         raise ScenarioError(str(kind.spot), "no state is named", fix="Write for example: expect state flow=OUT")
     for word in rest:
@@ -449,17 +382,20 @@ def _state(draft: _Draft, do: Do, kind: _Word, rest: list[_Word]) -> str:
             raise ScenarioError(str(word.spot), f"'{word.text}' is not NAME=VALUE", fix="Write: flow=OUT")
         register, _, _peer = name.partition("@")
         if register not in view.registers or (_peer and register != "flow"):
-            raise _unknown(word, f"register of {view.name}", view.registers)
+            raise unknown(word, f"register of {view.name}", view.registers)
         for value in values.split("|"):
             if value not in REGISTERS[register]:
-                raise _unknown(_Word(value, word.spot), f"value of {register}", REGISTERS[register])
+                raise unknown(Word(value, word.spot), f"value of {register}", REGISTERS[register])
     return " ".join(word.text for word in rest)
 
 
-def _finished(draft: _Draft) -> Scenario:
+def _finished(draft: Draft) -> Scenario:
     if draft.config is None or not draft.endpoints:
         raise ScenarioError(str(draft.spot), f"scenario '{draft.title}' has no endpoint", fix="Add: socket s is sender")
     if not any(isinstance(action, Do) for action in draft.actions):
         raise ScenarioError(str(draft.spot), f"in scenario '{draft.title}' nothing happens", fix="Add: at 0s s bind")
     assert set(draft.endpoints.values()) <= set(ENDPOINTS)
-    return Scenario(draft.title, draft.spot, draft.config, tuple(draft.endpoints.items()), tuple(draft.actions))
+    check_told(draft)
+    return Scenario(
+        draft.title, draft.spot, draft.config, tuple(draft.endpoints.items()), tuple(draft.actions), tuple(draft.told)
+    )

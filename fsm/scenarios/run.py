@@ -7,25 +7,29 @@ does, what came instead and by which rule, and the command that goes there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from fsm.endpoint import FIRST_PEER, Callout, Endpoint, StimulusRecord, verdict_at
+from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord
 from fsm.errors import FsmError, NoTransition
 from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, UsePolicy
+from fsm.scenarios.verdicts import OpenPolicy, PolicyLoader, Verdicts
+from fsm.stimuli import STIMULI
 from fsm.table import Step
-
-# Gives the callout of a policy file: (scenario, file) -> callout. The edge that may read files passes it in.
-PolicyLoader = Callable[[Scenario, UsePolicy], Callout]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One expectation that did not hold. `lines` is the text below the first line, ready to print."""
+    """One expectation that did not hold.
+
+    `lines` is the text below the first line, ready to print; `step_through` the command that goes to where it stood,
+    with a share token, and "" where there is nothing to step through.
+    """
 
     line: int
     column: int
     what: str
     lines: tuple[str, ...] = ()
+    step_through: str = ""
 
     def text(self, source: str) -> str:
         """The whole message; the first line says where and what."""
@@ -51,6 +55,7 @@ class ScenarioRun:
     done: list[Done] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     expectations: int = 0
+    moves: dict[str, list[str]] = field(default_factory=dict)  # of each endpoint, as a walk takes them
 
     @property
     def passed(self) -> bool:
@@ -58,7 +63,14 @@ class ScenarioRun:
 
     def text(self) -> str:
         """All failures, one below the other; empty when everything held."""
-        return "\n\n".join(failure.text(self.scenario.spot.source) for failure in self.failures)
+        source = self.scenario.spot.source
+        texts = []
+        for number, failure in enumerate(self.failures):
+            texts.append(failure.text(source))
+            after = self.failures[number + 1].step_through if number + 1 < len(self.failures) else ""
+            if failure.step_through != after:  # once for the failures of one `at` line
+                texts[-1] += f"\n  step through it: {failure.step_through}"
+        return "\n\n".join(texts)
 
 
 def run_scenario(
@@ -73,7 +85,7 @@ def run_scenario(
     Parameters
     ----------
     scenario : from `parse`.
-    load_policy : gives the callout of a `policy` line; without it such a line is an error.
+    load_policy : reads the policy of a `policy` line; without it such a line is an error.
     tap : called with each step that was taken: (endpoint name, endpoint, step).
 
     Raises
@@ -85,49 +97,59 @@ def run_scenario(
     run = ScenarioRun(
         scenario, {name: make_endpoint(view, scenario.config, engine) for name, view in scenario.endpoints}
     )
-    verdicts: dict[str, dict[str, str]] = {name: {} for name in run.endpoints}
-    policy: list[Callout] = []
+    run.moves.update({name: [] for name in run.endpoints})
+    verdicts = {name: Verdicts(scenario, name) for name in run.endpoints}
     for name, endpoint in run.endpoints.items():
-        endpoint.register(_by_policy(policy))
-        endpoint.register(verdict_at(verdicts[name]))
+        endpoint.register(verdicts[name])
     for action in scenario.actions:
         match action:
             case SetVerdict():
                 for name in [action.endpoint] if action.endpoint else list(run.endpoints):
-                    verdicts[name][action.layer] = action.verdict
+                    verdicts[name].fixed[action.layer] = action.verdict
             case UsePolicy():
                 if load_policy is None:
                     raise FsmError(str(action.spot), f"policy '{action.file}' cannot be read here")
-                policy[:] = [load_policy(scenario, action)]
+                policy = load_policy(scenario, action)
+                for each in verdicts.values():
+                    each.use(policy, action)
                 _pass_time(run, action.at_s)
-                for endpoint in run.endpoints.values():
-                    _reauthorize(endpoint)
+                for name, endpoint in run.endpoints.items():
+                    _reauthorize(run, name, endpoint)
             case Do():
-                if not _perform(run, action, tap):
+                if not _perform(run, action, verdicts[action.endpoint], tap):
                     break
     return run
 
 
-def _by_policy(current: list[Callout]) -> Callout:
-    return lambda context: current[0](context) if current else None
-
-
-def _reauthorize(endpoint: Endpoint) -> None:
+def _reauthorize(run: ScenarioRun, name: str, endpoint: Endpoint) -> None:
     """Filters were changed: flows that exist are authorized again at their next packet."""
     if endpoint.history and "policy_change" in endpoint.table.moves(endpoint.state):
         endpoint.run("policy_change")
+        run.moves[name].append("policy_change")
 
 
 def _pass_time(run: ScenarioRun, at_s: int) -> None:
-    for endpoint in run.endpoints.values():
+    for name, endpoint in run.endpoints.items():
         if at_s > endpoint.now_s:
+            run.moves[name].append(f"wait:{at_s - endpoint.now_s}")
             endpoint.wait(at_s - endpoint.now_s)
 
 
-def _perform(run: ScenarioRun, do: Do, tap: Callable[[str, Endpoint, Step], None] | None) -> bool:
+def _perform(run: ScenarioRun, do: Do, verdicts: Verdicts, tap: Callable[[str, Endpoint, Step], None] | None) -> bool:
     """One `at` line with its expectations; False when the scenario cannot go on."""
     _pass_time(run, do.at_s)
     endpoint = run.endpoints[do.endpoint]
+    begun, failed = len(endpoint.history), len(run.failures)
+    verdicts.asked.clear()
+    try:
+        return _tried(run, do, endpoint, tap)
+    finally:
+        run.moves[do.endpoint] += _moves(endpoint.history[begun:])
+        if len(run.failures) > failed:
+            _show_way(run, do, verdicts, failed)
+
+
+def _tried(run: ScenarioRun, do: Do, endpoint: Endpoint, tap: Callable[[str, Endpoint, Step], None] | None) -> bool:
     before, taken = endpoint.state, len(endpoint.trace)
     try:
         record = endpoint.begin(do.stimulus, do.peer or FIRST_PEER)
@@ -137,6 +159,16 @@ def _perform(run: ScenarioRun, do: Do, tap: Callable[[str, Endpoint, Step], None
             return False
         if endpoint.table.layer(endpoint.state) is not None:
             endpoint.proceed(record)
+    except OpenPolicy as open_:
+        run.expectations += len(do.expects)
+        lines = (
+            f"open:           {open_.question}",
+            "say more:       local is, peer is, program is, policy FILE ordinary",
+            f"or by hand:     permit at {_short(open_.layer)}",
+        )
+        what = f"the policy leaves the verdict of {_short(open_.layer)} open"
+        run.failures.append(Failure(do.spot.line, do.spot.column, what, lines))
+        return False
     except NoTransition as refusal:
         waiting = endpoint.table.layer(endpoint.state) is not None
         run.done.append(Done(do, None, endpoint.table.name_of(endpoint.state), str(refusal)))
@@ -155,6 +187,37 @@ def _perform(run: ScenarioRun, do: Do, tap: Callable[[str, Endpoint, Step], None
         if failure is not None:
             run.failures.append(failure)
     return True
+
+
+def _moves(records: list[StimulusRecord]) -> list[str]:
+    """What was done, as the moves of a walk: the stimulus, and the verdict of each layer that was asked."""
+    moves = []
+    for record in records:
+        peer = f"@{record.peer}" if record.peer != FIRST_PEER and STIMULI[record.stimulus].with_peer else ""
+        moves += [record.stimulus + peer, *(step.verdict for step in record.steps if step.layer)]
+    return moves
+
+
+def _show_way(run: ScenarioRun, do: Do, verdicts: Verdicts, first: int) -> None:
+    """Add to the failures of one `at` line which filters decided in it, and the command that goes there."""
+    view = dict(run.scenario.endpoints)[do.endpoint]
+    decided = tuple(f"policy:         {_short(layer)} {verdict}: {by}" for layer, verdict, by in verdicts.asked)
+    command = _command(run, do.endpoint, view)
+    run.failures[first:] = [
+        replace(failure, lines=(*failure.lines, *decided), step_through=command) for failure in run.failures[first:]
+    ]
+
+
+def _command(run: ScenarioRun, name: str, view: str) -> str:
+    from fsm.stepper import EndpointSystem, Walk
+
+    walk = Walk(EndpointSystem(view, run.scenario.config), manual=True)
+    for move in run.moves[name]:
+        walk.choose(move)
+    try:
+        return f'wfp-udp step {view} --token "{walk.token}"'
+    except FsmError as error:
+        return f"not by a token: {error.what}"
 
 
 def _answer(do: Do, endpoint: Endpoint, record: StimulusRecord) -> Failure | None:

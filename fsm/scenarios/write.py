@@ -17,13 +17,19 @@ def scenario_text(scenario: Scenario) -> str:
     lines = [f"scenario {scenario.title}", f"  ip {config.ip}", f"  windows {config.windows}"]
     lines += [f"  evidence {config.evidence}", *(f"  assume {name}={option}" for name, option in config.assume)]
     lines += ["  " + _KINDS[view].format(name) for name, view in scenario.endpoints]
+    for told in scenario.told:
+        what = f"peer {told.peer}" if told.kind == "peer" else told.kind
+        value = f'"{told.value}"' if told.kind == "program" else told.value
+        lines.append(f"  {what} is {value}" + (f" on {told.endpoint}" if told.endpoint else ""))
     for action in scenario.actions:
         match action:
             case SetVerdict():
                 on = f" on {action.endpoint}" if action.endpoint else ""
                 lines.append(f"  {action.verdict} at {action.layer.removeprefix('FWPM_LAYER_')}{on}")
             case UsePolicy():
-                lines.append(f'  policy "{action.file}"')
+                ordinary = " ordinary" if action.ordinary else ""
+                callouts = "" if action.callouts == "unknown" else f" callouts {action.callouts}"
+                lines.append(f'  policy "{action.file}"{ordinary}{callouts}')
             case Do():
                 way = "from" if action.stimulus in _INBOUND else "to"
                 peer = f" {way} {action.peer}" if action.peer else ""

@@ -124,7 +124,7 @@ class Node:
 
     There is one node for each classify, and one for each stimulus that begins and each move that no layer sees.
     `parent` is the number of the node before it, -1 for the start. `decided_by` is "hand", "permit", "callout NAME",
-    "policy", "random", or "" at the start.
+    "policy", "policy: filter 'NAME' in sublayer 'NAME'", "random", or "" at the start.
     """
 
     number: int

@@ -10,9 +10,10 @@ from fsm import catalogue
 from fsm.endpoint import Callout
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.fingerprint import fingerprint
-from fsm.names import IP_VERSIONS, VERDICTS, Verdict
+from fsm.names import IP_VERSIONS, VERDICTS
 from fsm.predicates import Predicate
 from fsm.stepper import export, saved, token
+from fsm.stepper.answers import Answers
 from fsm.stepper.generator import mulberry32, pick
 from fsm.stepper.history import History
 from fsm.stepper.search import LIMIT, next_outcome, shortest
@@ -48,7 +49,9 @@ class Walk(History):
     breakpoints : layers, in any spelling, before which it stops in any case.
     callouts : functions of a `ClassifyContext` that answer with a verdict or None, or pairs (layer, function). All are
         called, in order; the first verdict that is not permit decides.
-    policy : such a function that is asked when the callouts leave the decision to others.
+    policy : such a function that is asked when the callouts leave the decision to others. One of
+        `fsm.policy.callout.policy_callout` also says which filter decided; where open questions change the verdict,
+        the walk stops for somebody to choose.
     """
 
     def __init__(
@@ -63,15 +66,21 @@ class Walk(History):
         super().__init__(system.title, system.start())
         self.system = system
         self.manual = manual
-        self.policy = policy
         self.notice = ""  # what loading has to say
         self._watches: dict[str, Predicate] = {}
         self.breakpoints: tuple[str, ...] = ()
         for layer in breakpoints:
             self.break_at(layer)
-        self._callouts = [self._callout(given) for given in callouts]
-        if (self._callouts or policy) and not system.can_wait:
-            raise FsmError(system.title, "a session takes no callouts", fix="Its verdicts are moves: --verdicts")
+        self._answers = Answers(system, callouts, policy)
+
+    def ask(self, callouts: Iterable[Callout | tuple[str, Callout]] = (), policy: Callout | None = None) -> None:
+        """Ask these callouts and this policy from now on, and no others.
+
+        Raises
+        ------
+        FsmError : a session, whose verdicts are moves.
+        """
+        self._answers = Answers(self.system, callouts, policy)
 
     # -- where it stands ------------------------------------------------------------------------------------------
 
@@ -171,10 +180,15 @@ class Walk(History):
     def proceed(self) -> tuple[Node, ...]:
         """Go on with the stimulus in progress, to its end or the next breakpoint."""
         nodes: list[Node] = []
-        while (layer := self.layer) and layer not in self.breakpoints:
+        while (layer := self.layer) and layer not in self.breakpoints and not self.question:
             verdict, decided_by = self.suggestion
             nodes.append(self._take(verdict, decided_by, self.where()))
         return tuple(nodes)
+
+    @property
+    def question(self) -> str:
+        """What the policy would have to know for the verdict of the waiting layer; "" where it is decided."""
+        return self._answers.question(self.place)
 
     def step_on(self) -> tuple[Node, ...]:
         """Give the waiting layer what it gets by itself, and go on as `choose` does.
@@ -182,7 +196,14 @@ class Walk(History):
         Raises
         ------
         NoTransition : no layer waits.
+        FsmError : the policy leaves it open.
         """
+        if question := self.question:
+            raise FsmError(
+                self.where(),
+                f"the policy leaves the verdict of {self.layer} open: {question}",
+                fix=f"Choose one: {', '.join(self.moves)}",
+            )
         verdict, decided_by = self.suggestion
         return (self._take(verdict, decided_by, self.where()), *(() if self.manual else self.proceed()))
 
@@ -190,29 +211,15 @@ class Walk(History):
     def suggestion(self) -> tuple[str, str]:
         """What the waiting layer is answered if nobody decides by hand, and by whom: ("permit", "permit").
 
+        Where the policy leaves it open (`question`), it is the verdict if none of the open conditions holds.
+
         Raises
         ------
         NoTransition : no layer waits.
         """
         if not self.layer:
             raise NoTransition(self.where(), f"no layer waits for a verdict in state {self.state}")
-        return self._suggestion_at(self.place)
-
-    def _suggestion_at(self, place: Any) -> tuple[str, str]:
-        verdict, decided_by = str(Verdict.PERMIT), "permit"
-        if not self._callouts and self.policy is None:
-            return verdict, decided_by
-        context = self.system.context(place)
-        for layer, name, callout in self._callouts:
-            if layer is None or layer == context.layer.fwpm_name:
-                answer = callout(context)
-                if answer is not None and verdict == Verdict.PERMIT:
-                    verdict, decided_by = answer, f"callout {name}"
-        if self.policy is not None and decided_by == "permit":
-            answer = self.policy(context)
-            if answer is not None:
-                verdict, decided_by = answer, "policy"
-        return str(verdict), decided_by
+        return self._answers.suggestion(self.place)
 
     def random(self, steps: int, seed: int) -> tuple[Node, ...]:
         """Take `steps` moves by chance: each of the moves of a place is equally likely, verdicts too.
@@ -266,8 +273,8 @@ class Walk(History):
         start = self.at
         nodes = []
         for move in found.moves:
-            waits = bool(self.layer)
-            decided_by = self.suggestion[1] if waits and self.suggestion[0] == move else "hand"
+            itself = bool(self.layer) and not self.question and self.suggestion[0] == move
+            decided_by = self.suggestion[1] if itself else "hand"
             nodes.append(self._take(move, decided_by, self.where()))
         assert found.verdict == "reached" or self.at == start
         return Ran(found.verdict, tuple(nodes), looked_at)
@@ -276,7 +283,7 @@ class Walk(History):
         """The moves of a place, and of a waiting layer only what it gets if nobody decides by hand."""
         if not self.system.layer(place):
             return self.system.moves(place)
-        return (self._suggestion_at(place)[0],)
+        return self._answers.possible(place)
 
     def _run_on(self, steps: int | None, limit: int) -> Ran:
         if steps is not None and steps < 0:
@@ -287,7 +294,7 @@ class Walk(History):
             if not moves:
                 return Ran("end", tuple(nodes))
             stops = self.manual or self.layer in self.breakpoints
-            if len(moves) > 1 and (not self.layer or (stops and steps is None)):
+            if len(moves) > 1 and (not self.layer or (stops and steps is None) or self.question):
                 return Ran("choice", tuple(nodes))
             if len(nodes) >= limit:
                 return Ran("unknown", tuple(nodes), limit)
@@ -370,15 +377,6 @@ class Walk(History):
         """The same for any node."""
         view = self.view_at(number)
         return {text: predicate.value(view) for text, predicate in self._watches.items()}
-
-    def _callout(self, given: Callout | tuple[str, Callout]) -> tuple[str | None, str, Callout]:
-        layer, callout = given if isinstance(given, tuple) else (None, given)
-        if not callable(callout):
-            raise FsmError("callouts", f"{callout!r} is no callout", fix="Give a function of a context")
-        if layer is not None:
-            config = self.system.config
-            layer = catalogue.resolve(layer, config.ip, windows=config.windows, where="callouts").fwpm_name
-        return layer, getattr(callout, "__name__", type(callout).__name__), callout
 
     # -- shared, saved and shown ----------------------------------------------------------------------------------
 

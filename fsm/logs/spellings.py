@@ -1,0 +1,102 @@
+"""Other spellings of one Security event: wrappers of exports, dotted keys, keys in lower case or with underscores.
+
+What is here turns them into the shapes that `security.py` reads, and leaves a record in a usual spelling as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Fields of the events about a packet or socket, as Windows names them.
+FIELDS: tuple[str, ...] = (
+    "ProcessID", "Application", "Direction", "SourceAddress", "SourcePort", "DestAddress", "DestPort", "Protocol",
+    "FilterRTID", "LayerName", "LayerRTID", "RemoteUserID", "RemoteMachineID", "FilterOrigin", "InterfaceIndex",
+)  # fmt: skip
+# Headers in the spelling of the flat shape; those of `winlog` and `event` keep the names of their collector.
+_HEADERS: tuple[str, ...] = ("EventID", "SourceName", "RecordNumber", "Hostname", "Channel", "Message", "EventData")
+# As the add-on of Splunk names fields of the rendered text.
+_SPLUNK = {
+    "applicationname": "Application", "destinationaddress": "DestAddress", "destinationport": "DestPort",
+    "filterruntimeid": "FilterRTID", "layerruntimeid": "LayerRTID",
+}  # fmt: skip
+_OTHER_HEADERS = {
+    "eventcode": "EventID", "eventidentifier": "EventID", "computername": "Hostname", "computer": "Hostname",
+    "recordid": "RecordNumber", "eventrecordid": "RecordNumber", "providername": "SourceName",
+    "timecreated": "TimeCreated", "time": "_time",
+}  # fmt: skip
+_WRAPPERS = ("_source", "result")
+_DEEPEST = 4  # dotted names
+
+
+def _fold(key: str) -> str:
+    return key.replace("_", "").replace("-", "").replace(" ", "").casefold()
+
+
+_BY_FOLD = {_fold(name): name for name in FIELDS} | _SPLUNK
+_HEADERS_BY_FOLD = {_fold(name): name for name in _HEADERS} | _OTHER_HEADERS
+
+
+def unwrapped(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event inside a hit of Elasticsearch or a result of Splunk, with nested objects for dotted keys."""
+    for name in _WRAPPERS:
+        inner = record.get(name)
+        if isinstance(inner, dict):
+            record = inner
+            break
+    if any(isinstance(key, str) and key.startswith(("winlog.", "event.", "host.")) for key in record):
+        record = _nested(record)
+    return record if _is_usual(record) else _headers(record)
+
+
+def usual_names(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fields under the names that Windows gives them; the mapping itself where it has these."""
+    if "LayerRTID" in data or "LayerId" in data:
+        return data
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        name = _BY_FOLD.get(_fold(key), key) if isinstance(key, str) else key
+        if name not in data:
+            found.setdefault(name, value)
+        else:
+            found[key] = value
+    return found
+
+
+def _nested(record: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"winlog.event_data.FilterRTID": 1}` as `{"winlog": {"event_data": {"FilterRTID": 1}}}`.
+
+    A key that finds something else in its way stays as it is.
+    """
+    found: dict[str, Any] = {}
+    for key, value in record.items():
+        parts = key.split(".", _DEEPEST) if isinstance(key, str) else [key]
+        if len(parts) < 2 or not all(parts):
+            found.setdefault(key, value)
+            continue
+        at = found
+        for part in parts[:-1]:
+            inner = at.setdefault(part, {})
+            if not isinstance(inner, dict):
+                break
+            at = inner
+        else:
+            at.setdefault(parts[-1], value)
+            continue
+        found.setdefault(key, value)
+    return found
+
+
+def _is_usual(record: Mapping[str, Any]) -> bool:
+    """Whether a header stands where `security.py` looks for it."""
+    known = ("EventID", "event_id", "EventId", "Id", "EventCode", "winlog", "Event", "System")
+    return any(name in record for name in known)
+
+
+def _headers(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with headers in the spelling of the flat shape, if that makes an event of it."""
+    found: dict[str, Any] = {}
+    for key, value in record.items():
+        name = _HEADERS_BY_FOLD.get(_fold(key), key) if isinstance(key, str) else key
+        found.setdefault(name, value)
+    return found if "EventID" in found else record

@@ -1,0 +1,98 @@
+"""Drives the full-screen stepper for its tests: a walk, a size, keys and clicks, and what is on the screen then."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from unittest.mock import patch
+
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widgets import Input
+
+from fsm.stepper import Walk
+from fsm.tui.app import Stepper
+from fsm.tui.rows import Rows
+
+SMALL, LARGE = (80, 24), (200, 60)
+
+
+class Screen:
+    """The program under test, as a person has it before him."""
+
+    def __init__(self, app: Stepper, pilot: Pilot[Any]) -> None:
+        self.app, self.pilot = app, pilot
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def write(self, text: str) -> None:
+        """Write into the line that is open, in place of what stands there, and press Enter."""
+        self.app.screen.query_one(Input).value = text  # letter by letter it takes long
+        await self.press("enter")
+
+    async def click(self, panel: str, text: str, times: int = 1) -> None:
+        """Click the first row of a panel that contains a text."""
+        rows = self.rows(panel)
+        number = next(n for n, made in enumerate(rows.rows) if text in made.text)
+        inside = rows.content_region.offset - rows.region.offset
+        offset = Offset(inside.x + 2, inside.y + number - round(rows.scroll_y))
+        assert await self.pilot.click(rows, offset=offset, times=times)
+        await self.pilot.pause()
+
+    def rows(self, panel: str) -> Rows:
+        return self.app.screen_stack[0].query_one(f"#{panel}", Rows)
+
+    def texts(self, panel: str) -> list[str]:
+        return [made.text for made in self.rows(panel).rows]
+
+    def text(self, name: str) -> str:
+        """What a line at the top or at the bottom says, or the hint of an open prompt."""
+        for screen in reversed(self.app.screen_stack):
+            for widget in screen.query(f"#{name}"):
+                return str(widget.render())
+        raise AssertionError(f"nothing is called {name}")
+
+    @property
+    def strips(self) -> list[Strip]:
+        """The lines of the screen, as they would be written to the terminal."""
+        filters = self.app.get_line_filters()
+        strips = self.app.screen._compositor.render_strips()
+        for line_filter in filters:
+            strips = [strip.apply_filter(line_filter, self.app.screen.styles.background) for strip in strips]
+        return strips
+
+    @property
+    def svg(self) -> str:
+        """The screen as a picture, without the fonts of the web that it would load."""
+        return re.sub(r"@font-face \{.*?\}\s*", "", self.app.export_screenshot(), flags=re.DOTALL)
+
+
+def drive(
+    walk: Walk,
+    script: Callable[[Screen], Awaitable[None]],
+    size: tuple[int, int] = SMALL,
+    after: Callable[[Screen], Any] = lambda screen: screen,
+) -> Any:
+    """Run the program on a walk, let `script` use it, and end it. Returns what `after` makes of the screen."""
+
+    async def run() -> Any:
+        app = Stepper(walk)
+        async with app.run_test(size=size) as pilot:
+
+            async def settled(*_: float) -> None:
+                # The pilot's own waits sleep and look at the processor time; here every queue is run empty instead.
+                for _ in range(2):
+                    await pilot._wait_for_screen()
+
+            with patch("textual.app.wait_for_idle", settled), patch("textual.pilot.wait_for_idle", settled):
+                await pilot.pause()
+                screen = Screen(app, pilot)
+                await script(screen)
+                await pilot.pause()
+                return after(screen)
+
+    return asyncio.run(run())
