@@ -61,7 +61,7 @@ def agrees(name: str, seeds: range) -> None:
         second = changed(first, rng)
         found = compare(first, second, **ENDS, **words, **WHERE, limit_boxes=100_000)  # type: ignore[arg-type]
         (scene,) = found.scenes
-        for point in itertools.islice(points(rng, name == "sendto"), seed % 3, None, 3):
+        for point in itertools.islice(points(rng, name == "sendto"), seed % 5, None, 5):
             here = classified(scene, point)  # type: ignore[arg-type]
             said = [d for d in scene.differences if any(holds(box, here) for box in d.boxes)]
             assert len(said) <= 1
@@ -122,7 +122,7 @@ def test_the_exceptions_of_the_kill_switch_let_dhcp_out_and_in_and_link_local_gr
         ("sendto", 4, False),
         ("sendto_group", 4, True),
         ("sendto_group", 6, True),
-        ("datagram", 4, False) if ("datagram", 4, False) in [t[:3] for t in told(found)] else ("receive", 4, False),
+        ("receive", 4, False),
         ("datagram_group", 4, True),
     ]
     for scene in found.scenes:

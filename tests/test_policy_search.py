@@ -8,18 +8,19 @@ import json
 import random
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from policy_worlds import APPS, LAYERS, NET_4
+from policy_worlds import APPS, LAYERS, NET_4, datum
 from policy_worlds import policy as random_policy
 
 import fsm
 from fsm.cli import cli
 from fsm.errors import FsmError
 from fsm.policy.datagram import OTHER, Circumstances
-from fsm.policy.model import Callout, Filter, Policy
+from fsm.policy.model import Behaviour, Callout, Filter, Policy
 from fsm.policy.read import read_policy
 from fsm.policy.search import Box, Part, Range, Search, search
 from fsm.policy.search_text import search_text
@@ -116,7 +117,7 @@ ASKED = {
     "next send": ({"event": "sendto", "flow_state": "out_stale"}, "sent", LAYERS[0]),
     "receive": ({"event": "receive"}, "delivered", LAYERS[1]),
     "no listener": ({"event": "receive", "listener": False}, "silent", LAYERS[4]),
-    "an answer": ({"event": ["sendto", "receive"]}, "delivered", LAYERS[0]),
+    "receive twice": ({"event": ["receive", "receive"]}, "delivered", LAYERS[1]),
 }
 POLICIES = 7
 
@@ -130,15 +131,20 @@ def asked_of(policy: Policy, name: str) -> tuple[Search, dict[str, object], str,
 
 
 def made(rng: random.Random, name: str) -> Policy:
-    here = {"receive": LAYERS[1:2], "no listener": LAYERS[4:5]}.get(name, (LAYERS[0], LAYERS[2]))
-    return random_policy(rng, layers=here, most_filters=8, certain="open" not in name and rng.random() < 0.3)
+    here = {"receive": LAYERS[1:2], "receive twice": LAYERS[1:2], "no listener": LAYERS[4:5]}.get(name, LAYERS[:3:2])
+    certain = "open" not in name and rng.random() < 0.3
+    towards = datum(rng, here[0], certain=True)
+    found = random_policy(rng, layers=here, most_filters=8, certain=certain, towards=towards)
+    if "open" not in name:
+        return found
+    return replace(found, callouts=tuple(replace(each, behaviour=Behaviour()) for each in found.callouts))
 
 
 def disagreements(policy: Policy, name: str, rng: random.Random) -> tuple[int, int, int, int]:
     """(points where boxes and whatif differ, points in a box, points that are open, points outside)."""
     found, words, wanted, layer = asked_of(policy, name)
     (part,) = found.parts
-    sends = name not in ("receive", "no listener")
+    sends = name not in ("receive", "no listener", "receive twice")
     wrong, counts = 0, {True: 0, None: 0, False: 0}
     for point in points(rng, sends):
         answer = whatif(policy, **ends(point, sends), **words, circumstances=circumstances(point))  # type: ignore[arg-type]

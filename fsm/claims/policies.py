@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import PurePath
 
 from fsm.choices import Config
 from fsm.endpoint import (
@@ -190,6 +189,6 @@ def ask(
     )  # fmt: skip
     only = named or possible
     # The file without its folder, which is another on each machine.
-    file = PurePath(own.source.replace("\\", "/")).name
+    file = own.source.replace("\\", "/").rpartition("/")[2]
     settings = (f"policy {file}".strip(), f"from {from_} to {to}", *(("as usual otherwise",) if ordinary else ()))
     return Asked(machine, table, only, named, PolicyAnswers(callout, table, only), settings)

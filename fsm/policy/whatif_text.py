@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from fsm import catalogue
 from fsm.endpoint import PROTOCOL_FIELDS
-from fsm.policy.answer import Ending, Visit, Whatif
 from fsm.policy.arbitrate import Deciding, OpenQuestion, PassedOver
 from fsm.policy.condition_text import failed_text, open_text, short_field
 from fsm.policy.datagram import OTHER
 from fsm.policy.model import Filter
+
+if TYPE_CHECKING:
+    from fsm.policy.answer import Ending, Visit, Whatif
 
 WIDTH = 110
 SHOWN = 4  # filters that did not match, and open questions, of each layer; --all shows every one
