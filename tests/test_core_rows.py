@@ -260,6 +260,41 @@ def test_an_implicit_bind_of_a_send_to_a_group_goes_as_that_of_any_send() -> Non
     assert of("sendto_group") == of("sendto") != []
 
 
+def test_what_comes_of_a_datagram_at_its_last_layer_is_what_facts_say() -> None:
+    """FACTS a.2.2, a.6, a.15.5; a.9 and a.10.4 for the ICMP error."""
+    for row in rows_where(lambda row: row.at == "send.ippacket" and row.event == "permit"):
+        seen = ("sendto returned success", "the datagram is on its way")
+        assert (row.outcome, row.application_sees, row.remote_sees) == ("sent", *seen), row.key
+        assert row.ops == ("emit",) + ("loop_back",) * (guard(row, "to") == ("group",)), row.key
+    for row in rows_where(lambda row: row.at == "receive.data" and row.event == "permit"):
+        seen = ("recv returns the datagram", "its send succeeded")
+        assert (row.outcome, row.application_sees, row.remote_sees) == ("delivered", *seen), row.key
+        assert "deliver" in row.ops, row.key
+    for row in rows_where(lambda row: row.at == "icmp.error" and row.event == "permit"):
+        on = option(row, "udp_connreset") == ("on",)
+        error = {"port_unreachable": "10054", "ttl_expired": "10052"}[guard(row, "icmp")[0]]
+        assert row.ops == ("socket_error",) * on and row.outcome == ("icmp_error" if on else "silent"), row.key
+        assert (error if on else "nothing") in row.application_sees, row.key
+        assert row.remote_sees == LOST["icmp"][1], row.key
+    for row in rows_where(lambda row: row.at == "drop.icmp_ippacket" and row.event == "permit"):
+        assert (row.outcome, row.ops) == ("icmp_error", ("emit_icmp",)), row.key
+        assert "no socket" in row.application_sees and "10054" in row.remote_sees, row.key
+
+
+def test_what_the_stack_drops_by_itself_is_lost_and_told() -> None:
+    """FACTS a.9, a.9.4, a.9.9, a.5.4: a discard that no filter asked for, at the last discard layer of the drop."""
+    reached = {row.next for row in refusals_at_layers()}
+    for row in rows_where(lambda row: (row.layer or "").endswith("_DISCARD") and row.at not in reached):
+        mine = row.at == "receive.connected_discard"
+        assert ("connected peer" if mine else "no socket owns the port") in row.application_sees or not row.outcome, (
+            row.key
+        )
+        assert (row.logged == (5152,)) == (row.event == "block"), row.key
+        if row.next == DONE:
+            assert row.ops == ("lose",) and row.outcome == "silent", row.key
+            assert row.remote_sees.startswith(("its send succeeded", "a timeout")), row.key
+
+
 # --- discard layers
 
 
