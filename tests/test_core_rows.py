@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fsm.names import DONE, IDLE
+from fsm.names import DONE, IDLE, REGISTERS
 from fsm.rows import Row
 from fsm.rules import RULES
 
@@ -322,9 +322,27 @@ def test_only_discard_layers_are_told_a_reason() -> None:
 # --- stimuli
 
 
-def test_a_reason_to_authorize_again_marks_the_flow_in_either_direction() -> None:
-    """FACTS a.11.3."""
-    again = {("OUT",): (("flow", "OUT_STALE"),), ("IN",): (("flow", "IN_STALE"),), ("OUT_STALE", "IN_STALE"): ()}
-    for row in rows_where(lambda row: "mark_stale" in row.ops or (row.at == IDLE and row.event == "policy_change")):
-        if guard(row, "flow") in again and "mark_stale" in row.ops:
-            assert (row.next, row.sets) == (DONE, again[guard(row, "flow")]), row.key
+REASONS = {  # FACTS a.11.3 and the table of reasons: stimulus -> since which Windows (f)
+    "policy_change": "vista",
+    "interface_change": "vista-sp1",
+    **dict.fromkeys(("next_hop_change", "profile_change", "ipsec_change", "socket_property_change"), "7"),
+    **dict.fromkeys(("edp_policy_change", "proxy_handle_change", "check_offload"), None),  # the Windows is not stated
+}
+
+
+def test_a_reason_to_authorize_again_marks_a_flow_in_either_direction_and_every_further_reason_is_kept() -> None:
+    """FACTS a.11.3: the next packet in either direction; the reasons are bits. A socket without a flow has no such."""
+    marked = ("mark_stale",)
+    assert {row.event for row in RULES if "mark_stale" in row.ops} == set(REASONS)
+    for stimulus, since in REASONS.items():
+        rows = [row for row in RULES if row.event == stimulus]
+        assert {(guard(row, "flow"), row.sets, row.ops) for row in rows} == {
+            (("OUT",), (("flow", "OUT_STALE"),), marked),
+            (("IN",), (("flow", "IN_STALE"),), marked),
+            (("OUT_STALE", "IN_STALE"), (), marked),
+            (("NONE", "OUT_REDIRECT_PENDED", "OUT_PENDED", "IN_PENDED"), (), ()),
+        }, stimulus
+        assert len(rows) == 4 and all((row.at, row.next, row.until) == (IDLE, DONE, "") for row in rows), stimulus
+        assert len({row.since for row in rows}) == 1 and since in (None, rows[0].since), stimulus
+        (without,) = (row for row in rows if "NONE" in guard(row, "flow"))
+        assert set(guard(without, "socket")) == set(REGISTERS["socket"]) - {"CLOSED"}, stimulus

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from fsm.policy.answer import Whatif
-from fsm.policy.compare import Behaviour, Compared, Comparison, Difference
 from fsm.policy.search_text import (
     LIMIT_QUESTIONS,
     LIMIT_SHOWN,
@@ -20,6 +20,9 @@ from fsm.policy.search_text import (
     range_text,
 )
 from fsm.policy.whatif_text import filter_text, headline, short_layer
+
+if TYPE_CHECKING:
+    from fsm.policy.compare import Behaviour, Compared, Comparison, Difference
 
 SHOWN_FILTERS = 8
 

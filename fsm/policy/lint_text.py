@@ -38,7 +38,7 @@ def lint_text(report: LintReport, *, everything: bool = False) -> str:
         if len(findings) > len(shown):
             lines.append(f"  - and {len(findings) - len(shown)} more (--all shows them)")
     lines += list(_accounts(report))
-    return "\n".join(lines)
+    return "\n".join(map(ascii_text, lines))
 
 
 def _cite(rule: str, findings: list[LintFinding]) -> list[str]:

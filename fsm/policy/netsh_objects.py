@@ -35,6 +35,7 @@ _LAYER_KEYS = {f"{{{layer.guid}}}": layer.name for layer in all_layers()}
 _MATCH = {f"FWP_MATCH_{name}": name for name in MATCH_TYPES}
 _ACTION = {f"FWP_ACTION_{name}": name for name in ACTIONS}
 _ZERO_KEY = "{00000000-0000-0000-0000-000000000000}"
+_NOTHING = "(none)"  # what stands where a dump has nothing and a name is needed
 
 
 @lru_cache(maxsize=1024)
@@ -166,8 +167,9 @@ class Builder:
         fields = []
         for item in _items(record.pop("field", ""), tell):
             if isinstance(item, dict):
-                key, kind = item.pop("fieldKey", ""), item.pop("type", "").removeprefix("FWPM_FIELD_")
-                fields.append((field_key(key), short_type(item.pop("dataType", "")), kind))
+                key, kind = _text(item.pop("fieldKey", ""), tell), _text(item.pop("type", ""), tell)
+                data_type = short_type(_text(item.pop("dataType", ""), tell))
+                fields.append((field_key(key), data_type, kind.removeprefix("FWPM_FIELD_")))
                 if item:
                     _left(item, tell)
             else:
@@ -190,6 +192,9 @@ class Builder:
         if isinstance(record, str):
             return () if record == "0" else (record.removeprefix(prefix),)
         items = _items(record, tell)
+        if "" in items:
+            tell("a flag without a name")
+            items = [item for item in items if item != ""]
         try:
             known = tuple(items)
             found = self._flags.get(known)
@@ -224,12 +229,12 @@ class Builder:
 
 
 def _new_condition(record: Record, tell: Tell) -> Condition:
-    field = field_key(_text(record.pop("fieldKey", ""), tell))
-    match = _text(record.pop("matchType", ""), tell)
+    field = field_key(_named(record.pop("fieldKey", ""), "a condition without a field", tell))
+    match = _named(record.pop("matchType", ""), "a condition without a match type", tell)
     short = _MATCH.get(match)
     if short is None:
         short = MATCH_TYPES[int(match)] if match.isdecimal() and int(match) < len(MATCH_TYPES) else match
-        if short not in MATCH_TYPES:
+        if short not in MATCH_TYPES and match != _NOTHING:
             tell(f"match type {match!r}")
     value = _value(record.pop("conditionValue", ""), tell)
     if record:
@@ -273,9 +278,9 @@ def _typed(data_type: str, given: Record | str, tell: Tell) -> Value:
     if data_type == "RANGE":
         made = Value("RANGE", (_value(given.pop("valueLow", ""), tell), _value(given.pop("valueHigh", ""), tell)))
     elif data_type == "V4_ADDR_MASK":
-        made = mask4(given.pop("addr", ""), given.pop("mask", ""))
+        made = mask4(_text(given.pop("addr", ""), tell), _text(given.pop("mask", ""), tell))
     elif data_type == "V6_ADDR_MASK":
-        made = mask6(given.pop("addr", ""), given.pop("prefixLength", ""))
+        made = mask6(_text(given.pop("addr", ""), tell), _text(given.pop("prefixLength", ""), tell))
     else:
         tell(f"elements in a {data_type} value")
         return Value(data_type, str(given))
@@ -285,7 +290,8 @@ def _typed(data_type: str, given: Record | str, tell: Tell) -> Value:
 
 
 def _blob(given: Record, tell: Tell) -> Value:
-    digits, text = given.pop("data", ""), given.pop("asString", "")  # the text only repeats the bytes
+    # the text only repeats the bytes
+    digits, text = _text(given.pop("data", ""), tell), _text(given.pop("asString", ""), tell)
     if given:
         _left(given, tell)
     try:
@@ -306,9 +312,9 @@ def _weight(record: Record | str, tell: Tell) -> Weight:
     if not record:
         return _AUTOMATIC
     if isinstance(record, dict) and len(record) == 2 and record.get("type") == "FWP_UINT8":
-        found = _RANGES.get(record.get("uint8", ""))
-        if found is not None:
-            return found
+        text = record.get("uint8")
+        if isinstance(text, str) and text in _RANGES:
+            return _RANGES[text]
     if isinstance(record, str):
         tell("a weight that is bare text")
         return Weight()
@@ -341,12 +347,12 @@ def _effective(record: Record | str, tell: Tell) -> int | None:
 def _action(record: Record | str, tell: Tell) -> tuple[str, str]:
     if not isinstance(record, dict):
         tell("no action")
-        return record, ""
-    text = _text(record.pop("type", ""), tell)
+        return record or _NOTHING, ""
+    text = _named(record.pop("type", ""), "no action", tell)
     action = _ACTION.get(text)
     if action is None:
         action = text.removeprefix("FWP_ACTION_")
-        if action not in ACTIONS:
+        if action not in ACTIONS and action != _NOTHING:
             tell(f"action {text!r}")
     callout = record.pop("calloutKey", "") or record.pop("filterType", "")
     if record:
@@ -362,7 +368,7 @@ def _options(record: Record | str, tell: Tell) -> tuple[tuple[str, Value], ...]:
         _left(record, tell)
     for item in _items(holder, tell):
         if isinstance(item, dict):
-            name = item.pop("type", "").removeprefix("FWP_CLASSIFY_OPTION_")
+            name = _text(item.pop("type", ""), tell).removeprefix("FWP_CLASSIFY_OPTION_")
             found.append((name, _value(item.pop("value", ""), tell)))
             _left(item, tell)
         else:
@@ -387,7 +393,7 @@ def _data(record: Record | str, tell: Tell) -> str:
     """Hex digits of a `data` with its text beside it."""
     if not isinstance(record, dict):
         return record
-    digits: str = record.pop("data", "")
+    digits = _text(record.pop("data", ""), tell)
     record.pop("asString", "")
     if record:
         _left(record, tell)
@@ -412,6 +418,14 @@ def _text(value: Any, tell: Tell) -> str:
     return str(value)
 
 
+def _named(value: Any, missing: str, tell: Tell) -> str:
+    """The text of a name that has to be there: without it the object could not be written and read again."""
+    text = _text(value, tell)
+    if not text:
+        tell(missing)
+    return text or _NOTHING
+
+
 def _key(value: Any, tell: Tell) -> str:
     key = spelled_key(_text(value, tell)) if value else ""
     return "" if key == _ZERO_KEY else key
@@ -421,10 +435,13 @@ def _number(text: Any, name: str, tell: Tell) -> int | None:
     if not text:
         return None
     try:
-        return whole_number(text)
-    except (ValueError, TypeError):
+        number = whole_number(_text(text, tell))
+    except ValueError:
+        number = -1
+    if number < 0:
         tell(f"<{name}> that is no number")
         return None
+    return number
 
 
 def _left(record: Record, tell: Tell) -> None:

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from ipaddress import IPv4Address, IPv6Address
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from fsm.policy.answer import Whatif
 from fsm.policy.boxes import Intervals, prefixes
 from fsm.policy.condition_text import short_field
 from fsm.policy.datagram import OTHER, Circumstances
-from fsm.policy.search import BLOCKED_AT, Box, Example, Part, Range, Search
 from fsm.policy.space import ADDRESSES, FIELD, Symbol, scene_domains
 from fsm.policy.whatif_text import question_text, short_layer
+
+if TYPE_CHECKING:
+    from fsm.policy.search import Box, Example, Part, Range, Search
 
 WIDTH = 110
 LIMIT_SHOWN = 12  # of the ranges or names of one dimension
@@ -87,7 +90,7 @@ def range_text(each: Range, ip: int, limit: int = LIMIT_SHOWN) -> str:
 
 def wanted_text(answer: Search) -> str:
     """What was asked for."""
-    return f"blocked at {answer.layer}" if answer.outcome == BLOCKED_AT else answer.outcome
+    return f"blocked at {answer.layer}" if answer.layer else answer.outcome
 
 
 def search_text(answer: Search, *, everything: bool = False) -> str:

@@ -97,7 +97,7 @@ def summary_text(policy: Policy, *, details: bool) -> str:
     lines += _sublayers_text(policy, details)
     lines += _open_text(policy)
     lines += _accounts_text(policy)
-    return "\n".join(lines)
+    return "\n".join(map(_ascii, lines))
 
 
 def _layers_text(policy: Policy) -> list[str]:

@@ -438,12 +438,14 @@ class _Reader(Mistakes):
             return given, ""
         if action is None and word in self._accepted:
             action = word
+        if action is None and given.rpartition(":")[0] in self._accepted:
+            action, _, name = given.rpartition(":")
         if action is None:
             error = UnknownName.of("", "action", given, ACTION_WORDS)
             self.complain(path, error.what, error.nearest, "Write permit, block, continue or callout:NAME")
             return "", ""
         is_callout = action.startswith("CALLOUT_")
-        if is_callout and not colon:
+        if is_callout and not colon and not dumped:
             self.complain(path, f"action {given!r} names no callout", "", f'Write "{word}:NAME"')
             return action, ""
         if not is_callout and colon and action not in self._accepted and name.strip() not in self._accepted:
