@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from fsm import catalogue
 from fsm.choices import CHOICES
@@ -35,8 +36,18 @@ def check_rows(rows: Iterable[Row]) -> None:
             raise TableError(where, "a row has a layer exactly when it stands at a position")
 
 
+@lru_cache(maxsize=1)
+def _guard_names() -> tuple[str, ...]:
+    attributes = {name: None for stimulus in STIMULI.values() for name, _ in stimulus.attributes}
+    return (*REGISTERS, "stimulus", *attributes)
+
+
+@lru_cache(maxsize=1)
+def _stems() -> frozenset[str]:
+    return frozenset(layer.stem for layer in catalogue.layers())
+
+
 def _names_in(row: Row) -> Iterator[tuple[str, str, Iterable[str]]]:
-    attributes = {name for stimulus in STIMULI.values() for name, _ in stimulus.attributes}
     for key in row.cite:
         yield "source", key, SOURCES
     for op in row.ops:
@@ -46,14 +57,14 @@ def _names_in(row: Row) -> Iterator[tuple[str, str, Iterable[str]]]:
         for option in options:
             yield f"option of {name}", option, CHOICES[name].option_names()
     for name, values in row.when:
-        yield "guard", name, (*REGISTERS, "stimulus", *attributes)
+        yield "guard", name, _guard_names()
         for value in values if name in REGISTERS else ():
             yield f"value of {name}", value, REGISTERS[name]
     for name, value in row.sets:
         yield "register", name, REGISTERS
         yield f"value of {name}", value, REGISTERS[name]
     if row.layer is not None:
-        yield "layer", row.layer, {layer.stem for layer in catalogue.layers()}
+        yield "layer", row.layer, _stems()
         yield "verdict", row.event, VERDICTS
         yield "position", row.at, POSITIONS
     else:

@@ -71,7 +71,7 @@ PROTOCOL_FIELDS: dict[str, tuple[tuple[int, tuple[int, int] | None], tuple[int, 
 REASON_OF: dict[str, int] = {reason.stimulus: reason.value for reason in REASONS if reason.stimulus}
 REASON_OF["complete_group"] = REASON_OF["complete"]  # one reason, whatever is completed
 # While a connect is held: the socket as the table of its peer has it, and as that of every other peer.
-_CONNECTING = ("CONNECT_PENDED", "CONNECT_OTHER_PENDED")
+CONNECTING = ("CONNECT_PENDED", "CONNECT_OTHER_PENDED")
 
 # A callout looks at a classify and answers with a verdict, or None to leave it to others (continue).
 Callout = Callable[[ClassifyContext], str | None]
@@ -401,8 +401,8 @@ class Endpoint:
             return self.state  # in progress: refused there, whoever the peer is
         connected = "no" if self._connected_to is None else "this" if self._connected_to == peer else "other"
         socket = self.table.register(self.state, "socket")
-        if socket in _CONNECTING:
-            socket = _CONNECTING[self._connecting_to != peer]
+        if socket in CONNECTING:
+            socket = CONNECTING[self._connecting_to != peer]
         flow = self._flows.get(peer, "NONE")
         return self.table.with_registers(self.state, flow=flow, connected=connected, socket=socket)
 
@@ -459,7 +459,7 @@ class Endpoint:
             self._reasons.pop(self.peer, None)  # authorized again: the reasons are dealt with
         if step.position == "connect.redirect":
             self._connecting_to = self.peer if step.stimulus == "connect" else ""  # "": a peer that has no name here
-        if step.event == "complete" and step.from_state.startswith(_CONNECTING):
+        if step.event == "complete" and step.from_state.startswith(CONNECTING):
             self._connected_to = self._connecting_to
         elif self._has("connected", "this"):
             self._connected_to = self.peer

@@ -53,6 +53,8 @@ class UnknownName(FsmError):
         near = [by_fold[n] for n in difflib.get_close_matches(given.casefold(), by_fold, n=3, cutoff=0.5)]
         if near:
             nearest = f"Did you mean {' or '.join(repr(n) for n in near)}?"
+        elif not names:
+            nearest = "There is none here"
         elif len(names) <= 12:
             nearest = f"Allowed: {', '.join(names)}"
         elif len(names) > 60:

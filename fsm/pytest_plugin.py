@@ -59,7 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "wfp(ip=4, windows='11', evidence='base', assume={...}): the machine that the wfp fixtures of this test use",
     )
-    if config.getoption("--wfp-cov") or config.getoption("--wfp-cov-fail-under") is not None:
+    # Who asks for a report or for a least wants it measured: neither is passed over in silence.
+    asked = ("--wfp-cov-report", "--wfp-cov-fail-under")
+    if config.getoption("--wfp-cov") or any(config.getoption(option) is not None for option in asked):
         from fsm.coverage import Coverage, recording
 
         _check_reports(config)
@@ -92,17 +94,23 @@ def _machine(config: pytest.Config, marks: dict[str, Any] | None = None) -> Conf
         name: config.getoption(f"--wfp-{name}") or config.getini(f"wfp_{name}") or default
         for name, default in (("ip", "4"), ("windows", "11"), ("evidence", "base"))
     }
-    assume |= marks.pop("assume", {})
+    where = "marker wfp" if marks else "--wfp"
+    decided = marks.pop("assume", {})
+    if not isinstance(decided, dict):
+        raise pytest.UsageError(f"marker wfp: assume is {decided!r}. Write assume={{'close': 'nothing'}}")
+    assume |= decided
     given |= {name: marks.pop(name) for name in list(given) if name in marks}
     if marks:
         raise pytest.UsageError(
             f"marker wfp: no setting named {', '.join(marks)}. Allowed: ip, windows, evidence, assume"
         )
+    if str(given["ip"]) not in ("4", "6"):
+        raise pytest.UsageError(f"{where}: no IP version {given['ip']!r}. Allowed: 4, 6.")
     try:
         return configure(
-            ip=int(given["ip"]), windows=str(given["windows"]), evidence=given["evidence"], assume=assume, where="--wfp"
+            ip=int(given["ip"]), windows=str(given["windows"]), evidence=given["evidence"], assume=assume, where=where
         )
-    except (FsmError, ValueError) as error:
+    except FsmError as error:
         raise pytest.UsageError(str(error)) from None
 
 
@@ -199,7 +207,7 @@ def wfp_walk(wfp_config: Config) -> Callable[..., Walk]:
     def make(endpoint: str = "sender", *, token: str = "", **options: Any) -> Walk:
         from fsm.stepper import EndpointSystem, Walk
 
-        return Walk.from_token(token) if token else Walk(EndpointSystem(endpoint, wfp_config), **options)
+        return Walk.from_token(token, **options) if token else Walk(EndpointSystem(endpoint, wfp_config), **options)
 
     return make
 
@@ -353,6 +361,11 @@ def _check_reports(config: pytest.Config) -> None:
         kind, colon, target = report.partition(":")
         if kind not in REPORTS or (kind in ("json", "dot")) != bool(colon and target):
             raise pytest.UsageError(f"--wfp-cov-report: '{report}' is none of term, json:FILE, dot:FOLDER, none")
+        if kind == "json" and (Path(target).is_dir() or not Path(target).parent.is_dir()):
+            raise pytest.UsageError(f"--wfp-cov-report: no file can be made at '{target}'")  # now, not after the run
+    least = config.getoption("--wfp-cov-fail-under")
+    if least is not None and not 0 <= least <= 100:  # nan is neither
+        raise pytest.UsageError(f"--wfp-cov-fail-under: {least:g} is no percentage. 0 to 100.")
 
 
 @pytest.hookimpl(trylast=True)
@@ -386,21 +399,29 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if _COVERAGE not in config.stash:
         return
     coverage = config.stash[_COVERAGE]
-    for report in config.getoption("--wfp-cov-report") or ("term",):
-        kind, _, target = report.partition(":")
-        if kind == "term":
-            terminalreporter.section("coverage of the UDP model")
-            terminalreporter.write_line(coverage.text())
-        elif kind == "json":
-            Path(target).write_text(coverage.dumps(), encoding="utf-8")
-            terminalreporter.write_line(f"coverage of the UDP model written to {target}")
-        elif kind == "dot":
-            from fsm.coverage_pictures import write_pictures
+    from fsm.errors import FsmError
 
-            for path in write_pictures(coverage, Path(target)):
-                terminalreporter.write_line(f"coverage of the UDP model drawn in {path}")
+    for report in config.getoption("--wfp-cov-report") or ("term",):
+        try:
+            _report(terminalreporter, coverage, *report.partition(":")[::2])
+        except (OSError, FsmError) as error:
+            raise pytest.UsageError(f"--wfp-cov-report {report}: {error}") from None
     least = config.getoption("--wfp-cov-fail-under")
     if least is not None:
         percent = coverage.percent()
         short = "is less than" if percent < least else "reaches"
         terminalreporter.write_line(f"coverage of the UDP model: {percent:.1f}% of the rows {short} {least:g}%")
+
+
+def _report(terminalreporter: Any, coverage: Coverage, kind: str, target: str) -> None:
+    if kind == "term":
+        terminalreporter.section("coverage of the UDP model")
+        terminalreporter.write_line(coverage.text())
+    elif kind == "json":
+        Path(target).write_text(coverage.dumps(), encoding="utf-8")
+        terminalreporter.write_line(f"coverage of the UDP model written to {target}")
+    elif kind == "dot":
+        from fsm.coverage_pictures import write_pictures
+
+        for path in write_pictures(coverage, Path(target)):
+            terminalreporter.write_line(f"coverage of the UDP model drawn in {path}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from fsm import catalogue
 from fsm.checks import check_rows
@@ -23,8 +23,11 @@ from fsm.stimuli import STIMULI, STIMULUS_ALIASES, VIEWS, View
 
 NO_ROW = -1
 
-# Guards made ready for one endpoint: (index of the register or NO_ROW, name, allowed values).
-_Guards = tuple[tuple[int, str, tuple[str, ...]], ...]
+# Guards on registers: (index of the register, allowed values).
+_Guards = tuple[tuple[int, tuple[str, ...]], ...]
+# The rows that can fit at a position during a stimulus, by event in event order: (event's number, its name,
+# [(row's number, guards on registers)]).
+_Cells = list[tuple[int, str, list[tuple[int, _Guards]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Table:
         self.event_ids: dict[str, int] = {name: index for index, name in enumerate(self.events)}
         self._register_index = {name: index for index, name in enumerate(view.registers)}
         self.states: list[State] = []
-        self.state_ids: dict[State, int] = {}
+        self._numbers: dict[tuple[tuple[str, ...], str, str], int] = {}  # by the fields of a state
         self._next: list[list[int]] = []
         self._row: list[list[int]] = []
         self._steps: list[list[Step | None]] = []
@@ -85,7 +88,16 @@ class Table:
         self._flags_made: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._positions: set[str] = set()
         self._explore()
-        self.names: tuple[str, ...] = tuple(self._name(state) for state in self.states)
+
+    @cached_property
+    def state_ids(self) -> dict[State, int]:
+        """{state: its number}."""
+        return {state: number for number, state in enumerate(self.states)}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of every state, in their order; not made before someone asks for all of them."""
+        return tuple(self._name(state) for state in self.states)
 
     # -- look-ups -------------------------------------------------------------------------------------------------
 
@@ -128,7 +140,7 @@ class Table:
 
     def name_of(self, state: int) -> str:
         """`BOUND/OUT`, or `BOUND/NONE sendto@send.authorize` in the middle of a stimulus."""
-        return self.names[state]
+        return self._name(self.states[state])
 
     def recorded(self, state: int, event: int) -> Step:
         """The `Step` of a cell that has a row; built once, then shared."""
@@ -152,7 +164,7 @@ class Table:
         registers = tuple(
             values.get(name, value) for name, value in zip(self.view.registers, here.registers, strict=True)
         )
-        return self.state_ids[State(registers, here.stimulus, here.position)]
+        return self._numbers[registers, here.stimulus, here.position]
 
     def stimulus(self, given: str, where: str) -> str:
         """The name of a stimulus, its aliases resolved.
@@ -239,63 +251,87 @@ class Table:
     # -- building -------------------------------------------------------------------------------------------------
 
     def _explore(self) -> None:
-        cells = self._cells()
         self._positions = {row.at for row in self.rows}
-        self._add(State(self.view.start()))
+        by_position = self._by_position()
+        cells: dict[tuple[str, str], _Cells] = {}
+        layers: dict[tuple[int, ...], tuple[catalogue.Layer | None, tuple[str, ...]]] = {}
+        self._add((self.view.start(), "", IDLE))
         done = 0
         while done < len(self.states):
-            state = self.states[done]
-            for event_id, event, candidates in cells.get(state.position, ()):
-                at = beginning(state, event) if state.position == IDLE else state
-                fitting = [i for i, guards in candidates if self._holds(guards, at)]
-                if len(fitting) > 1:
-                    first, second = (self.rows[i] for i in fitting[:2])
-                    raise TableError(
-                        f"rules, row {second.key}",
-                        f"second row for {self._name(state)} and '{event}' (first is {first.key})",
-                        fix="Remove one, or give each its own guards",
-                    )
-                if fitting:
-                    self._row[done][event_id] = fitting[0]
-                    self._next[done][event_id] = self._add(self._target(at, self.rows[fitting[0]]))
-            self._layers.append(self._layer_before(done))
-            self._flags.append(self._flags_of(done))
+            state, row, following = self.states[done], self._row[done], self._next[done]
+            registers, here = state.registers, (state.position, state.stimulus)
+            if here not in cells:
+                cells[here] = self._cells(*here, by_position.get(state.position, {}))
+            fits: list[int] = []
+            for event_id, event, candidates in cells[here]:
+                found = NO_ROW
+                for index, guards in candidates:
+                    for register, values in guards:
+                        if registers[register] not in values:
+                            break
+                    else:
+                        if found != NO_ROW:
+                            raise self._second_row(state, event, self.rows[found], self.rows[index])
+                        found = index
+                if found != NO_ROW:
+                    fits.append(found)
+                    row[event_id] = found
+                    following[event_id] = self._add(self._target(state, event, self.rows[found]))
+            # Rows that stand at one position name its layer and flags: the same rows, the same answer.
+            same = tuple(fits)
+            made = layers.get(same) if fits else None
+            if made is None:
+                layer = self._layer_before(done)
+                made = layers[same] = layer, self._flags_of(done, layer)
+            self._layers.append(made[0])
+            self._flags.append(made[1])
             done += 1
 
-    def _cells(self) -> dict[str, list[tuple[int, str, list[tuple[int, _Guards]]]]]:
-        """For each position the events that have rows there, in event order, with the rows' guards made ready."""
-        found: dict[str, dict[str, list[tuple[int, _Guards]]]] = {}
+    def _second_row(self, state: State, event: str, first: Row, second: Row) -> TableError:
+        return TableError(
+            f"rules, row {second.key}",
+            f"second row for {self._name(state)} and '{event}' (first is {first.key})",
+            fix="Remove one, or give each its own guards",
+        )
+
+    def _by_position(self) -> dict[str, dict[str, list[int]]]:
+        """{position: {event: numbers of its rows}}, events in their order."""
+        found: dict[str, dict[str, list[int]]] = {}
         for index, row in enumerate(self.rows):
-            if row.event not in self.event_ids:
-                continue  # a stimulus that this endpoint is not offered
-            guards = tuple((self._register_index.get(name, NO_ROW), name, values) for name, values in row.when)
-            found.setdefault(row.at, {}).setdefault(row.event, []).append((index, guards))
-        return {
-            at: [(self.event_ids[event], event, rows) for event, rows in sorted(events.items(), key=self._event_order)]
-            for at, events in found.items()
-        }
+            if row.event in self.event_ids:  # else a stimulus that this endpoint is not offered
+                found.setdefault(row.at, {}).setdefault(row.event, []).append(index)
+        return {at: dict(sorted(events.items(), key=self._event_order)) for at, events in found.items()}
 
     def _event_order(self, item: tuple[str, object]) -> int:
         return self.event_ids[item[0]]
 
-    def _holds(self, guards: _Guards, state: State) -> bool:
-        for index, name, values in guards:
-            value = state.registers[index] if index >= 0 else guard_value(name, self.view, state)
-            if value not in values:
-                return False
-        return True
+    def _cells(self, position: str, stimulus: str, by_event: dict[str, list[int]]) -> _Cells:
+        """The rows that can fit at a position, of those guards that are about the stimulus only where they hold."""
+        cells: _Cells = []
+        for event, numbers in by_event.items():
+            during = State((), event if position == IDLE else stimulus, position)
+            ready: list[tuple[int, _Guards]] = []
+            for number in numbers:
+                guards = self.rows[number].when
+                about = [(name, values) for name, values in guards if name not in self._register_index]
+                if all(guard_value(name, self.view, during) in values for name, values in about):
+                    own = ((self._register_index.get(name, NO_ROW), values) for name, values in guards)
+                    ready.append((number, tuple((index, values) for index, values in own if index != NO_ROW)))
+            if ready:
+                cells.append((self.event_ids[event], event, ready))
+        return cells
 
-    def _add(self, state: State) -> int:
-        number = self.state_ids.get(state)
-        if number is None:
-            number = self.state_ids[state] = len(self.states)
-            self.states.append(state)
-            self._next.append([NO_ROW] * len(self.events))
-            self._row.append([NO_ROW] * len(self.events))
-            self._steps.append([None] * len(self.events))
+    def _add(self, state: tuple[tuple[str, ...], str, str]) -> int:
+        number = self._numbers.setdefault(state, len(self.states))
+        if number == len(self.states):
+            self.states.append(State(*state))
+            count = len(self.events)
+            self._next.append([NO_ROW] * count)
+            self._row.append([NO_ROW] * count)
+            self._steps.append([None] * count)
         return number
 
-    def _target(self, state: State, row: Row) -> State:
+    def _target(self, state: State, event: str, row: Row) -> tuple[tuple[str, ...], str, str]:
         registers = state.registers
         if row.sets:
             changed = list(registers)
@@ -303,14 +339,14 @@ class Table:
                 changed[self._register_index[name]] = value
             registers = tuple(changed)
         if row.next == DONE:
-            return State(registers)
+            return registers, "", IDLE
         if row.next not in self._positions:
             raise TableError(
                 f"rules, row {row.key}",
                 f"no row stands at its next position '{row.next}' in this configuration",
                 fix="Add rows for that position, or give this row the choices and Windows range of the position",
             )
-        return State(registers, state.stimulus, row.next)
+        return registers, event if state.position == IDLE else state.stimulus, row.next
 
     def _layer_before(self, number: int) -> catalogue.Layer | None:
         if self.states[number].position == IDLE:
@@ -329,8 +365,7 @@ class Table:
     def _rows_here(self, number: int) -> list[Row]:
         return [self.rows[index] for index in self._row[number] if index != NO_ROW]
 
-    def _flags_of(self, number: int) -> tuple[str, ...]:
-        layer = self._layers[number]
+    def _flags_of(self, number: int, layer: catalogue.Layer | None) -> tuple[str, ...]:
         if layer is None:
             return ()
         own = {row.flags for row in self._rows_here(number)}
@@ -379,8 +414,8 @@ class Table:
             verdict=name if layer else "",
             layer=layer.fwpm_name if layer else "",
             runtime_id=layer.runtime_id if layer else None,
-            from_state=self.names[state],
-            to_state=self.names[self._next[state][event]],
+            from_state=self.name_of(state),
+            to_state=self.name_of(self._next[state][event]),
             rule=row.key,
             basis=str(row.basis),
             cite=row.cite,

@@ -119,6 +119,8 @@ EXAMPLES: tuple[Example, ...] = (
     _e("Without a block, authorization is not followed by a discard.", 'always_after(endpoint("sender", any_verdict=True), "AUTH_CONNECT", "AUTH_CONNECT_DISCARD")'),
     _e("After a policy change the next datagram may belong to a new flow.", 'always_after("sender", "(policy_change)", "AUTH_CONNECT+IS_REAUTHORIZE", before="DATAGRAM_DATA")'),
     _e("Nobody has to send after a bind.", 'always_after("sender", "(bind)", "AUTH_CONNECT")'),
+    _e("What it should come before never happens, so it would never be due.", 'always_after("sender", "(sendto)", "AUTH_CONNECT", before="STREAM_V4")'),
+    _e("What it should come before does not happen afterwards.", 'always_after("sender", "(close)", "RESOURCE_ASSIGNMENT", before="AUTH_CONNECT")'),
     _e("The event that should be followed never happens.", 'always_after("receiver", "AUTH_RECV_ACCEPT:block", "AUTH_RECV_ACCEPT_DISCARD")'),
     _e("A trace does not show when an endpoint is idle.", 'always_after(Trace((observation("AUTH_CONNECT", "permit"),)), "AUTH_CONNECT", "DATAGRAM_DATA")'),
     _e("An absorbed datagram shows no discard layer.", 'always_after(endpoint("receiver", verdicts={"AUTH_RECV_ACCEPT": "absorb"}), "AUTH_RECV_ACCEPT", "AUTH_RECV_ACCEPT_DISCARD")'),
@@ -160,6 +162,7 @@ EXAMPLES: tuple[Example, ...] = (
     _e("IPv4 and IPv6 show layers of other names.", 'equivalent("receiver", endpoint("receiver", configure(ip=6)))'),
     _e("The outcome differs where the layers are the same.", 'equivalent(endpoint("receiver", verdicts={"AUTH_RECV_ACCEPT": "block"}), endpoint("receiver", verdicts={"AUTH_RECV_ACCEPT": "absorb"}), observing=["outcome"])'),
     _e("Two policies differ in what they do to an arriving datagram.", 'equivalent(endpoint("receiver", policy=read_policy("kill-switch.toml"), from_="198.51.100.7:4500", to="192.0.2.1:50000"), endpoint("receiver", policy=read_policy("example.toml"), from_="198.51.100.7:4500", to="192.0.2.1:50000"))'),
+    _e("Neither shows anything of what is observed.", 'equivalent("sender", endpoint("sender", block=["AUTH_CONNECT"]), observing=["endpoint"])'),
     _e("Nothing by this name can be observed.", 'equivalent("sender", "receiver", observing=["layers"])'),
     _e("The verdicts are given in two ways at once.", 'equivalent(endpoint("sender", any_verdict=True, block=["AUTH_CONNECT"]), "sender")'),
 )  # fmt: skip

@@ -13,13 +13,14 @@ from failure_examples import EXAMPLES, NAMES, PAGE, Example
 
 from fsm.claims import accepts, always_after, endpoint, equivalent, matches, never, observation, reaches
 from fsm.claims.finding import Finding
+from fsm.claims.subject import SessionSubject
 from fsm.claims.text import DRAW, ORDER, TOKEN, WHY
 from fsm.cli import cli
 from fsm.errors import FsmError, UnknownName
 from fsm.session import make_session
 from fsm.stepper import Walk
 from fsm.table import Table
-from fsm.traces.observation import Trace
+from fsm.traces.observation import Observation, Trace
 
 
 def finding_of(example: Example) -> Finding | None:
@@ -266,6 +267,84 @@ def test_a_mistake_in_a_claim_is_one_line(code: str, said: str | None) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("matches('sender', '...')", "is matched before anything happens"),
+        ("matches('sender', 'AUTH_CONNECT?')", "is matched before anything happens"),
+        ("matches('receiver', '(!AUTH_RECV_ACCEPT)*')", "is matched before anything happens"),
+        ("never(Trace(()), 'AUTH_CONNECT')", "claims: the trace given shows no classify"),
+        ("equivalent(Trace(()), Trace(()))", "claims: the trace given shows no classify"),
+        ("never(Trace((Observation('AUTH_CONNECT', 'block'),)), 'AUTH_CONNECT')", "'AUTH_CONNECT' is no full name"),
+        ("never(Trace((observation('AUTH_CONNECT', 'blok'),)), 'AUTH_CONNECT:block')", "Did you mean 'block'?"),
+        ("accepts('sender', Trace((observation('AUTH_CONNECT', 'blok'),)))", "Did you mean 'block'?"),
+        ("accepts('sender', Trace((Observation('NOPE', 'block'),)))", "'NOPE' is no full name of a layer"),
+        ("never(endpoint('sender', verdicts={'NONSENSE': []}), 'outcome=sent')", "NONSENSE: no verdict is given"),
+        ("never(endpoint('sender', answers=lambda t, s: 'blok'), 'AUTH_CONNECT:block')", "Did you mean 'block'?"),
+        ("never(endpoint('sender', answers=lambda t, s: ['blok']), 'AUTH_CONNECT:block')", "Did you mean 'block'?"),
+        ("never(endpoint('sender', answers=lambda t, s: None), 'AUTH_CONNECT:block')", "None is no verdict"),
+        ("never(endpoint('sender', answers=lambda t, s: 3), 'AUTH_CONNECT:block')", "no verdict named '3'"),
+        ("never('sender', 'AUTH_CONNECT:block:permit')", "gives two after ':'"),
+        ("never(make_session(), 'AUTH_CONNECT@sender@receiver')", "gives two after '@'"),
+        ("reaches('sender', '!AUTH_CONNECT')", "'!' in '!AUTH_CONNECT' is of a pattern"),
+        ("never('sender', 'DATAGRAM_DATA* ')", "'*' in 'DATAGRAM_DATA*' is of a pattern"),
+        ("never('sender', 3)", "3 is no text"),
+        ("accepts('sender', [None])", "accepts, number 1: None is no text"),
+        ("accepts('sender', 3)", "3 is no trace"),
+        ("matches('sender', None)", "pattern: None is no text"),
+    ],
+)
+def test_a_claim_that_would_pass_without_a_meaning_is_one_line(code: str, said: str) -> None:
+    with pytest.raises(FsmError) as raised:
+        eval(code, {**NAMES, "Observation": Observation})
+    assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_response_that_would_never_be_due_is_refuted() -> None:
+    assert always_after("sender", "(bind)", "AUTH_CONNECT", before="STREAM_V4").cause == "never_due"
+    seen = tuple(observation(name, "permit") for name in ("AUTH_CONNECT", "FLOW_ESTABLISHED"))
+    assert always_after(Trace(seen), "AUTH_CONNECT", "FLOW_ESTABLISHED", before="DATAGRAM_DATA")
+    ends = always_after(Trace(seen), "AUTH_CONNECT", "DATAGRAM_DATA", before="RESOURCE_ASSIGNMENT")
+    assert (ends.verdict, ends.cause) == ("unknown", "untold")
+    assert always_after(Trace(seen), "AUTH_CONNECT", "DATAGRAM_DATA", before="FLOW_ESTABLISHED").verdict == "refuted"
+
+
+def test_what_nobody_can_see_makes_nothing_equivalent() -> None:
+    found = equivalent("sender", "receiver", observing=["endpoint"])
+    assert (found.verdict, found.cause) == ("refuted", "vacuous")
+    closed = equivalent(endpoint("sender", stimuli="close"), endpoint("receiver", stimuli="close"))
+    assert closed.cause == "vacuous"
+    assert equivalent("sender", "sender", observing="layer verdict")
+
+
+def test_one_name_stands_for_a_list_of_one() -> None:
+    assert endpoint("sender", block="AUTH_CONNECT").title == endpoint("sender", block=["AUTH_CONNECT"]).title
+    assert endpoint("sender", stimuli="bind, sendto").stimuli == ("bind", "sendto")
+    asked = never(endpoint("sender", answers=lambda table, state: "block"), "BIND_REDIRECT:permit")
+    assert asked.verdict == "holds"
+    assert never(endpoint("sender", callouts=lambda layer, flags: "block"), "BIND_REDIRECT:permit")  # type: ignore[arg-type]
+
+
+def test_a_pattern_that_nothing_leaves_is_told_to_be_one() -> None:
+    for pattern in ("...", "(STREAM_V4 | ...)", "(!STREAM_V4)*"):
+        assert "no answer of a layer could change that" in matches("sender", pattern, every=True).message
+    blocked = endpoint("sender", block=["RESOURCE_ASSIGNMENT"], stimuli=["bind"])
+    found = matches(blocked, "(!RESOURCE_ASSIGNMENT:permit)*", every=True)
+    assert found and "no answer" not in found.message
+    nothing = matches(Trace((observation("AUTH_CONNECT", "permit"),)), "AUTH_CONNECT DATAGRAM_DATA", every=True)
+    assert "no run can match it: no run shows DATAGRAM_DATA" in nothing.message
+
+
+def test_a_session_tells_which_verdicts_it_leaves_out() -> None:
+    told = "the layers of this session answer permit only"
+    assert told in never(make_session(), "AUTH_CONNECT:block").message
+    assert told in reaches(make_session(), "AUTH_CONNECT:block").message
+
+
+def test_the_limit_that_is_given_with_a_claim_is_the_one_that_counts() -> None:
+    assert reaches(SessionSubject(make_session()), "(close)", limit_states=1).verdict == "unknown"
+
+
 def claim(*arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(cli, ["claim", *arguments], standalone_mode=False)
     if done.exception is not None:
@@ -307,6 +386,14 @@ def test_the_command_gives_json_with_every_part() -> None:
         (("never", "sender", "AUTH_CONNECT", "--every"), "--every is for matches"),
         (("never", "sender", "AUTH_CONNECT", "--limit-states", "3"), "--limit-states is for sessions"),
         (("never", "session", "AUTH_CONNECT", "--block", "AUTH_CONNECT"), "are for one endpoint"),
+        (("never", "session", "AUTH_CONNECT", "--to", "192.0.2.1:53"), "are for one endpoint"),
+        (("never", "session", "AUTH_CONNECT", "--limit-states", "0"), "0 states are too few"),
+        (
+            ("never", "sender", "AUTH_CONNECT", "--ordinary"),
+            "describe a datagram. They are for --policy. Give --policy",
+        ),
+        (("never", "sender", "AUTH_CONNECT", "--policy", "x.toml", "--to", "192.0.2.1:53"), "Give --from 192.0.2.1"),
+        (("never", "sender", "AUTH_CONNECT", "--html", "no/such/folder/x.html"), "no folder"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line_and_exit_status_2(arguments: tuple[str, ...], said: str) -> None:

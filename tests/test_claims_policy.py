@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_claims_exact import LENGTH, NAMES, PIECES, Toy, runs_of, toys
 
@@ -105,6 +106,7 @@ def test_a_list_is_accepted_for_sure_where_every_answer_shows_it(
 def test_a_pattern_is_decided_only_where_every_answer_agrees(
     toy: Toy, states: frozenset[int], piece: tuple[str, str], every: bool
 ) -> None:
+    assume(every or not re.fullmatch(piece[1], ""))
     holds = [bool(matches(one, piece[0], every=every)) for one in answered(toy, states)]
     found = matches(open_subject(toy, states), piece[0], every=every)
     if every:

@@ -431,3 +431,57 @@ def test_a_stimulus_in_progress_is_gone_on_with_after_going_back() -> None:
     assert (endpoint.history[-1].stimulus, endpoint.history[-1].peer) == ("sendto", "B")
     record = endpoint.proceed()
     assert record.outcome == "sent" and record.steps[0].layer == CONNECT
+
+
+# --- what is forgotten, and when
+
+
+@pytest.mark.parametrize(
+    ("words", "touched", "reasons"),
+    [
+        ("bind sendto policy_change", {"A": 0}, {"A": 0x1}),
+        ("bind sendto policy_change sendto", {"A": 0}, {}),
+        ("bind sendto policy_change flow_abort", {}, {}),
+        ("bind sendto policy_change wait:60", {}, {}),
+        ("bind sendto wait:9 sendto@B policy_change sendto", {"A": 9, "B": 9}, {"B": 0x1}),
+        ("bind sendto sendto@B policy_change close", {}, {}),
+    ],
+)
+def test_what_is_kept_of_a_flow_ends_with_it(words: str, touched: dict[str, int], reasons: dict[str, int]) -> None:
+    """FACTS a.11, a.13.4, a.13.5, a.14.1."""
+    taken = driven(words).snapshot()
+    assert (dict(taken.touched_s), dict(taken.reasons)) == (touched, reasons)
+
+
+@pytest.mark.parametrize(
+    ("words", "connected", "connecting"),
+    [
+        ("bind sendto", None, ""),
+        ("bind connect@B", "B", "B"),
+        ("bind connect@B sendto@C", "B", "B"),
+        ("bind connect_other", "", ""),
+        ("bind connect@B connect_other", "", ""),
+        ("bind connect_other connect@B", "B", "B"),
+        ("bind connect@B close", None, "B"),
+    ],
+)
+def test_whom_the_socket_is_connected_to_is_kept(words: str, connected: str | None, connecting: str) -> None:
+    taken = driven(words).snapshot()
+    assert (taken.connected_to, taken.connecting_to) == (connected, connecting)
+
+
+def test_a_record_and_a_refusal_name_the_peer_that_was_meant() -> None:
+    endpoint = driven("bind sendto")
+    assert endpoint.run("sendto", "B").peer == "B"
+    with pytest.raises(NoTransition, match="not possible in state BOUND/NONE: it needs flow OUT"):
+        endpoint.run("flow_abort", "C")
+
+
+def test_a_redirection_that_is_classified_again_has_no_reason_of_the_auth_layers() -> None:
+    """FACTS g.9."""
+    endpoint = Endpoint("sender", configure(assume={"bind_reauthorization": "on_modification"}))
+    endpoint.register(verdict_at({"FWPM_LAYER_ALE_BIND_REDIRECT_V4": "pend"}))
+    endpoint.run("bind")
+    seen = contexts(endpoint, "complete")
+    assert "IS_REAUTHORIZE" in seen[0].flags and seen[0].reauthorize_reason == 0
+    assert endpoint.history[-1].reasons == {}

@@ -202,6 +202,56 @@ def test_a_mistake_says_where_what_and_how_to_mend_it(text: str, line: str) -> N
     assert len(told) == 1
 
 
+GOOD = '[[filter]]\nlayer = "ALE_AUTH_CONNECT_V4"\naction = "permit"\n'
+TWICE = '[[callout]]\nname = "c"\nlayer = "AUTH_CONNECT_V4"\n[[callout]]\nname = "c"\nlayer = "AUTH_CONNECT_V6"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (GOOD.replace("[[filter]]", "[filter]"), ["p.toml, line 1: filter = {'layer': 'ALE_AUTH_CONNECT_V4', "
+         "'action': 'permit'} is not tables in double brackets. Write [[filter]]."]),
+        ('[[sublayer]]\nname = "s"\nweight = "heavy"\n', ["p.toml, line 3, sublayer 1: weight = 'heavy' is no number "
+         "from 0."]),
+        ('[[filter]]\nlayer = 5\naction = 5\n', ["p.toml, line 2, filter 1: layer = 5 is not a layer or a list of "
+         "layers.", "p.toml, line 3, filter 1: action = 5 is not text."]),
+        (TWICE, ["p.toml, line 4, callout 2: a second callout with the key 'c' (line 1). Name all its layers in one "
+         "callout, or give each a key of its own."]),
+        ('[[sublayer]]\nname = "s"\nweight = 1\n' * 2, ["p.toml, line 4, sublayer 2: a second sublayer with the key "
+         "'s' (line 1). Give each a key of its own."]),
+        (GOOD + 'when = { program = "C:\\temp\\x.exe" }\n', ["p.toml, line 4, filter 1: 'C:\\temp\\\\x.exe' holds a "
+         "control character; write paths between single quotes."]),
+        (GOOD + "[[filter.condition]]\nfield = 'IP_PROTOCOL'\nmatch = ['EQUAL']\n", ["p.toml, line 6, filter 1: "
+         "match = ['EQUAL'] is not text. Allowed: " + ", ".join(MATCH_TYPES) + "."]),
+    ],
+)  # fmt: skip
+def test_one_mistake_is_told_once_and_says_what_mends_it(text: str, told: list[str]) -> None:
+    assert mistakes(text.replace("\\x.exe", "\\\\x.exe")) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [
+        ("when = {\nremote_port = 53 }", "A table in braces stands on one line"),
+        ('when = { program = "C:\\Users\\x.exe" }', "Write paths between single quotes"),
+        ('when = { program = "C:\\x.exe" }', "Write paths between single quotes"),
+        ("sublayer = mine", "Text stands in quotation marks"),
+        ('action = "block"', "Write each key once"),
+        ("= 1", "See wfp-udp policy --help"),
+    ],
+)
+def test_what_is_no_toml_says_what_mends_it(line: str, mend: str) -> None:
+    (told,) = mistakes(GOOD + line + "\n")
+    assert "this is no TOML" in told and mend in told
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_policy_file_of_a_windows_editor_or_shell_is_read(encoding: str) -> None:
+    text = (POLICIES / "example.toml").read_text(encoding="ascii")
+    there = read_policy(text.replace("\n", "\r\n").encode(encoding), name="p.toml")
+    assert there == read_policy(text.encode(), name="p.toml") and len(there.filters) > 10
+
+
 def test_mistakes_beyond_a_hundred_are_counted() -> None:
     told = mistakes("\n".join(f"wrong{n} = 1" for n in range(150)))
     assert len(told) == 101 and "50 more mistakes" in told[-1]

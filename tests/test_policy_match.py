@@ -38,6 +38,7 @@ def app(path: str) -> Value:
 
 
 NT = "\\device\\harddiskvolume3\\windows\\system32\\svchost.exe"
+DRIVE = "C:\\Windows\\System32\\svchost.exe"
 SERVICE = "O:SYG:SYD:(A;;CCRC;;;S-1-5-80-1)"
 KNOWN = Token(frozenset({"S-1-5-80-1"}), "")
 
@@ -107,6 +108,18 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     (APP, "EQUAL", app(NT), Program("c:\\windows\\system32\\svchost.exe"), True),
     (APP, "EQUAL", app(NT), Program("c:\\windows\\svchost.exe"), False),
     (APP, "EQUAL", app("system"), Program("system"), True),
+    (APP, "EQUAL", app("system"), Program("c:\\windows\\system"), False),
+    # a policy file may name a program with its drive; a drive against a volume compares on the rest
+    (APP, "EQUAL", app(DRIVE), Program("c:\\windows\\system32\\svchost.exe"), True),
+    (APP, "EQUAL", app(DRIVE), Program("d:\\windows\\system32\\svchost.exe"), False),
+    (APP, "EQUAL", app(DRIVE), Program(NT), True),
+    (APP, "NOT_EQUAL", app(DRIVE), Program(NT), False),
+    (APP, "EQUAL", app(DRIVE), Program("\\device\\harddiskvolume3\\svchost.exe"), False),
+    (APP, "EQUAL", app(DRIVE), Program("svchost.exe"), True),
+    (APP, "EQUAL", app(NT), Program("c:/windows/system32/svchost.exe"), True),
+    (APP, "EQUAL", app(NT), Program("\\\\?\\c:\\windows\\system32\\svchost.exe"), True),
+    (APP, "EQUAL", app(NT), Program("\\??\\c:\\windows\\system32\\svchost.exe"), True),
+    (APP, "EQUAL", app(NT), Program("\\\\server\\windows\\system32\\svchost.exe"), False),
     (APP, "EQUAL", app(NT), Program("svchost.exe"), True),
     (APP, "EQUAL", app(NT), Program("host.exe"), False),
     (APP, "NOT_EQUAL", app(NT), Program("other.exe"), True),

@@ -13,8 +13,12 @@ import pytest
 
 from fsm.errors import FsmError
 from fsm.policy.checks import checked, notes
+from fsm.policy.lint import lint
+from fsm.policy.lint_text import lint_text
 from fsm.policy.model import Policy, Value, Weight
 from fsm.policy.read import read_policy
+from fsm.policy.summary import summary_text
+from fsm.policy.toml_write import to_toml
 from fsm.policy.weights import automatic_weight, effective_order, effective_weight, sublayer_weights
 
 TOP = Path(__file__).resolve().parent.parent
@@ -261,6 +265,54 @@ def test_a_repeated_filter_counts_once_and_a_changed_one_is_told() -> None:
     policy = read_policy(dump(item(), item(), item().replace("BLOCK", "PERMIT")))
     assert len(policy.filters) == 2 and policy.set_aside == (("repeated filter", 1),)
     assert [entry.what for entry in policy.not_understood] == ["a second one with the same key in a filter"]
+
+
+SUBLAYER = "<subLayers><item><subLayerKey>{key}</subLayerKey><weight>{weight}</weight></item></subLayers>"
+
+
+def test_two_of_another_kind_with_one_key_are_told() -> None:
+    before = SUBLAYER.format(key="{s}", weight=1) + SUBLAYER.format(key="{s}", weight=2)
+    policy = read_policy(dump(item(), before=before))
+    assert [s.weight for s in policy.sublayers] == [1, 2]
+    assert [entry.what for entry in policy.not_understood] == ["a second one with the same key in a sublayer"]
+
+
+@pytest.mark.parametrize("weight", ["70000", "-1", "", "<x/>"])
+def test_a_sublayer_weight_that_is_none_is_told(weight: str) -> None:
+    policy = read_policy(dump(item(), before=SUBLAYER.format(key="{s}", weight=weight)))
+    assert policy.sublayers[0].weight == 0
+    assert "no weight from 0 to 65535 in it (taken as 0) in a sublayer" in [e.what for e in policy.not_understood]
+
+
+ODD_PARTS = "<callouts><item><calloutKey/><displayData><name>c</name></displayData></item></callouts>" + "".join((
+    "<layers><item><layer><layerKey/><field><item><fieldKey><a/></fieldKey><type><a/></type><dataType><a/></dataType>",
+    "</item></field></layer></item></layers><providerContexts><item><providerContextKey/><classifyOptions><options>",
+    "<item><type><a/></type></item></options></classifyOptions></item></providerContexts>",
+))  # fmt: skip
+WHOLE = item(more="<effectiveWeight><type>FWP_UINT64</type><uint64>5</uint64></effectiveWeight>")
+TEXTS = [found.span(1) for found in re.finditer(r">([^<\s][^<]*)<", WHOLE)]
+
+
+@pytest.mark.parametrize("put", ["", "<a><b/></a>", "<item>x</item>", "-1", "Ж", "x:y"])
+def test_a_dump_with_anything_in_place_of_a_text_is_read_shown_and_written(put: str) -> None:
+    odd = [WHOLE[:start] + put + WHOLE[end:] for start, end in TEXTS]
+    odd.append(
+        item(f"<type>FWP_BYTE_BLOB_TYPE</type><byteBlob><data>{put}</data><asString>{put}</asString></byteBlob>")
+    )
+    odd.append(item(f"<type>FWP_V4_ADDR_MASK</type><v4AddrMask><addr>{put}</addr><mask>{put}</mask></v4AddrMask>"))
+    assert len(odd) > 16
+    for text in odd:
+        policy = read_policy(dump(text, before=ODD_PARTS), name="d.xml")
+        assert read_policy(to_toml(policy).encode(), name="d.toml") == policy
+        assert summary_text(policy, details=True).isascii() and lint_text(lint(policy), everything=True).isascii()
+
+
+def test_what_a_filter_has_to_have_and_has_not_is_told() -> None:
+    bare = one(item(field="", match="").replace("<type>FWP_ACTION_BLOCK</type>", ""))
+    told = [entry.what for entry in bare.not_understood]
+    assert told == [f"{what} in a filter" for what in ("no action", "a condition without a field",
+                                                       "a condition without a match type")]  # fmt: skip
+    assert [(c.field, c.match) for c in bare.filters[0].conditions] == [("(none)", "(none)")]
 
 
 # ------------------------------------------------------------------------------------------------------------ hostile

@@ -504,6 +504,7 @@ SEQUENCES = [
     seq("a.12.2, a.5.1", S, "bind connect!CONNECT_REDIRECT=pend complete", NONE, None, "connect returns success", []),
     seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete datagram@B", NOT_MINE, "silent"),
     seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete datagram", FIRST_RECEIVE, "delivered"),
+    seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete datagram_group", NOT_MINE, "silent"),
     seq("a.12.2, a.5.1", S, "bind connect!CONNECT_REDIRECT=pend complete_block", NONE, "blocked", "connect fails", []),
     seq("a.12.2, a.5.4", S, "bind connect!CONNECT_REDIRECT=pend complete_block datagram@B", FIRST_RECEIVE, "delivered"),  # it is not connected
     seq("a.12.2, a.5.1", S, "bind connect_other!CONNECT_REDIRECT=pend complete_block", NONE, "blocked", "connect fails", []),

@@ -166,6 +166,17 @@ class Until:
         return 1 if q or self._marks.of(event, target) else 0
 
 
+class InTurn:
+    """0, 1 when an event was `first`, and 2 when a later one is `then`."""
+
+    def __init__(self, runs: Runs, first: Atom, then: Atom) -> None:
+        self.start = 0
+        self._marks = Marks(runs, (first, then))
+
+    def next(self, q: int, event: int, target: int) -> int:
+        return q + 1 if q < 2 and self._marks.of(event, target) >> q & 1 else q
+
+
 class NotBefore:
     """0, and 1 when `then` comes and `first` was not earlier; after `first` nothing can be wrong."""
 
@@ -205,6 +216,10 @@ class NotAfter:
             number = self._ids[waiting] = len(self._waiting)
             self._waiting.append(waiting)
         return number
+
+    def waits(self, q: int) -> bool:
+        """Whether a response is still to come."""
+        return bool(self._waiting[q])
 
 
 class Reading:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fsm.claims.decide import Difference, Following, NotAfter, NotBefore, Until, choices_of, difference, search
+from fsm.claims.decide import Difference, Following, InTurn, NotAfter, NotBefore, Until, choices_of, difference, search
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.runs import Event
 from fsm.claims.settle import Settled, settle
-from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, of
+from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, checked_trace, of
 from fsm.claims.text import (
     COUNTER,
     GIVEN,
@@ -37,12 +37,14 @@ from fsm.claims.text import (
     run_part,
     searched,
     standing,
+    verdicts_of_session,
     way_to,
 )
 from fsm.claims.why import why_not_next
 from fsm.claims.witness import events_of, lines_of
-from fsm.claims.words import Atom, read_atom, read_stimulus, read_target
+from fsm.claims.words import Atom, read_atom, read_stimulus, read_target, text_of
 from fsm.errors import FsmError, UnknownName
+from fsm.names import VERDICTS
 from fsm.traces.observation import Trace
 
 LIMIT_PAIRS = 50_000
@@ -141,7 +143,8 @@ def always_after(
 
     Nobody has to call again or send again, so a response that may come with a later stimulus need never come. With
     `before` it has to come before the next such event instead: `always_after(subject, "(policy_change)",
-    "AUTH_CONNECT+IS_REAUTHORIZE", before="DATAGRAM_DATA")`. A trigger that never comes is a refutation.
+    "AUTH_CONNECT+IS_REAUTHORIZE", before="DATAGRAM_DATA")`. A trigger that never comes is a refutation, and so is a
+    `before` that never comes after it: the response would never be due.
     """
     about = of(subject, limit_states=limit_states)
     one, two = (read_target(text, about.vocabulary, "always_after") for text in (trigger, response))
@@ -154,7 +157,8 @@ def always_after(
     if missing is not None:
         return missing
     runs = about.runs
-    found = settle(runs, NotAfter(runs, one, two, three), _at_one)
+    watcher = NotAfter(runs, one, two, three)
+    found = settle(runs, watcher, _at_one)
     if found.path is not None and not found.sure:
         return claim.depends(runs, found)
     if found.path is not None:
@@ -168,6 +172,17 @@ def always_after(
         return claim.unknown(found.visited)
     if comes.path is None:
         return never_comes(claim, one, comes.visited, "vacuous", _vacuous(one))
+    if isinstance(about, TraceSubject):
+        # One run: what no such event has ended yet may still be answered after the trace.
+        if any(watcher.waits(q) for state, q in found.search.before if not runs.edges(state)):
+            text = f"the trace ends, and its last {one.shown} is followed by neither"
+            return claim.finding(UNKNOWN, "untold", (Part(WHY, (text,)),))
+    elif three is not None:
+        due = settle(runs, InTurn(runs, one, three), lambda state, q: q == 2)
+        if due.path is not None and not due.sure:
+            return claim.depends(runs, due)
+        if due.path is None:
+            return _never_due(claim, one, three, due)
     shown = run_part(RUN, runs, comes.path)
     return claim.finding(HOLDS, "after", (shown, searched(about, found.visited, complete=True)), runs, comes.path)
 
@@ -222,10 +237,12 @@ def equivalent(
     """Both can show the same sequences of what is observed, no more and no less.
 
     `observing` is some of "layer", "stem" (the layer without IP version), "verdict", "flags", "stimulus", "outcome",
-    "endpoint". What shows none of these is not seen. A refutation has the shortest sequence that only one can show,
+    "endpoint". What shows none of these is not seen; where nothing is seen of either the claim is refuted, for it says
+    nothing. A refutation has the shortest sequence that only one can show,
     and its witness is a run of that one.
     """
     one, two = of(subject, limit_states=limit_states), of(other, limit_states=limit_states)
+    observing = observing.replace(",", " ").split() if isinstance(observing, str) else observing
     for word in observing:
         if word not in OBSERVABLE:
             raise UnknownName.of("equivalent, observing", "thing to observe", word, OBSERVABLE)
@@ -259,6 +276,9 @@ def equivalent(
     if found is None:
         if not complete:
             return claim.unknown(compared)
+        if all(see(event) is None for side in (one, two) for event in side.runs.events):
+            nothing = f"neither can show any {' or '.join(observing)}, so the claim says nothing"
+            return claim.finding(REFUTED, "vacuous", (Part(GIVEN, (nothing,)),))
         pairs = f"{compared} pair{'' if compared == 1 else 's'} of what may be the case, and there are no others"
         return claim.finding(HOLDS, "equal", (Part(SEARCHED, (pairs,)),))
     can, cannot = (one, two) if found.in_first else (two, one)
@@ -287,12 +307,26 @@ def _at_one(state: int, q: int) -> bool:
     return q == 1
 
 
+def _never_due(claim: Claim, trigger: Atom, before: Atom, due: Settled) -> Finding:
+    """Where nothing ever comes that the response would have to come before."""
+    comes = _until(claim.subject, before)
+    if not due.complete or (comes.path is None and not comes.complete):
+        return claim.unknown(due.visited)
+    if comes.path is None:
+        return never_comes(claim, before, comes.visited, "never_due", _vacuous(before))
+    text = f"{before.shown} never happens after {trigger.shown}, so the claim says nothing"
+    parts = (Part(GIVEN, (text,)), searched(claim.subject, due.visited, complete=True))
+    return claim.finding(REFUTED, "never_due", parts)
+
+
 def _vacuous(atom: Atom) -> Part:
     return Part(GIVEN, (f"{atom.shown} never happens, so the claim says nothing",))
 
 
 def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
     """What to say where a `never` holds because nothing could ever have made it fail."""
+    if isinstance(about, SessionSubject) and set(about.session.verdicts) != set(VERDICTS):
+        return (Part(NOTE, (verdicts_of_session(about),)),)
     if not isinstance(about, EndpointSubject):
         return ()
     other = search(about.anything, Until(about.anything, atom), lambda state, q: q == 1)
@@ -342,14 +376,16 @@ def _untold_fields(about: Subject, observing: Sequence[str]) -> str:
 
 def _atoms_of(trace: Trace | str | Iterable[str], about: Subject) -> tuple[Atom, ...]:
     if isinstance(trace, Trace):
-        return _atoms_of_record(trace, about)
+        return _atoms_of_record(checked_trace(trace, "accepts"), about)
+    if not isinstance(trace, Iterable):
+        raise FsmError("accepts", f"{trace!r:.40} is no trace", fix="Give a Trace, or a list of layers")
     words = [word for word in re.split(r"[\s,]+", trace) if word] if isinstance(trace, str) else list(trace)
     if not words:
         raise FsmError("accepts", "the trace is empty", fix="Give at least one layer")
     atoms = []
     for number, word in enumerate(words, 1):
         where = f"accepts, number {number}"
-        given = word.strip()
+        given = text_of(word, where).strip()
         if given.startswith("(") and given.endswith(")"):
             atoms.append(read_stimulus(given[1:-1], about.vocabulary, where))
         else:
@@ -358,8 +394,6 @@ def _atoms_of(trace: Trace | str | Iterable[str], about: Subject) -> tuple[Atom,
 
 
 def _atoms_of_record(trace: Trace, about: Subject) -> tuple[Atom, ...]:
-    if not trace.observations:
-        raise FsmError("accepts", f"the trace {trace.source or 'given'} shows no classify", fix="Was it read rightly?")
     names = tuple(dict.fromkeys(o.endpoint for o in trace.observations if o.endpoint))
     known = about.vocabulary.endpoints
     if known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fsm.claims.automaton import Dfa
 from fsm.claims.decide import Path, Reading, letters_of, search
 from fsm.claims.finding import HOLDS, REFUTED, Finding, Part
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
@@ -15,6 +16,7 @@ from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
 from fsm.claims.text import (  # fmt: skip
     COUNTER,
     GIVEN,
+    NOTE,
     POSSIBLE,
     RUN,
     SO_FAR,
@@ -31,6 +33,7 @@ from fsm.claims.text import (  # fmt: skip
 from fsm.claims.timed import ReducedRuns, TimedRuns
 from fsm.claims.why import possible_next
 from fsm.claims.witness import events_of, lines_of
+from fsm.claims.words import text_of
 from fsm.errors import FsmError
 
 NO_TARGET = -1  # of an event whose target does not matter
@@ -47,10 +50,16 @@ def matches(
 
     Raises
     ------
-    UnknownName, FsmError : a pattern that is none, with the column.
+    UnknownName, FsmError : a pattern that is none, with the column; without `every` one that nothing matches, such as
+        `A*`.
     """
     about = of(subject, limit_states=limit_states)
-    read = read_pattern(pattern, about.vocabulary)
+    read = read_pattern(text_of(pattern, "pattern"), about.vocabulary)
+    if not every and is_matched_by_nothing(read):
+        raise FsmError(
+            "pattern", f"'{read.text}' is matched before anything happens, so some run of anything matches it",
+            fix="Name an event that has to come, as '... A ...', 'A+' and 'A' do, and '...', 'A*' and 'A?' do not",
+        )  # fmt: skip
     says = f"every run of {about.title} stays within" if every else f"some run of {about.title} matches"
     claim = Claim(about, f"{says} {read.text}", allow_unknown)
     missing = untold(claim, read.atoms)
@@ -60,6 +69,12 @@ def matches(
     runs = reduced_runs(about, whole, read)
     reading = Reading(runs, read)
     return (_every if every else _some)(claim, runs, whole, reading, read)
+
+
+def is_matched_by_nothing(read: Pattern) -> bool:
+    """Whether the run in which nothing has happened matches: a claim that some run does would say nothing."""
+    dfa = Dfa(read)
+    return dfa.accepts(dfa.start)
 
 
 def reduced_runs(about: Subject, whole: Runs, read: Pattern) -> Runs:
@@ -182,7 +197,8 @@ def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Patter
                 asked = strict.asked or tuple(state for state, _ in found.before if runs.is_choice(state))
                 shown = whole, _lifted(strict.path, runs, whole)
                 return claim.depends(runs, Settled(strict.search, False, asked), shown)
-        return claim.finding(HOLDS, "within", (searched(about, len(found.before), complete=True),))
+        said = searched(about, len(found.before), complete=True)
+        return claim.finding(HOLDS, "within", (said, *_nothing_leaves(about, read)))
     if found.found is not None and not hopeless(found.found[1]):
         q = found.found[1]
         parts = [
@@ -192,7 +208,9 @@ def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Patter
         return claim.finding(REFUTED, "ends_early", parts, whole, path)
     events = events_of(whole, path)
     if not events:
-        parts = [Part(GIVEN, ("no run can match it, not even the first events",))]
+        lacking = [atom.shown for i, atom in enumerate(read.atoms) if not any(letter >> i & 1 for letter in letters)]
+        why = f": no run shows {' or '.join(lacking)}" if lacking else ", whatever comes"
+        parts = [Part(GIVEN, (f"no run can match it{why}",))]
         parts.append(Part(POSSIBLE, possible_next(about.runs, [about.runs.start], stimuli=read.sees_stimuli)))
         return claim.finding(REFUTED, "impossible", parts)
     assert found.found is not None, "a run was found"
@@ -206,6 +224,20 @@ def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Patter
         Part(COUNTER, lines_of(events)),
     ]
     return claim.finding(REFUTED, "leaves", parts, whole, path)
+
+
+def _nothing_leaves(about: Subject, read: Pattern) -> tuple[Part, ...]:
+    """What to say where every run stays within a pattern that nothing could ever have left, `...` for one."""
+    if not isinstance(about, EndpointSubject) or read.is_timed:
+        return ()
+    runs = about.anything
+    reading = Reading(runs, read)
+    hopeless = reading.dfa.hopeless(letters_of(runs, reading)[0])
+    left = search(runs, reading, lambda state, q: hopeless(q) or (not runs.edges(state) and not reading.dfa.accepts(q)))
+    if left.path is not None:
+        return ()
+    text = f"no answer of a layer could change that: no run of {about.table.view.name} on this machine leaves it"
+    return (Part(NOTE, (text,)),)
 
 
 def wanted_text(tests: Sequence[One], read: Pattern) -> str:

@@ -219,7 +219,10 @@ def endpoint(
     if name not in VIEWS:
         raise UnknownName.of("claims", "endpoint", name, VIEWS)
     where = f"claims, {name}"
-    block, called = tuple(block), tuple(callouts)
+    # One name alone is meant where a text stands for several: its letters are none.
+    block = (block,) if isinstance(block, str) else tuple(block)
+    stimuli = stimuli.replace(",", " ").split() if isinstance(stimuli, str) else stimuli
+    called = (callouts,) if callable(callouts) else tuple(callouts)
     call = _call(
         name, config=config, block=list(block), verdicts=dict(verdicts or {}), any_verdict=any_verdict,
         callouts=[_name_of(one) for one in called], answers=_name_of(answers), policy=policy and _name_of(policy),
@@ -255,7 +258,7 @@ def endpoint(
     if called:
         return made(_answers_of_callouts(called), f"{len(called)} callout{'' if len(called) == 1 else 's'}")
     if answers is not None:
-        return made(answers, "answers of its own")
+        return made(_checked(answers), "answers of its own")
     given = _asked(block, verdicts or {}, config)
     known = {at.fwpm_name for state in range(len(table.states)) if (at := table.layer(state))}
     for full in given:
@@ -279,6 +282,10 @@ def _asked(
     for spelling, several in verdicts.items():
         if isinstance(several, str):
             continue
+        if not several:
+            raise FsmError(
+                f"claims, verdicts, {spelling}", "no verdict is given", fix="Give one, or leave the layer out"
+            )
         for verdict in several:
             for layer in asked_verdicts((), {spelling: verdict}, config):
                 asked[layer] = (*asked.get(layer, ()), verdict)
@@ -330,6 +337,25 @@ def _fixed(asked: Mapping[str, tuple[str, ...]]) -> Answers:
     return answers
 
 
+def _checked(answers: Answers) -> Answers:
+    """Answers whose verdicts exist: one that does not would be passed over, and the layer permit."""
+
+    def checked(table: Table, state: int) -> Iterable[str]:
+        layer = table.layer(state)
+        assert layer is not None
+        where = f"claims, answers at {layer.short_name}"
+        given: object = answers(table, state)
+        if not given:
+            raise FsmError(where, f"{given!r} is no verdict", f"Verdicts: {', '.join(VERDICTS)}", "Give one or several")
+        several = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+        for verdict in several:
+            if verdict not in VERDICTS:
+                raise UnknownName.of(where, "verdict", str(verdict), VERDICTS)
+        return several
+
+    return checked
+
+
 def _answers_of_callouts(callouts: tuple[PureCallout, ...]) -> Answers:
     def answers(table: Table, state: int) -> Iterable[str]:
         layer = table.layer(state)
@@ -357,6 +383,8 @@ def of(given: Given, *, limit_states: int | None = None) -> Subject:
     ------
     FsmError : something that claims cannot be made of.
     """
+    if isinstance(given, SessionSubject) and limit_states is not None:
+        return SessionSubject(given.session, limit_states)
     if isinstance(given, EndpointSubject | SessionSubject | TraceSubject):
         return given
     if isinstance(given, str):
@@ -366,12 +394,34 @@ def of(given: Given, *, limit_states: int | None = None) -> Subject:
     if isinstance(given, Session):
         return SessionSubject(given, LIMIT_STATES if limit_states is None else limit_states)
     if isinstance(given, Trace):
-        return TraceSubject(given)
+        return TraceSubject(checked_trace(given, "claims"))
     raise FsmError(
         "claims",
         f"no claim can be made of a {type(given).__name__}",
         "Possible: the name of an endpoint, endpoint(...), make_session(...), a Trace",
     )
+
+
+def checked_trace(trace: Trace, where: str) -> Trace:
+    """A trace that shows something, with layers and verdicts that exist: of others every claim would be idle.
+
+    Raises
+    ------
+    FsmError, UnknownName : it is empty, or names what does not exist.
+    """
+    if not trace.observations:
+        raise FsmError(where, f"the trace {trace.source or 'given'} shows no classify", fix="Was it read rightly?")
+    known = {layer.fwpm_name for layer in catalogue.layers() if layer.fwpm_name}
+    for number, seen in enumerate(trace.observations, 1):
+        entry = f"{where}, {seen.source or f'entry {number}'}"
+        if seen.layer not in known:
+            raise FsmError(
+                entry, f"'{seen.layer}' is no full name of a layer", "A full one is FWPM_LAYER_ALE_AUTH_CONNECT_V4",
+                "Make entries with fsm.claims.observation, which takes any spelling",
+            )  # fmt: skip
+        if seen.verdict and seen.verdict not in VERDICTS:
+            raise UnknownName.of(entry, "verdict", seen.verdict, VERDICTS)
+    return trace
 
 
 def observation(layer: str, verdict: str = "", **more: object) -> Observation:

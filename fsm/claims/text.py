@@ -13,6 +13,7 @@ from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.why import decided_text, possible_next, step_text, why_not_next
 from fsm.claims.witness import command_of, events_of, has_usual_lifetimes, lines_of, moves_of, stepping, token_of
 from fsm.claims.words import Atom, read_condition
+from fsm.names import VERDICTS
 from fsm.stimuli import POSITIONS
 
 SO_FAR = "possible so far"
@@ -220,8 +221,16 @@ def _why_never(subject: Subject, atom: Atom, way: Way) -> tuple[str, ...]:
                 return _why_no_state(subject, atom)
             states = _all_states(runs)
             return why_not_next(subject, states, atom)
-        return (f"no run shows {atom.shown}",)
+        limited = isinstance(subject, SessionSubject) and set(subject.session.verdicts) != set(VERDICTS)
+        more = (verdicts_of_session(subject),) if limited and isinstance(subject, SessionSubject) else ()
+        return (f"no run shows {atom.shown}", *more)
     return (*missing_verdict(subject, way.runs, way.path), f"no run shows {atom.shown}")[:2]
+
+
+def verdicts_of_session(subject: SessionSubject) -> str:
+    """That not every verdict is given in a session: what would happen with others is not asked."""
+    given = " or ".join(subject.session.verdicts)
+    return f"the layers of this session answer {given} only; make_session(verdicts=[...]) lets them answer more"
 
 
 def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...]:

@@ -111,6 +111,18 @@ def layers_meant(given: str, vocabulary: Vocabulary, where: str) -> frozenset[st
     )
 
 
+def text_of(given: object, where: str) -> str:
+    """The words of a claim, which are text.
+
+    Raises
+    ------
+    FsmError : something else.
+    """
+    if isinstance(given, str):
+        return given
+    raise FsmError(where, f"{given!r:.40} is no text", fix="Write what is meant as text: 'AUTH_CONNECT', '(sendto)'")
+
+
 def read_atom(text: str, vocabulary: Vocabulary, where: str) -> Atom:
     """A classify or a condition: `AUTH_CONNECT:block+IS_REAUTHORIZE@sender`, `[outcome=blocked]`.
 
@@ -126,11 +138,14 @@ def read_atom(text: str, vocabulary: Vocabulary, where: str) -> Atom:
     else:
         cut = min((at for at in map(text.find, ":+@") if at >= 0), default=len(text))
         name, rest = text[:cut], text[cut:]
+        _refuse_patterns(name, text, where)
     verdict, flags, endpoint = "", [], ""
     while rest:
         mark, rest = rest[0], rest[1:]
         cut = min((at for at in map(rest.find, ":+@") if at >= 0), default=len(rest))
         word, rest = rest[:cut].strip(), rest[cut:]
+        if (mark == ":" and verdict) or (mark == "@" and endpoint):
+            raise FsmError(where, f"'{text}' gives two after '{mark}'", "One event has one", "Leave one out")
         if mark == ":":
             verdict = _one_of("verdict", word.lower(), VERDICTS, where)
         elif mark == "+":
@@ -180,7 +195,7 @@ def read_target(text: str, vocabulary: Vocabulary, where: str) -> Atom:
     ------
     UnknownName, FsmError : a name that does not exist, or a word that could mean two things.
     """
-    given = text.strip()
+    given = text_of(text, where).strip()
     if not given:
         raise FsmError(where, "nothing is asked for", fix="Write a layer, (stimulus), an outcome or name=value")
     if given.startswith("("):
@@ -221,6 +236,16 @@ def endpoint_meant(given: str, vocabulary: Vocabulary, where: str) -> str:
             where, f"'@{given}' names an endpoint, and {vocabulary.title} is one by itself", fix=f"Leave out @{given}"
         )
     return _one_of("endpoint", given, vocabulary.endpoints, where)
+
+
+def _refuse_patterns(name: str, text: str, where: str) -> None:
+    """A layer is found whatever marks its name has in it; those of a pattern would be passed over."""
+    for mark in ("...", "!", "?", "*", "|"):
+        if mark in name:
+            raise FsmError(
+                where, f"'{mark}' in '{text}' is of a pattern, and here one event is named",
+                fix="Leave it out, or make the claim with matches(subject, pattern)",
+            )  # fmt: skip
 
 
 def _one_of(kind: str, given: str, known: tuple[str, ...], where: str) -> str:

@@ -6,6 +6,7 @@ nor graphviz.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -82,12 +83,16 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A cp1252 pipe must not turn a character of a log into a traceback.
             stream.reconfigure(errors="backslashreplace")
+    # A stream that was closed before we came (`<&-`, `>&-`, no console) is an empty one.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     stdout = sys.stdout
     try:
         try:
             status = cli(prog_name="wfp-udp", standalone_mode=False)
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed from the start (>&-)
+                sys.stdout.flush()
         sys.exit(status or 0)
     except SystemExit as stop:
         # Where the reader of the pipe has gone (`| head`) click puts in another stdout and ends with 1, which is for
@@ -110,3 +115,10 @@ def main() -> None:
         # The reader of the pipe has gone (`| head`): stop quietly, and keep the interpreter from saying so again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        # A full disk behind the standard output; an error that names a file is one of a command, and a bug.
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EIO):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"error: standard output: cannot be written: {error.strerror}", err=True)
+        sys.exit(2)

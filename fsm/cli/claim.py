@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,6 +103,7 @@ def command(
     """
     from fsm import claims
     from fsm.claims.subject import SessionSubject, endpoint
+    from fsm.cli.picture_file import check_folder
     from fsm.session import make_session
     from fsm.space import LIMIT_STATES
 
@@ -114,17 +116,27 @@ def command(
     if (every and kind != "matches") or (before and kind != "always-after"):
         raise FsmError(f"{WHERE} {kind}", "--every is for matches and --before for always-after", fix="Leave it out")
     config = config_of(ip, windows, evidence, assumptions)
+    if html:  # before the claim is decided: a mistake in the name is told at once
+        check_folder(Path(html))
     given = tuple(word for word in stimuli.replace(",", " ").split() if word)
     about: Subject
     if what.lower() == "session":
-        if blocks or verdicts or any_verdict or policy:
+        if blocks or verdicts or any_verdict or policy or from_ or to or ordinary or callouts != "unknown":
             raise FsmError(
-                f"{WHERE} {kind} session", "--block, --verdict, --any-verdict and --policy are for one endpoint"
+                f"{WHERE} {kind} session",
+                "--block, --verdict, --any-verdict and --policy with its options are for one endpoint",
             )
-        about = SessionSubject(make_session(config=config, stimuli=given), limit_states or LIMIT_STATES)
+        limit = LIMIT_STATES if limit_states is None else limit_states
+        about = SessionSubject(make_session(config=config, stimuli=given), limit)
     else:
         if limit_states is not None:
             raise FsmError(f"{WHERE} {kind} {what}", "--limit-states is for sessions", fix="Leave it out")
+        if policy and not (from_ and to):
+            raise FsmError(f"{WHERE} {kind} {what}", "--policy is asked about one datagram, and its ends are not given",
+                           fix="Give --from 192.0.2.1:50000 and --to 198.51.100.1:53")  # fmt: skip
+        if not policy and (from_ or to or ordinary or callouts != "unknown"):
+            raise FsmError(f"{WHERE} {kind} {what}", "--from, --to, --ordinary and --callouts describe a datagram",
+                           "They are for --policy", "Give --policy FILE")  # fmt: skip
         name = what.lower().replace("-", "_")
         about = endpoint(
             name, config, block=blocks, verdicts=verdicts_of(verdicts), any_verdict=any_verdict, stimuli=given,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fsm.cli.walk_file import load_walk, save_walk, write_file
+from fsm.cli.walk_file import check_place, load_walk, save_walk, write_file
 from fsm.errors import FsmError, UnknownName
 from fsm.stepper import Node, Walk
 from fsm.stimuli import STIMULUS_ALIASES
@@ -463,7 +463,9 @@ class Dialogue:
         }  # fmt: skip
         if form not in makers:
             raise UnknownName.of("export", "form", form, makers, "Write export pytest FILE.")
-        write_file(file.strip(), makers[form](), "export")
+        where = f"export {form}"
+        check_place(file.strip(), where)
+        write_file(file.strip(), makers[form](), where)
         self._answer([f"written: {file.strip()}"], written=file.strip())
 
     def _number(self, given: str, where: str) -> int:

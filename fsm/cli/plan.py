@@ -48,7 +48,7 @@ def command(
     """
     import json
 
-    from fsm.errors import FsmError, UnknownName
+    from fsm.errors import UnknownName
     from fsm.names import ENDPOINTS
     from fsm.plan.checklist import checklist
     from fsm.plan.cover import GOALS, cover
@@ -61,12 +61,16 @@ def command(
     if goal not in GOALS:
         raise UnknownName.of("--cover", "goal", goal, GOALS)
     config = config_of(ip, windows, evidence, assumptions)
-    names = [_named(endpoint) for endpoint in endpoints] or list(ENDPOINTS)
+    names = list(dict.fromkeys(_named(endpoint) for endpoint in endpoints)) or list(ENDPOINTS)
     asked = {option: _listed(text, option) for option, text in (("--stimuli", stimuli), ("--verdicts", verdicts))}
     parts: list[dict[str, Any]] = []
-    for name in dict.fromkeys(names):
+    for name in names:
         table = compile_table(name, config)
-        moves = moves_of(table, [s for s in asked["--stimuli"] if _is_offered(table, s, names)], asked["--verdicts"])
+        offered = [s for s in asked["--stimuli"] if _is_offered(table, s, names)]
+        if asked["--stimuli"] and not offered:  # moves_of takes none for all
+            click.echo(f"{name} is left out: nothing of {', '.join(asked['--stimuli'])} happens to it", err=True)
+            continue
+        moves = moves_of(table, offered, asked["--verdicts"])
         plan, missing = cover(moves, goal), unreachable(moves)
         scenarios = list(scenarios_of(table, plan))
         if output:
@@ -81,8 +85,6 @@ def command(
             parts.append(_json_of(table, plan, missing, list(map(scenario_text, scenarios))))
     if output_format == "json":
         click.echo(json.dumps(parts, indent=1))
-    if not names:
-        raise FsmError("plan", "no endpoint is given")
 
 
 def _named(endpoint: str) -> str:

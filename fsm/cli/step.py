@@ -125,16 +125,18 @@ def command(
     """
     from fsm.cli.dialogue import Dialogue
     from fsm.cli.step_answers import StepAnswers
-    from fsm.cli.walk_file import load_walk, save_walk
+    from fsm.cli.walk_file import check_place, load_walk, save_walk
     from fsm.stepper import EndpointSystem, SessionSystem, Walk
 
     given = [name for name in _SAID if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
     options: dict[str, Any] = {"manual": manual, "breakpoints": breakpoints}
+    if save_file is not None:
+        check_place(save_file, "--save")  # now, not when the walk is done and would be lost
     answers = StepAnswers(policy_file, from_, to, decided, circumstances)
     walk: Walk
-    if token or load_file:
+    if token is not None or load_file is not None:
         _check_alone(token, load_file, given, endpoints)
-        if token:
+        if token is not None:
             walk = Walk.from_token(token, other_model=other_model, engine=engine, **options)
         else:
             assert load_file is not None
@@ -162,7 +164,7 @@ def command(
         click.echo(f"policy: {remark}", err=True)
     if walk.notice:
         click.echo(walk.notice, err=True)
-    if html:
+    if html is not None:
         if answers.given:
             raise FsmError("--html", "a page asks no policy and no callouts", fix=f"Leave out {answers.given}")
         _page(walk, html)
@@ -181,7 +183,7 @@ def command(
         failed = _talk(dialogue, on_terminal)
         walk = dialogue.walk
         status = 2 if failed and not sys.stdin.isatty() else 0
-    if save_file:
+    if save_file is not None:
         save_walk(walk, save_file, "--save")
     return status
 
@@ -223,9 +225,9 @@ def _system(given: str) -> str:
 
 
 def _check_alone(token: str | None, load_file: str | None, given: list[str], endpoints: tuple[str, ...]) -> None:
-    if token and load_file:
+    if token is not None and load_file is not None:
         raise FsmError(WHERE, "a token and a file are given", fix="Give one of --token and --load")
-    option = "--token" if token else "--load"
+    option = "--load" if token is None else "--token"
     if given or endpoints:
         extra = f"'{endpoints[0]}'" if endpoints else f"--{given[0].replace('assumptions', 'assume')}"
         raise FsmError(WHERE, f"{option} says which machine it is, and {extra} is given", fix=f"Leave out {extra}")

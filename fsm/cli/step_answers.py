@@ -36,9 +36,9 @@ class StepAnswers:
         self._from, self._to = from_, to
         self._verdicts = verdicts_of(verdicts)
         self.remarks: tuple[str, ...] = ()
-        self.given = "--policy" if policy_file else "--verdict" if verdicts else ""
+        self.given = "--policy" if policy_file is not None else "--verdict" if verdicts else ""
         self._policy = None
-        if policy_file:
+        if policy_file is not None:
             from fsm.policy.read import read_policy
 
             if (from_ is None) != (to is None):

@@ -46,6 +46,22 @@ def load_walk(file: str, where: str, **options: Any) -> Walk:
     return Walk.from_json(data, where=where, **options)
 
 
+def check_place(file: str, where: str) -> None:
+    """Refuse a file that cannot be written since nothing is named, or where there is no such folder.
+
+    Raises
+    ------
+    FsmError : why.
+    """
+    if not file:
+        raise FsmError(where, "no file is named", fix=f"Write {where} FILE")
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise FsmError(f"{where} {file}", f"no folder {str(path.parent)!r}", fix="Make it first, or give another file")
+    if path.is_dir():
+        raise FsmError(f"{where} {file}", "this is a folder", fix="Name a file in it")
+
+
 def write_file(file: str, text: str, where: str) -> None:
     """Write a file as a whole or not at all.
 
@@ -53,11 +69,8 @@ def write_file(file: str, text: str, where: str) -> None:
     ------
     FsmError : no file is named, its folder does not exist, or it cannot be written.
     """
-    if not file:
-        raise FsmError(where, "no file is named", fix=f"Write {where} FILE")
+    check_place(file, where)
     path = Path(file)
-    if not path.parent.is_dir():
-        raise FsmError(f"{where} {file}", f"no folder {str(path.parent)!r}", fix="Make it first, or give another file")
     made = ""
     try:
         if path.exists() and not path.is_file():

@@ -346,7 +346,7 @@ def _standing(page: Page, current: str | None) -> set[str]:
     """The boxes of a state, from its name: `BOUND/OUT`, or `BOUND/NONE sendto@send.authorize` in mid-way."""
     if not current:
         return set()
-    registers, _, cursor = current.partition(" ")
+    registers, _, cursor = current.rpartition(" ") if "@" in current else (current, "", "")
     known = {box.key for box in page.boxes}
     if cursor:
         position = cursor.partition("@")[2]

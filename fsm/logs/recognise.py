@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fsm.errors import LogError
@@ -116,8 +116,8 @@ def recognise(prefix: bytes) -> Kind:
     if any(_is_object(line.group()) for line in _MAYBE_JSON_LINE.finditer(text)):
         return Kind("json", encoding=encoding)  # JSON lines whose first line is damaged, as of a cut log
     if _is_table(text):
-        return _no("this looks like a table (CSV), not read yet")
-    return _no("this is text, but neither JSON nor XML")
+        return replace(_no("this looks like a table (CSV), not read yet"), encoding=encoding)
+    return replace(_no("this is text, but neither JSON nor XML"), encoding=encoding)
 
 
 def _is_table(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from fsm.catalogue import Layer
 from fsm.choices import CHOICES, Config
 from fsm.draw.theme import BASIS
-from fsm.endpoint import _CONNECTING, FIRST_PEER, GROUP_LIFETIME_S, REASON_OF, UNICAST_LIFETIME_S
+from fsm.endpoint import CONNECTING, FIRST_PEER, GROUP_LIFETIME_S, REASON_OF, UNICAST_LIFETIME_S
 from fsm.names import OUTCOMES, REGISTERS, VERDICTS
 from fsm.page.packing import Shared, packed
 from fsm.reasons import REASONS
@@ -90,7 +90,7 @@ def table_json(table: Table) -> Json:
         "staleReasons": {name: value for name, value in REASON_OF.items() if name in STIMULI},
         "reasonNames": {reason.value: reason.name for reason in REASONS},
         "firstPeer": FIRST_PEER,
-        "connecting": _CONNECTING,
+        "connecting": CONNECTING,
         "lifetime": {"unicast": UNICAST_LIFETIME_S, "group": GROUP_LIFETIME_S},
         "marks": {str(basis): look.mark for basis, look in BASIS.items()},
     }

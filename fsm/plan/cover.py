@@ -102,6 +102,8 @@ def _tour(
     start: Hashable = None,
 ) -> Cover:  # fmt: skip
     """The cheapest walks that take each required arc at least once, other arcs at their price."""
+    if not required:
+        return Cover(goal, (), 0, 0, 0)
     start = moves.table.start if start is None else start
     first: tuple[Hashable, Hashable, Cell | None] = (_RESTART, start, None)  # at least one walk
     walked = [*required, first]

@@ -72,7 +72,8 @@ class Circumstances:
 
     Parameters
     ----------
-    program : an NT path as app ids have it, a path with a drive letter (compared without the volume), or a file name;
+    program : an NT path as app ids have it, a path with a drive letter, or a file name. Between a drive and a volume
+        (`C:`, `harddiskvolume3`) the rest of the path decides; a file name is compared with the last part;
         "other" for one that no filter names. Letters compare without case, as app ids are lower case.
     user : all SIDs of the token that matter; Everyone goes without saying, what is not listed is not in it.
         ("other",) for a user that no filter names.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from fsm.names import WINDOWS
 from fsm.policy.datagram import OTHER
@@ -111,14 +112,41 @@ def program_text(data: bytes | str) -> str:
     return text.rstrip("\0").lower()
 
 
+@lru_cache(maxsize=4096)
+def program_path(text: str) -> str:
+    """A path as app ids have it: lower case, back slashes, without the marks before a drive (`\\?\\`, `\\??\\`)."""
+    path = text.lower().replace("/", "\\")
+    bare = path.removeprefix("\\\\?\\").removeprefix("\\??\\")
+    return bare if bare[1:3] == ":\\" else path
+
+
+def _on_volume(path: str) -> tuple[str, str]:
+    """(the drive or volume, the rest) of a path as `program_path` gives it; no volume for any other text."""
+    if path[1:3] == ":\\":
+        return path[:2], path[3:]
+    parts = path.split("\\", 3)
+    if len(parts) == 4 and parts[:2] == ["", "device"]:
+        return parts[2], parts[3]
+    return "", path
+
+
+def assumed_volume(wanted: str, given: str) -> tuple[str, str] | None:
+    """(drive, volume) where two programs are the same if that drive is that volume; None where nothing is assumed."""
+    (volume, rest), (other, other_rest) = _on_volume(program_path(wanted)), _on_volume(program_path(given))
+    if not volume or not other or rest != other_rest or (volume[1:] == ":") == (other[1:] == ":"):
+        return None
+    return (volume, other) if volume[1:] == ":" else (other, volume)
+
+
 def _same_program(wanted: str, given: str) -> bool:
-    """An NT path compares whole; a path with a drive without its volume; a file name with the last part."""
-    if given.startswith("\\"):
-        return wanted == given
-    if given[1:3] == ":\\":
-        parts = wanted.split("\\", 3)
-        return len(parts) == 4 and parts[1] == "device" and parts[3] == given[3:]
-    return wanted.rpartition("\\")[2] == given
+    """Two paths of one form compare whole, a drive and a volume on the rest, a file name with the last part.
+
+    That the drive is that volume is assumed: which it is only the machine can tell.
+    """
+    if assumed_volume(wanted, given):
+        return True
+    wanted, given = program_path(wanted), program_path(given)
+    return wanted == given if "\\" in given else wanted.rpartition("\\")[2] == given
 
 
 def _equal_without_case(wanted: Value, value: FieldValue) -> Answer:
@@ -145,7 +173,7 @@ def _ending(wanted: Value, value: FieldValue) -> Answer:
 
 
 def _program_ends(data: bytes | str, given: str) -> Answer:
-    wanted = program_text(data)
+    wanted, given = program_path(program_text(data)), program_path(given)
     whole = given.startswith("\\")
     known = given[2:] if given[1:3] == ":\\" else given  # of a path with a drive the volume is not known
     if known.endswith(wanted):

@@ -121,7 +121,8 @@ class _Dump:
         self._is_utf8 = self._plain = encoding == "utf-8"  # plain: no half of a character is waiting
         self._found: dict[str, dict[Any, Any]] = {kind: {} for _, kind in _KIND_OF_KEY}
         self._build = Builder()
-        self._keys: set[str] = set()
+        self._keys: set[str] = set()  # of filters
+        self._seen: set[tuple[str, str]] = set()  # kind and key of the others
         self._aside: dict[str, int] = {}
         self._strange: dict[str, list[int]] = {}  # what -> [first line, count]
         self._texts: list[str] = []
@@ -400,6 +401,9 @@ class _Dump:
         elif made in objects:
             self._count_aside(f"repeated {kind}")
         else:
+            if made.key and (kind, made.key) in self._seen:
+                self._tell(f"a second one with the same key in a {kind}", self._line)
+            self._seen.add((kind, made.key))
             objects[made] = None
             if len(objects) > LIMIT_OBJECTS:
                 raise self._refused(f"has more than {LIMIT_OBJECTS:,} of kind {kind}")

@@ -96,12 +96,13 @@ class Builder:
         """A sublayer item."""
         name, description = _display(record, tell)
         weight = _number(record.pop("weight", ""), "weight", tell)
-        if weight is None:
-            tell("no weight in it (taken as 0)")
+        if weight is None or weight > 65535:
+            tell("no weight from 0 to 65535 in it (taken as 0)")
+            weight = 0
         made = Sublayer(
             key=spelled_key(_text(record.pop("subLayerKey", ""), tell)),
             name=name,
-            weight=weight or 0,
+            weight=weight,
             provider=_key(record.pop("providerKey", ""), tell),
             flags=self._names(record.pop("flags", ""), "FWPM_SUBLAYER_FLAG_", tell),
             description=description,
@@ -175,7 +176,7 @@ class Builder:
             else:
                 tell("text in the list of fields")
         made = LayerEntry(
-            key=layer_key(_text(record.pop("layerKey", ""), tell)),
+            key=layer_key(_named(record.pop("layerKey", ""), "no key", tell)),
             name=name,
             layer_id=_number(record.pop("layerId", ""), "layerId", tell),
             default_sublayer=spelled_key(_text(record.pop("defaultSubLayerKey", ""), tell)),

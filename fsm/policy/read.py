@@ -115,8 +115,8 @@ def _plain(stream: ByteStream, name: str) -> Policy:
 
 
 def _refusal(kind: Kind, name: str) -> PolicyError:
-    what = kind.name.replace(", no log", "").replace("neither JSON nor XML", "neither XML nor a policy file")
-    return PolicyError(name, what, READABLE, EXPORT)
+    what = kind.name.replace(", no log", "").replace(", not read yet", ", not a policy")
+    return PolicyError(name, what.replace("neither JSON nor XML", "neither XML nor a policy file"), READABLE, EXPORT)
 
 
 def _text_start(prefix: bytes, encoding: str) -> str:

@@ -189,6 +189,8 @@ def _blob(item: str) -> Value:
             return Value("BYTE_BLOB", bytes.fromhex(item[4:]))
         except ValueError:
             raise ValueError(f"{item[:60]!r} has something else than hex digits") from None
+    if not item.isprintable():  # "C:\temp" between double quotes holds a tab
+        raise ValueError(f"{item[:60]!r} holds a control character; write paths between single quotes")
     return Value("BYTE_BLOB", text_blob(item))
 
 
@@ -286,6 +288,9 @@ def read_condition(table: dict[str, Any], accepted: frozenset[str], complain: Co
                 return None
             name = given.lower()
     match = table.get("match", "EQUAL")
+    if not isinstance(match, str):
+        complain(("match",), f"match = {match!r} is not text", f"Allowed: {', '.join(MATCH_TYPES)}", "")
+        return None
     if match not in MATCH_TYPES and match not in accepted:
         short = str(match).removeprefix("FWP_MATCH_")
         if short not in MATCH_TYPES:

@@ -32,7 +32,7 @@ from .model import (
 )
 from .schema import ACTION_WORDS, FILTER_FLAGS, OPTION_WORDS, OPTIONS, TOP
 from .toml_conditions import LONG_KEYS, read_condition, read_value, read_when
-from .toml_shapes import Mistakes, Path, number_of, shown
+from .toml_shapes import Mistakes, Path, mending, number_of, shown
 from .well_known import NAMES, spelled_key
 
 DEFAULT_SUBLAYER = "FWPM_SUBLAYER_UNIVERSAL"  # of filters that name none (SLI)
@@ -52,7 +52,7 @@ def read_toml(text: str, name: str) -> Policy:
         found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error), re.DOTALL)
         what = clean(found[1] if found else str(error))
         line = int(found[2]) if found and found[2] else text.count("\n") + 1
-        raise PolicyError(f"{name}, line {line}", f"this is no TOML: {what}", "", "See wfp-udp policy --help") from None
+        raise PolicyError(f"{name}, line {line}", f"this is no TOML: {what}", "", mending(what)) from None
     except RecursionError:
         raise PolicyError(name, "tables or lists are nested too deep") from None
     reader = _Reader(text, name)
@@ -77,13 +77,20 @@ class _Reader(Mistakes):
         self._dump = document.get("source", self._name)
         self._accepted = frozenset(document.get("accept_unknown", ()))
         providers = self._providers(document)
-        sublayers = [self._sublayer(base, table) for base, table in self.tables(document, "sublayer")]
+        sublayers = self._once(
+            document, ((base, self._sublayer(base, table)) for base, table in self.tables(document, "sublayer"))
+        )
         self._declare("sublayer", sublayers)
-        callouts = [one for base, table in self.tables(document, "callout") for one in self._callout(base, table)]
+        callouts = self._once(
+            document,
+            ((base, one) for base, table in self.tables(document, "callout") for one in self._callout(base, table)),
+        )
         for callout in callouts:
             for known in dict.fromkeys((callout.key, callout.name, callout.key.rpartition("/")[0] or callout.key)):
                 self._callouts.setdefault(known, []).append(callout)
-        contexts = [self._context(base, table) for base, table in self.tables(document, "provider_context")]
+        contexts = self._once(
+            document, ((base, self._context(base, table)) for base, table in self.tables(document, "provider_context"))
+        )
         self._declare("provider_context", contexts)
         layers = tuple(self._layer_entry(base, table) for base, table in self.tables(document, "layer"))
         policy = Policy(layers=layers)
@@ -143,7 +150,20 @@ class _Reader(Mistakes):
         name, key = table.get("name", ""), table.get("key", "")
         if not name and not key and not ("key" in table and "name" in table):
             self.complain(base, f"a {base[0]} without a name", "", 'Add name = "..."')
-        return spelled_key(key or name), name if "name" in table else key
+        return spelled_key(key if "key" in table else name), name if "name" in table else key
+
+    def _once(self, document: dict[str, Any], found: Iterable[tuple[Path, Any]]) -> list[Any]:
+        """The objects; two with one key are a mistake, except in what was written from a dump."""
+        objects: list[Any] = []
+        before: dict[str, Path] = {}
+        for base, one in found:
+            objects.append(one)
+            if one.key in before and "source" not in document:
+                what = f"a second {base[0]} with the key {one.key!r} (line {self.line(before[one.key])})"
+                fix = "Name all its layers in one callout, or give" if base[0] == "callout" else "Give"
+                self.complain(base, what, "", f"{fix} each a key of its own")
+            before.setdefault(one.key, base)
+        return objects
 
     def _declare(self, kind: str, objects: Iterable[Any]) -> None:
         known = self._declared.setdefault(kind, {})
@@ -174,28 +194,29 @@ class _Reader(Mistakes):
         return key
 
     def _providers(self, document: dict[str, Any]) -> tuple[Provider, ...]:
-        found = []
-        for base, table in self.tables(document, "provider"):
-            key, name = self._named(base, table)
-            found.append(
-                Provider(
-                    key=key,
-                    name=name,
-                    description=table.get("description", ""),
-                    service=table.get("service", ""),
-                    flags=tuple(table.get("flags", ())),
-                    provider_data=table.get("provider_data", ""),
-                )
-            )
+        found = self._once(
+            document, ((base, self._provider(base, table)) for base, table in self.tables(document, "provider"))
+        )
         self._declare("provider", found)
         return tuple(found)
+
+    def _provider(self, base: Path, table: dict[str, Any]) -> Provider:
+        key, name = self._named(base, table)
+        return Provider(
+            key=key,
+            name=name,
+            description=table.get("description", ""),
+            service=table.get("service", ""),
+            flags=tuple(table.get("flags", ())),
+            provider_data=table.get("provider_data", ""),
+        )
 
     def _sublayer(self, base: Path, table: dict[str, Any]) -> Sublayer:
         key, name = self._named(base, table)
         weight = table.get("weight")
-        if weight is None:
+        if weight is None and not self.told((*base, "weight")):
             self.complain(base, f"sublayer {key!r} has no weight", "", "Add weight = 0 to 65535")
-        elif weight > 65535:
+        elif weight is not None and weight > 65535:
             self.complain((*base, "weight"), f"weight = {weight}", "Allowed: 0 to 65535")
         return Sublayer(
             key=key,
@@ -289,7 +310,8 @@ class _Reader(Mistakes):
         if given is None or not names:
             if given is None and kind == "callout":
                 return [""]  # any layer: nobody has said
-            self.complain(base, f"a {kind} without a layer", "", 'Add layer = "ALE_AUTH_CONNECT" or the like')
+            if not self.told((*base, "layer")):
+                self.complain(base, f"a {kind} without a layer", "", 'Add layer = "ALE_AUTH_CONNECT" or the like')
             return []
         found: dict[str, None] = {}
         for at, name in enumerate(names):
@@ -429,6 +451,8 @@ class _Reader(Mistakes):
 
     def _action(self, given: str | None, layer: str, base: Path, *, dumped: bool) -> tuple[str, str]:
         path = (*base, "action")
+        if given is None and self.told(path):
+            return "", ""
         if given is None:
             self.complain(base, "a filter without an action", "Allowed: permit, block, continue, callout:NAME")
             return "", ""

@@ -87,6 +87,10 @@ class Mistakes:
                 told.append(PolicyError(self._name, f"{self._more} more mistakes", "", "Mend these first"))
             raise PolicyErrors(told)
 
+    def told(self, path: Path) -> bool:
+        """Whether there is a mistake at this very path."""
+        return any(known == path for known, _ in self._errors)
+
     # ---- shapes
 
     def checked(self, table: Any, keys: Keys, base: Path) -> dict[str, Any]:
@@ -103,7 +107,8 @@ class Mistakes:
             kind = keys[key][0]
             fits = isinstance(value, _TYPES[kind]) and (kind == "flag" or not isinstance(value, bool))
             if not fits or (kind == "texts" and not all(isinstance(one, str) for one in value)):
-                self.complain((*base, key), f"{key} = {shown(value)} is not {_SHAPES[kind]}")
+                fix = f"Write [[{key}]]" if kind == "tables" and isinstance(value, dict) else ""
+                self.complain((*base, key), f"{key} = {shown(value)} is not {_SHAPES[kind]}", "", fix)
             elif kind == "number":
                 number = number_of(value)
                 if number is None or number < 0:
@@ -118,6 +123,19 @@ class Mistakes:
         given = document.get(name, [])
         for at, table in enumerate(given):
             yield (name, at), self.checked(table, TABLES[name], (name, at))
+
+
+def mending(what: str) -> str:
+    """What mends the mistakes that people make most with TOML, by the words of the parser."""
+    if what in ("Invalid value", "Unclosed array") or what.startswith("Expected newline"):
+        return "Text stands in quotation marks; numbers, true and false do not"
+    if what in ("Invalid initial character for a key part", "Unclosed inline table"):
+        return "A table in braces stands on one line; on several lines write [filter.when] and its keys below"
+    if "overwrite" in what or "twice" in what or "Duplicate" in what:
+        return "Write each key once; several values are a list, several filters a [[filter]] each"
+    if what.startswith(("Unescaped '\\'", "Invalid hex value", "Escaped character")):
+        return r"Write paths between single quotes: 'C:\folder\program.exe'"
+    return "See wfp-udp policy --help"
 
 
 def number_of(given: Any) -> int | None:

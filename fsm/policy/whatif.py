@@ -20,8 +20,9 @@ from fsm.policy.arbitrate import Arbitration, OpenQuestion, PolicyIndex, arbitra
 from fsm.policy.callouts import UNDECLARED
 from fsm.policy.classify import field_values
 from fsm.policy.datagram import Circumstances, Datagram, End, datagram_of
-from fsm.policy.fields import CONDITION_FLAGS, find_field, offered
-from fsm.policy.model import Policy
+from fsm.policy.fields import CONDITION_FLAGS, canonical, find_field, offered
+from fsm.policy.match import PATHS, assumed_volume, program_text
+from fsm.policy.model import Filter, Policy
 from fsm.policy.well_known import spelled_key
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES
 from fsm.table import compile_table
@@ -421,6 +422,9 @@ def _remarks(question: _Question, play: _Play) -> Iterable[str]:
     for flag in question.circumstances.no_flags:
         if flag in by_machine:
             yield f"{flag} holds at {by_machine[flag].removeprefix('FWPM_LAYER_')}, whatever was given"
+    volumes = _assumed_volumes(question, play)
+    for (drive, volume), each in volumes.items():
+        yield f"{drive.upper()} is taken to be {volume}: '{each.name}' compares the program by the rest of its path"
     asked = {name for visit in play.visits for name in offered(visit.layer)}
     for name, _ in question.circumstances.fields:
         if name not in asked:
@@ -433,6 +437,24 @@ def _remarks(question: _Question, play: _Play) -> Iterable[str]:
     }
     for each in setters.values():
         yield f"'{each.name}' sets classify options for what it matches: not played"
+
+
+def _assumed_volumes(question: _Question, play: _Play) -> dict[tuple[str, str], Filter]:
+    """{(drive, volume): a filter that took the one for the other}, of all filters that were asked."""
+    program = question.circumstances.program
+    found: dict[tuple[str, str], Filter] = {}
+    if program is None:
+        return found
+    for visit in play.visits:
+        arbitration = visit.arbitration
+        for each in (*(d.filter for d in arbitration.deciding), *(o.filter for o in arbitration.passed_over)):
+            for condition in each.conditions:
+                data = condition.value.data
+                if canonical(condition.field) in PATHS and isinstance(data, str | bytes):
+                    pair = assumed_volume(program_text(data), program)
+                    if pair:
+                        found.setdefault(pair, each)
+    return found
 
 
 def _questions(plays: list[_Play], *, changes: bool) -> tuple[tuple[OpenQuestion, ...], tuple[OpenQuestion, ...]]:

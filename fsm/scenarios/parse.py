@@ -101,7 +101,8 @@ def parse(text: str, source: str = "scenario") -> tuple[Scenario, ...]:
 
 
 def _lines(text: str, source: str) -> Iterator[list[Word]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: an editor counts no line for a form feed, and the lines of messages are those of the editor.
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         if len(line) > MAX_LINE:
             raise ScenarioError(f"{source}:{number}:1", f"the line has {len(line)} characters; {MAX_LINE} are allowed")
         words: list[Word] = []
@@ -120,6 +121,10 @@ def _begin(words: list[Word], drafts: list[Draft]) -> Draft:
     title = " ".join(word.text for word in words[1:])
     if not title:
         raise ScenarioError(str(words[0].spot), "a scenario has no title", fix="Write: scenario TITLE")
+    if "::" in title:
+        raise ScenarioError(
+            str(words[1].spot), "'::' in a title; pytest parts a file from its scenario with it", fix="Write one colon"
+        )
     for before in drafts:
         if before.title == title:
             raise ScenarioError(
@@ -258,6 +263,9 @@ def _time(draft: Draft, word: Word) -> int:
 
 
 def _stimulus(draft: Draft, endpoint: str, word: Word) -> str:
+    if word.text.partition(":")[0].casefold() == "wait":
+        what = f"'{word.text}' is nothing that happens: time passes between the lines"
+        raise ScenarioError(str(word.spot), what, fix=f"Give the next line its time: at +61s {endpoint} sendto")
     return table_of(draft, endpoint).stimulus(word.text, str(word.spot))
 
 
@@ -299,7 +307,10 @@ def _expectation(draft: Draft, do: Do, kind: Word, rest: list[Word]) -> Expectat
         return Expectation("no_layer", spot, at_layer=layer_of(draft, rest[1], rest[1].text).fwpm_name)
     match kind.text:
         case "layers":
-            return Expectation("layers", spot, layers=tuple(_expected_layers(draft, do, rest, kind)))
+            layers = tuple(_expected_layers(draft, do, rest, kind))
+            if layers and all(layer.is_gap for layer in layers):
+                raise ScenarioError(str(rest[0].spot), "'...' alone holds of any layers", fix="Name some of them")
+            return Expectation("layers", spot, layers=layers)
         case "outcome":
             return _expected_outcome(draft, kind, rest)
         case "application" | "remote":
@@ -314,6 +325,8 @@ def _expectation(draft: Draft, do: Do, kind: Word, rest: list[Word]) -> Expectat
         case "refused":
             if rest:
                 takes([kind, *rest], 2, 'expect refused "TEXT"')
+                if not rest[0].text:
+                    raise ScenarioError(str(rest[0].spot), "an empty text is part of everything", fix="Leave it out")
             return Expectation("refused", spot, text=rest[0].text if rest else "")
     raise unknown(kind, "expectation", EXPECTATIONS)
 
@@ -322,7 +335,8 @@ def _expected_layers(
     draft: Draft, do: Do, rest: list[Word], kind: Word, *, answers: bool = False
 ) -> Iterator[ExpectedLayer]:
     if not rest:
-        raise ScenarioError(str(kind.spot), "no layers are named", fix="Name some, or write: expect layers none")
+        fix = "Name some, or leave the line out" if answers else "Name some, or write: expect layers none"
+        raise ScenarioError(str(kind.spot), "no layers are named", fix=fix)
     if [word.text for word in rest] == ["none"]:
         return
     flags_known = {flag for state_flags in table_of(draft, do.endpoint)._flags for flag in state_flags}
@@ -332,10 +346,10 @@ def _expected_layers(
             yield ExpectedLayer("", "", (), word.spot)
             continue
         stem, *flags = text.split("+")
-        name, _, verdict = stem.partition(":")
+        name, colon, verdict = stem.partition(":")
         layer = layer_of(draft, word, name)
         refused = answers and verdict.endswith("!")
-        verdict = (verdict[:-1] if refused else verdict) or "permit"
+        verdict = (verdict[:-1] if refused else verdict) if colon else "permit"
         if verdict not in VERDICTS:
             raise unknown(Word(verdict, word.spot), "verdict", VERDICTS)
         for flag in flags:

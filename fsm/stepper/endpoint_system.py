@@ -177,8 +177,10 @@ class EndpointSystem(System[Snapshot]):
         while at < len(choices):
             found = _ITEM.match(choices, at)
             if found is None or (found[1][0] not in MOVES and not _is_wait(found[1])):
-                letters = "".join(MOVES)
-                raise FsmError(where, f"no move is written '{choices[at : at + 12]}'", f"Letters: {letters} and w61.")
+                letters, rest = "".join(MOVES), choices[at : at + 12]
+                raise FsmError(
+                    where, f"no move is written '{rest}'", f"Letters: {letters} and w61.", "Copy the whole of it"
+                )
             items += [found[1]] * int(found[2] or 1)
             if len(items) > LONGEST:
                 raise FsmError(where, f"more than {LONGEST} moves", fix="Save the walk to a file instead")

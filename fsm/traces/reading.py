@@ -287,6 +287,9 @@ def _encoding(head: bytes) -> str:
 def _recognised(lines: list[tuple[int, str]], where: str, ip: int, windows: str) -> Pattern:
     """The built-in pattern that reads the most lines of the beginning; of equals the first in the list."""
     sample = [line for _, line in lines[:SAMPLE_LINES] if line.strip() and len(line) <= LIMIT_LINE_CHARS]
+    if not sample and any(line.strip() for _, line in lines[:SAMPLE_LINES]):
+        what = f"none of the first lines has at most {LIMIT_LINE_CHARS:,} characters"
+        raise LogError(where, what, fix="Give a log with one classify a line")
     if not sample:
         raise LogError(where, "has no line to read", fix="Give a log with one classify a line")
     best, most = None, 0
