@@ -105,7 +105,7 @@ def _machine(config: pytest.Config, marks: dict[str, Any] | None = None) -> Conf
             f"marker wfp: no setting named {', '.join(marks)}. Allowed: ip, windows, evidence, assume"
         )
     if str(given["ip"]) not in ("4", "6"):
-        raise pytest.UsageError(f"{where}: no IP version {given['ip']!r}. Allowed: 4, 6.")
+        raise pytest.UsageError(f"{where}: no IP version '{given['ip']}'. Allowed: 4, 6.")
     try:
         return configure(
             ip=int(given["ip"]), windows=str(given["windows"]), evidence=given["evidence"], assume=assume, where=where

@@ -31,8 +31,10 @@ from test_filter_oracle import (
 )
 
 from fsm.choices import Config
-from fsm.policy.arbitrate import Arbitration, arbitrate, index_policy
+from fsm.policy.arbitrate import arbitrate
+from fsm.policy.arbitration import Arbitration
 from fsm.policy.fields import offered
+from fsm.policy.in_force import index_policy
 from fsm.policy.match import EMPTY, UNKNOWN, FieldValue, evaluate, matches
 from fsm.policy.model import Condition, Filter, Policy, Value
 from fsm.policy.whatif import Whatif, whatif

@@ -145,6 +145,12 @@ def test_it_runs_as_a_program_and_survives_a_narrow_pipe() -> None:
     assert missing.stderr == "error: no-such.log: cannot be opened (No such file or directory). Check the name.\n"
 
 
+def test_lines_that_are_too_long_are_told_as_such() -> None:
+    with_long = check("-", stdin=b"A" * 5000 + b"\n")
+    assert isinstance(with_long.exception, FsmError)
+    assert "none of the first lines has at most 4,096 characters" in str(with_long.exception)
+
+
 def test_the_page_names_every_group_pattern_and_edit() -> None:
     from fsm.traces.finding import KINDS
     from fsm.traces.patterns import BUILT_IN, GROUPS

@@ -255,8 +255,8 @@ def test_every_reason_names_a_rule_of_the_table() -> None:
          "outcome=icmp_error."),
         ("endpoint('dropped_port', block=['AUTH_CONNECT'])", None),
         ("endpoint('sender', stimuli=['bnd'])", None),
-        ("accepts(Trace(()), 'AUTH_CONNECT')", "accepts: a trace does not accept traces. Give an endpoint or a session "
-         "first."),
+        ("accepts(Trace((observation('AUTH_CONNECT'),)), 'AUTH_CONNECT')",
+         "accepts: a trace does not accept traces. Give an endpoint or a session first."),
         ("reaches('dropped_port', 'flow=OUT')", "reaches: dropped_port has no flow. It has no registers."),
     ],
 )  # fmt: skip

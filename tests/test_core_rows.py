@@ -293,6 +293,9 @@ def test_what_the_stack_drops_by_itself_is_lost_and_told() -> None:
         if row.next == DONE:
             assert row.ops == ("lose",) and row.outcome == "silent", row.key
             assert row.remote_sees.startswith(("its send succeeded", "a timeout")), row.key
+        else:  # an ICMP error is on its way, until something stops it (a.9.5: a block here does not); gone once
+            last = option(row, "no_listener") != ("both",) or row.at == "drop.ippacket_discard"
+            assert row.ops == ("lose",) * last and row.outcome == "icmp_error", row.key
 
 
 # --- discard layers
@@ -320,6 +323,30 @@ def test_only_discard_layers_are_told_a_reason() -> None:
 
 
 # --- stimuli
+
+
+def test_what_a_callout_injects_is_its_clone() -> None:
+    """FACTS a.21.1; a completion reinjects only where the packet given to it is to come in afresh (a.12.3, g.10)."""
+    for row in rows_where(lambda row: row.event in ("inject_send", "inject_receive")):
+        assert row.ops == ("reinject",) and not row.sets and row.next != DONE, row.key
+    reinjecting = {row.key for row in RULES if "reinject" in row.ops and not row.event.startswith("inject_")}
+    assert all(key.startswith("idle.complete[") and "IN_PENDED" in key for key in reinjecting) and reinjecting
+
+
+def test_a_closed_socket_keeps_nothing() -> None:
+    """FACTS a.13.4: its flows are deleted with it, and what it was connected to and let in goes with the endpoint."""
+    for row in rows_where(lambda row: ("socket", "CLOSED") in row.sets):
+        assert dict(row.sets) == {"socket": "CLOSED", "connected": "no", "window": "closed", "flow": "NONE"}, row.key
+        assert row.application_sees == "closesocket returns success" and not row.outcome, row.key
+        assert row.ops == ("drop_all_flows",) * (guard(row, "socket") != ("UNBOUND",)), row.key
+
+
+def test_a_flow_that_ends_is_dropped_and_no_layer_sees_it() -> None:
+    """FACTS a.14.1, a.13.5; the group state of a.15.1 is no flow."""
+    for row in rows_where(lambda row: row.event in ("idle_timeout", "flow_abort")):
+        assert (row.layer, row.next, row.sets, row.ops) == (None, DONE, (("flow", "NONE"),), ("drop_flow",)), row.key
+    for row in rows_where(lambda row: row.event == "window_timeout"):
+        assert (row.layer, row.next, row.sets, row.ops) == (None, DONE, (("window", "closed"),), ()), row.key
 
 
 REASONS = {  # FACTS a.11.3 and the table of reasons: stimulus -> since which Windows (f)

@@ -216,6 +216,26 @@ def test_a_stimulus_of_one_endpoint_only_is_used_there(wfp: Any) -> None:
     assert status == 0 and "dropped_port: " in out
 
 
+def test_an_endpoint_that_none_of_the_stimuli_happens_to_is_left_out(wfp: Any) -> None:
+    status, out, err = wfp("--stimuli", "bind", "--format", "json")
+    assert status == 0 and [plan["endpoint"] for plan in json.loads(out)] == ["sender", "receiver"]
+    assert err == "dropped_port is left out: nothing of bind happens to it\n"
+    twice = wfp("receiver", "receiver", "--stimuli", "bind", "--format", "json")
+    assert [plan["endpoint"] for plan in json.loads(twice[1])] == ["receiver"]
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_where_nothing_is_possible_there_is_nothing_to_cover(wfp: Any, goal: str, tmp_path: Path) -> None:
+    # A datagram does not come to a socket that has not been bound.
+    status, out, err = wfp("receiver", "--stimuli", "datagram", "--cover", goal, "-o", str(tmp_path))
+    assert (status, err) == (0, "")
+    if goal == "refusals":
+        assert (tmp_path / "receiver_refusals.wfp").is_file()
+    else:
+        assert out.splitlines()[-1] == f"receiver: 0 {goal} in 0 scenarios, 0 steps (the least there can be)"
+        assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

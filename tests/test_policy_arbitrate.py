@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.errors import FsmError, UnknownName
-from fsm.policy.arbitrate import Arbitration, arbitrate, index_policy
+from fsm.policy.arbitrate import arbitrate
+from fsm.policy.arbitration import Arbitration
 from fsm.policy.callouts import effects_of
+from fsm.policy.in_force import index_policy
 from fsm.policy.match import UNKNOWN, FieldValue, Program
 from fsm.policy.model import Behaviour, Callout, Condition, Filter, Policy, Sublayer, Value, Weight
 

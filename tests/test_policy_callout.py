@@ -13,9 +13,9 @@ import pytest
 from fsm.choices import Config, configure
 from fsm.endpoint import Endpoint
 from fsm.errors import FsmError, NoTransition, UnknownName
-from fsm.policy.arbitrate import index_policy
 from fsm.policy.callout import OpenVerdict, policy_callout
 from fsm.policy.datagram import Circumstances
+from fsm.policy.in_force import index_policy
 from fsm.policy.model import Behaviour, Callout, Condition, Filter, Policy, Sublayer, Value
 from fsm.policy.read import read_policy
 from fsm.policy.whatif import whatif

@@ -20,8 +20,8 @@ from policy_worlds import policy as random_policy
 
 from fsm.cli import cli
 from fsm.errors import UnknownName
-from fsm.policy.arbitrate import index_policy
 from fsm.policy.callouts import effects_of
+from fsm.policy.in_force import index_policy
 from fsm.policy.lint import LintReport, lint
 from fsm.policy.lint_regions import may_be_empty
 from fsm.policy.lint_rules import RULES
@@ -812,3 +812,36 @@ def test_every_example_on_the_page_is_found_by_its_rule() -> None:
         windows = "vista" if rule == "not-on-this-windows" else "11"
         report = lint(read_policy(snippet.encode(), name="example.toml"), windows=windows)
         assert rule in {finding.rule for finding in report.findings}, rule
+
+
+@pytest.mark.parametrize(
+    ("layer", "how", "found"),
+    [
+        ("DATAGRAM_DATA_V4", {"plans": '["pend"]'}, ["callout-plan"]),
+        ("OUTBOUND_TRANSPORT_V4", {"answer": '"pend"'}, ["callout-plan"]),
+        ("INBOUND_TRANSPORT_V4", {"on_reauthorize": '"pend"'}, ["callout-plan"]),
+        ("DATAGRAM_DATA_V4", {"plans": '["delay"]'}, []),
+        ("AUTH_CONNECT_V4", {"answer": '"pend"', "on_reauthorize": '"permit"'}, []),
+        ("AUTH_CONNECT_V4", {"answer": '"permit"', "on_reauthorize": '"pend"'}, ["callout-plan"]),
+        ("BIND_REDIRECT_V4", {"answer": '"pend"'}, []),
+    ],
+)
+def test_pending_is_refused_where_the_machine_takes_no_pend(layer: str, how: dict[str, str], found: list[str]) -> None:
+    text = callout_(layer, **{"answer": '"permit"', **how}) + filter_(layer, "callout:driver")
+    report = linted(text, rules=("callout-plan",))
+    assert [f.rule for f in report.findings if f.severity == "error"] == found
+    assert not found or "pends" in report.findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("unknown", "a verdict that is not known and may be another"),
+        ("permit", "with another verdict"),
+        ("block", "with the same verdict"),
+    ],
+)
+def test_a_shadow_says_no_more_of_a_callout_than_is_declared(answer: str, said: str) -> None:
+    text = callout_("AUTH_CONNECT_V4", answer=f'"{answer}"') + filter_("AUTH_CONNECT_V4", "callout:driver", weight=9)
+    report = linted(text + filter_("AUTH_CONNECT_V4", "block", weight=5), rules=("shadowed",))
+    assert [said in finding.what for finding in report.findings] == [True]

@@ -17,7 +17,7 @@ from fsm.policy.lint import lint
 from fsm.policy.lint_text import lint_text
 from fsm.policy.model import Policy, Value, Weight
 from fsm.policy.read import read_policy
-from fsm.policy.summary import summary_text
+from fsm.policy.summary import summary_json, summary_text
 from fsm.policy.toml_write import to_toml
 from fsm.policy.weights import automatic_weight, effective_order, effective_weight, sublayer_weights
 
@@ -104,6 +104,9 @@ def test_parts_without_sections_are_known_by_their_keys() -> None:
     policy = read_policy(PARTS)
     assert (len(policy.sublayers), len(policy.callouts), len(policy.filters)) == (3, 4, 3)
     assert policy.set_aside == (("repeated callout", 1),)
+    assert summary_json(policy)["callouts"] == 5 and "5 callouts (1 of them listed again)" in summary_text(
+        policy, details=False
+    )
     assert {c.registered for c in policy.callouts} == {True}
 
 
@@ -334,6 +337,7 @@ HOSTILE = {
     "evtx": (b"ElfFile\0" + b"\0" * 5000, "event log (EVTX)"),
     "json": (b'{"a": 1}', "this is JSON"),
     "events": (b"<netEvents><item/></netEvents>", "give it to wfp-udp explain"),
+    "log": (b"<Event><System><EventID>5156</EventID></System></Event>", "give it to wfp-udp explain"),
     "no-filters": (b"<wfpdiag><filters/></wfpdiag>", "without a filter, sublayer, callout or provider"),
     "after": (GOOD + b"hello", "something that is no XML after the last element"),
     "roots": (b"<a/>" * 5000, "more than 2000 root elements"),

@@ -16,7 +16,7 @@ from fsm.draw.overlay import Overlay
 from fsm.draw.packet_path import packet_path_dot
 from fsm.draw.policy_picture import filters_at, policy_picture
 from fsm.flows import run_flow
-from fsm.policy.arbitrate import index_policy
+from fsm.policy.in_force import index_policy
 from fsm.policy.model import Policy
 from fsm.policy.read import read_policy
 

@@ -135,6 +135,12 @@ def test_options_and_ini_say_which_machine_and_the_marker_counts_most(pytester: 
         (("--wfp-assume", "clos=nothing"), "*no *named 'clos'. Did you mean 'close'?*"),
         (("--wfp-cov", "--wfp-cov-report", "xml"), "*'xml' is none of term, json:FILE, dot:FOLDER, none*"),
         (("--wfp-cov", "--wfp-cov-report", "json"), "*'json' is none of term, json:FILE, dot:FOLDER, none*"),
+        (("--wfp-cov-report", "json:no/such/a.json"), "*--wfp-cov-report: no file can be made at 'no/such/a.json'*"),
+        (("--wfp-cov-report", "dot:test_a_wrong_option_is_a_usage_error.py"), "*--wfp-cov-report dot:*"),
+        (("--wfp-cov-fail-under", "nan"), "*--wfp-cov-fail-under: nan is no percentage. 0 to 100.*"),
+        (("--wfp-cov-fail-under", "101"), "*--wfp-cov-fail-under: 101 is no percentage. 0 to 100.*"),
+        (("--wfp-ip", "5"), "*--wfp: no IP version '5'. Allowed: 4, 6.*"),
+        (("-o", "wfp_ip=four"), "*--wfp: no IP version 'four'. Allowed: 4, 6.*"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(pytester: pytest.Pytester, arguments: tuple[str, ...], said: str) -> None:
@@ -149,6 +155,39 @@ def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*no setting named window*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ("assume=['close']", "*marker wfp: assume is ?'close'?. Write assume={'close': 'nothing'}*"),
+        ("ip='x'", "*marker wfp: no IP version 'x'. Allowed: 4, 6.*"),
+        ("windows='12'", "*marker wfp: no Windows named '12'*"),
+    ],
+)
+def test_a_wrong_value_of_a_marker_names_the_marker(pytester: pytest.Pytester, marker: str, said: str) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.wfp({marker})\ndef test_it(wfp_sender): pass")
+    result = pytester.runpytest()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said])
+
+
+def test_who_asks_for_a_report_gets_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(wfp_sender): pass")
+    assert pytester.runpytest("--wfp-cov-report", "json:a.json").ret == pytest.ExitCode.OK
+    assert "percent" in json.loads((pytester.path / "a.json").read_text(encoding="utf-8"))
+
+
+def test_a_walk_from_a_token_takes_the_options_of_a_walk(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(wfp_walk):
+            old = "wfp1~00000000~sender~4~11~base~~b"
+            walk = wfp_walk(token=old, other_model=True, manual=True)
+            assert (walk.manual, walk.layer) == (True, "FWPM_LAYER_ALE_BIND_REDIRECT_V4")
+        """
+    )
+    pytester.runpytest().assert_outcomes(passed=1)
 
 
 def test_options_and_markers_are_described(pytester: pytest.Pytester) -> None:

@@ -81,6 +81,14 @@ REFUSED: list[tuple[str, str]] = [
     (f"{HEAD}local is 192.0.2.1\nlocal is 192.0.2.2\n", "f.wfp:4:1: 'local' is told twice (first in line 3). Keep one."),
     (f"{HEAD}local is 192.0.2.1\nat 0s s bind\n", "f.wfp:3:1: 'local' is for a policy, and there is none. Add: policy FILE."),
     (f"{HEAD}peer B is 192.0.2.1\npolicy p\nat 0s s sendto\n", "f.wfp:3:1: no 'at' line is about peer B. Leave the line out."),
+    (f"{HEAD}at 0s s bind\nexpect layers ... ...\n", "f.wfp:4:15: '...' alone holds of any layers. Name some of them."),
+    (f"{HEAD}at 0s s bind\nexpect layers AUTH_CONNECT:\n", "f.wfp:4:15: no verdict named ''. Allowed: permit, block, absorb, pend, redirect, veto."),
+    (f"{HEAD}at 0s s bind\nanswers AUTH_CONNECT:!\n", "f.wfp:4:9: no verdict named ''. Allowed: permit, block, absorb, pend, redirect, veto."),
+    (f"{HEAD}at 0s s bind\nanswers\n", "f.wfp:4:1: no layers are named. Name some, or leave the line out."),
+    (f'{HEAD}at 0s s bind\nexpect refused ""\n', "f.wfp:4:16: an empty text is part of everything. Leave it out."),
+    (f"{HEAD}at 0s s wait:61\n", "f.wfp:3:9: 'wait:61' is nothing that happens: time passes between the lines. Give the next line its time: at +61s s sendto."),
+    ("scenario a::b\n", "f.wfp:1:10: '::' in a title; pytest parts a file from its scenario with it. Write one colon."),
+    (f"{HEAD}# a form\x0cfeed, and \u2028 another\nfoo\n", "f.wfp:4:1: no statement named 'foo'. Allowed: scenario, ip, windows, evidence, assume, socket, port, policy, local, peer, program, at ... (19 in all)."),
     ("scenario " + "x" * 2000, "f.wfp:1:1: the line has 2009 characters; 2000 are allowed."),
 ]  # fmt: skip
 

@@ -247,6 +247,13 @@ def test_sessions_are_stepped_through() -> None:
         (("--engine", "steam"), "no engine named 'steam'"),
         (("--ip", "5"), "no IP version named '5'"),
         (("--token", "x"), "'x' is no token"),
+        (("--token", ""), "'' is no token"),
+        (("--load", ""), "--load: no file is named"),
+        (("--html", ""), "--html: no file is named"),
+        (("--policy", ""), "cannot be opened"),
+        # Before the walk, which would be lost.
+        (("--save", "no/such/walk.json"), "--save no/such/walk.json: no folder"),
+        (("--save", "."), "--save .: this is a folder"),
         (("--seed", "-1"), "--seed"),
     ],
 )
@@ -255,6 +262,31 @@ def test_wrong_options_are_told_in_one_line(arguments: tuple[str, ...], told: st
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.count("\n") == 1
     assert told in ran.stderr
+
+
+def test_what_is_missing_is_named_as_it_is_written() -> None:
+    ran = step(lines="export pytest|unwatch x")
+    assert ran.stderr.splitlines() == [
+        "error: line 1: export pytest: no file is named. Write export pytest FILE.",
+        "error: line 2: unwatch: no watch named 'x'. There is none here.",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes streams as a POSIX shell does")
+@pytest.mark.parametrize(
+    ("redirected", "status", "told"),
+    [
+        ("<&-", 0, ""),
+        (">&-", 0, ""),
+        (">/dev/full", 2, "error: standard output: cannot be written: No space left on device\n"),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one_and_a_full_disk_is_told(redirected: str, status: int, told: str) -> None:
+    if "/dev/full" in redirected and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = f'echo bind | ("$0" -m fsm step sender --plain {redirected})'
+    ran = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (status, told)
 
 
 def test_live_engine_says_the_same() -> None:

@@ -17,8 +17,8 @@ from fsm.choices import Config, configure
 from fsm.cli import cli
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.policy.answer import Whatif
-from fsm.policy.arbitrate import index_policy
 from fsm.policy.datagram import Circumstances, datagram_of, end_of
+from fsm.policy.in_force import index_policy
 from fsm.policy.model import Behaviour, Callout, Condition, Filter, Policy, Sublayer, Value
 from fsm.policy.read import read_policy
 from fsm.policy.whatif import whatif
@@ -589,6 +589,19 @@ def test_the_path_is_drawn(file: str, tmp_path: Path) -> None:
         (("--set", "COMPARTMENT_ID"), "FIELD=VALUE"),
         (("--set", "COMPARTMENT_ID=x"), "COMPARTMENT_ID"),
         (("--set", "ALE_APP_ID=x"), "--program"),
+        (("--set", "IP_REMOTE_PORT=99"), "--from and --to"),
+        (("--set", "IP_PROTOCOL=6"), "--assume protocol="),
+        (("--set", "INTERFACE_TYPE=4294967296"), "0 to 4294967295"),
+        (("--flag", "LOOPBACK"), "the machine itself sets IS_LOOPBACK"),
+        (("--flag", "IS_REAUTHORIZE"), "the machine itself sets IS_REAUTHORIZE"),
+        (("--program", ""), "no program"),
+        (("--user", ""), "names no SID"),
+        (("--user", "S-1-foo"), "no SID"),
+        (("--package", "calculator"), "no SID"),
+        (("--package", ""), "no SID"),
+        (("--profile", "-1"), "0 to 4294967295"),
+        (("--interface-type", "4294967296"), "0 to 4294967295"),
+        (("--no-listener",), "--event receive"),
     ],
 )
 def test_options_that_are_wrong_are_refused_with_the_way_out(file: str, words: tuple[str, ...], said: str) -> None:
@@ -602,3 +615,62 @@ def test_other_machines_can_be_asked(file: str) -> None:
     old = json.loads(_run(file, "--from", US, "--to", THEM, "--windows", "vista", "--format", "json"))
     assert [visit["runtime_id"] for visit in old["visits"]] == [48, 49]
     assert Config().windows == "11"
+
+
+@pytest.mark.parametrize(
+    "ends", [("[::ffff:192.0.2.1]:1", "[2001:db8::1]:1"), ("[2001:db8::1]:1", "[::ffff:192.0.2.1]:1")]
+)
+def test_an_ipv4_mapped_address_is_a_question_for_ipv4_at_either_end(ends: tuple[str, str]) -> None:
+    with pytest.raises(FsmError, match="IPv4-mapped"):
+        whatif(Policy(), from_=ends[0], to=ends[1])
+
+
+@pytest.mark.parametrize(
+    ("program", "outcome", "taken"),
+    [
+        (r"C:\Program Files\Example\vpn.exe", "sent", False),
+        (r"c:/program files/example/VPN.EXE", "sent", False),
+        (r"\device\harddiskvolume3\program files\example\vpn.exe", "sent", True),
+        ("vpn.exe", "sent", False),
+        (r"D:\Program Files\Example\vpn.exe", "blocked", False),
+        (r"\device\harddiskvolume3\vpn.exe", "blocked", False),
+    ],
+)
+def test_a_program_of_the_policy_file_is_found_by_each_form_of_its_path(
+    program: str, outcome: str, taken: bool
+) -> None:
+    example = read_policy(str(Path(__file__).parent / "data" / "policies" / "example.toml"))
+    known = Circumstances(program=program)
+    answer = whatif(example, from_="192.0.2.10:50000", to="192.0.2.1:443", circumstances=known)
+    assert answer.outcome == outcome
+    said = "C: is taken to be harddiskvolume3: 'The tunnel itself' compares the program by the rest of its path"
+    assert [remark for remark in answer.remarks if "taken to be" in remark] == ([said] if taken else [])
+
+
+def test_the_answer_as_data_has_the_promised_keys() -> None:
+    stopped = policy(
+        at("ALE_AUTH_CONNECT_V4"),
+        at("ALE_AUTH_CONNECT_V4", _port("IP_REMOTE_PORT", 53), effective_weight=9, action="PERMIT"),
+    )
+    told = json.loads(json.dumps(whatif(stopped, from_=US, to="198.51.100.1:54").to_json()))
+    assert {"outcome", "blocked_at", "open_questions", "visits", "application_sees", "remote_sees", "logged"} <= set(
+        told
+    )
+    assert (told["outcome"], told["blocked_at"], told["open_questions"]) == (
+        "blocked",
+        "FWPM_LAYER_ALE_AUTH_CONNECT_V4",
+        [],
+    )
+    visit = next(v for v in told["visits"] if v["runtime_id"] == 48)
+    assert {"layer", "runtime_id", "verdict", "rights", "deciding", "passed_over"} <= set(visit)
+    assert (visit["verdict"], visit["rights"]) == ("block", "hard")
+    assert [(d["sublayer"], d["filter"], d["action"]) for d in visit["deciding"]] == [
+        ("{ours}", "{BLOCK ALE_AUTH_CONNECT_V4}", "block")
+    ]
+    assert [(p["filter"], p["why"]) for p in visit["passed_over"]] == [
+        ("{PERMIT ALE_AUTH_CONNECT_V4}", "IP_REMOTE_PORT is 54; wanted: 53")
+    ]
+    assert [(e["event_id"], e["runtime_id"], e["filter"]) for e in told["logged"]] == [
+        (5157, 48, "{BLOCK ALE_AUTH_CONNECT_V4}"),
+        (5152, 48, "{BLOCK ALE_AUTH_CONNECT_V4}"),
+    ]

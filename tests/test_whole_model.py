@@ -519,6 +519,10 @@ SEQUENCES = [
     seq("a.12.4, a.14.3", S, "bind sendto_group!AUTH_CONNECT=pend complete_group wait:1 sendto_group", FIRST_SEND, "sent", **DENY),
     seq("a.5.4", S, "bind connect datagram_group", NOT_MINE, "silent", "connected peer", [], "its send succeeded"),
     seq("a.5.4", S, "bind connect_other datagram_group", NOT_MINE, "silent", "connected peer", [], "its send succeeded"),
+    no("a.13.2", S, "bind close sendto", "'sendto' is not possible in state CLOSED", **DUAL_CLOSES),
+    seq("a.9.4, a.9.8", D, "datagram", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "silent", "no socket", [], "timeout", **such(protocol="raw", icmp_rate_limit="spent")),
+    seq("a.9.8, a.9.9", D, "datagram_group", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "silent", "no socket", [], "its send succeeded", **RAW),
+    seq("a.9.8, b.4", D, "datagram!INBOUND_IPPACKET_DISCARD=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "silent", "no socket", [5152], "timeout", **RAW),
     seq("a.2.3, g.22", S, "bind sendto!CONNECT_REDIRECT=redirect,AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "10013", [5157, 5152], "nothing", **such(blocked_first_send_result="wsaeacces")),
     seq("a.2.3, a.16.3", S, "bind sendto!CONNECT_REDIRECT=redirect,AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "General failure", [5157, 5152], "nothing", **ECHO),
 ]

@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from fsm.policy.arbitrate import index_policy
 from fsm.policy.compare import compare
+from fsm.policy.in_force import index_policy
 from fsm.policy.read import read_policy
 from fsm.policy.search import search
 from fsm.policy.whatif import whatif

@@ -22,9 +22,9 @@ from fsm.endpoint import (
 )
 from fsm.errors import FsmError
 from fsm.names import Verdict
-from fsm.policy.arbitrate import PolicyIndex
 from fsm.policy.callout import Decision, PolicyCallout, policy_callout
 from fsm.policy.datagram import Circumstances, Datagram, End, datagram_of
+from fsm.policy.in_force import PolicyIndex
 from fsm.policy.model import Policy
 from fsm.policy.whatif import machine_for
 from fsm.reasons import STALE_REASONS

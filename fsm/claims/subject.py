@@ -28,8 +28,8 @@ from fsm.traces.observation import Observation, Trace
 
 if TYPE_CHECKING:
     from fsm.claims.policies import PolicyAnswers
-    from fsm.policy.arbitrate import PolicyIndex
     from fsm.policy.datagram import Circumstances, End
+    from fsm.policy.in_force import PolicyIndex
     from fsm.policy.model import Policy
 
 PERMIT = (str(Verdict.PERMIT),)

@@ -71,7 +71,7 @@ def circumstances_of(given: Mapping[str, Any]) -> Circumstances:
     return Circumstances(
         program=given["program"],
         user=_user(given["user"]),
-        package="" if given["package"] == "none" else given["package"],
+        package=_package(given["package"]),
         profile=given["profile"],
         interface=given["interface"],
         interface_index=given["interface_index"],
@@ -92,10 +92,18 @@ def _user(given: str | None) -> tuple[str, ...] | None:
 
     sids = [part.strip() for part in given.split(",") if part.strip()]
     found = tuple(WELL_KNOWN.get(sid.upper(), sid) for sid in sids)
+    if not found:
+        raise FsmError("--user", f"'{given}' names no SID", "S-1-5-18, SY, other", "Leave it out for an unknown user")
     for sid in found:
         if sid != "other" and not sid.upper().startswith("S-1-"):
             raise FsmError("--user", f"'{sid}' is no SID", "S-1-5-18, SY, other", "Names are not looked up")
     return found
+
+
+def _package(given: str | None) -> str | None:
+    if given is not None and not given.strip():
+        raise FsmError("--package", f"'{given}' is no SID", "S-1-15-2-..., none", "Names are not looked up")
+    return "" if given is not None and given.strip().lower() == "none" else given
 
 
 def _flags(given: tuple[str, ...], option: str) -> tuple[str, ...]:
@@ -121,6 +129,10 @@ def _fields(given: tuple[str, ...]) -> tuple[tuple[str, int | str | bytes], ...]
         "ALE_USER_ID": "--user",
         "ALE_PACKAGE_ID": "--package",
         "FLAGS": "--flag or --no-flag",
+        "IP_PROTOCOL": "--assume protocol=udp, icmp_echo, igmp or raw",
+        **dict.fromkeys(
+            ("IP_LOCAL_ADDRESS", "IP_LOCAL_PORT", "IP_REMOTE_ADDRESS", "IP_REMOTE_PORT"), "--from and --to"
+        ),
     }
     found: dict[str, int | str | bytes] = {}
     for word in given:

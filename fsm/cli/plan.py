@@ -73,7 +73,7 @@ def command(
         moves = moves_of(table, offered, asked["--verdicts"])
         plan, missing = cover(moves, goal), unreachable(moves)
         scenarios = list(scenarios_of(table, plan))
-        if output:
+        if output and scenarios:  # a file without a scenario cannot be read back
             _write(output, f"{name}_{goal}.wfp", "\n".join(map(scenario_text, scenarios)))
         if output_format == "text":
             click.echo(_summary(table, plan, missing))

@@ -16,7 +16,7 @@ from fsm.draw.pictures import Picture
 from fsm.draw.sketch import about
 from fsm.draw.theme import safe_id
 from fsm.names import IP_VERSIONS
-from fsm.policy.arbitrate import PolicyIndex, index_policy
+from fsm.policy.in_force import PolicyIndex, index_policy
 from fsm.policy.model import Filter, Policy
 
 SHOWN = 2  # names of filters in a box

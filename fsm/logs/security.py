@@ -136,17 +136,23 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
         flat = False
     elif isinstance(record.get("EventData"), str) and record["EventData"].lstrip()[:1] == "<":  # Azure Log Analytics
         data, flat = _data_from_xml(record["EventData"]), False
-    elif str(record.get("_raw", "")).lstrip()[:7] in ("<Event ", "<Event>") and "LayerRTID" not in record:  # Splunk
-        data, flat = _data_from_xml(str(record["_raw"])), False
+    elif (raw := _raw_event(record)) and "LayerRTID" not in record:  # Splunk, Elastic
+        data, flat = _data_from_xml(raw), False
     elif "Properties" in record and "Id" in record:  # PowerShell: Get-WinEvent | ConvertTo-Json
         data, positional, flat = {}, _powershell_values(record["Properties"]), False
     elif "Id" in record and "MachineName" in record and "Protocol" not in record:
         data, positional, flat = {}, [], False
 
     event_id = _first(record, _ID_KEYS)
+    if event_id is None:
+        event_id = _nested(record, "event", "code")
+        code = fields.integer(event_id) if isinstance(event_id, int | str) else None
+        event_id = code  # of other kinds of records it is no number
     if event_id is None and any(key in record for key in _SIGNS_OF_AN_EVENT):
         event_id = -1  # an event of something else: no event of the Security log has this number
     provider = _first(record, _PROVIDER_KEYS)
+    if provider is None:
+        provider = _nested(record, "event", "provider")
     if provider is None and not flat:
         provider = record.get("ProviderName")  # in a flat 5447 ProviderName is the filter's provider
     host = _first(record, _HOST_KEYS) or _nested(record, "host", "name") or record.get("host")
@@ -230,6 +236,14 @@ def _data_from_xml(text: str) -> dict[str, Any]:
     except expat.ExpatError as error:
         raise _Unusable(f"EventData holds broken XML ({error})") from None
     return data
+
+
+def _raw_event(record: Mapping[str, Any]) -> str:
+    """The event as XML text beside the fields: `_raw` of Splunk, `event.original` of Elastic; "" where there is none."""
+    for text in (record.get("_raw"), _nested(record, "event", "original")):
+        if isinstance(text, str) and text.lstrip()[:7] in ("<Event ", "<Event>"):
+            return text
+    return ""
 
 
 def _first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

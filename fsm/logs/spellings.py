@@ -5,6 +5,7 @@ What is here turns them into the shapes that `security.py` reads, and leaves a r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,9 +45,35 @@ def unwrapped(record: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(inner, dict):
             record = inner
             break
+    record = _inside(record)
     if any(isinstance(key, str) and key.startswith(("winlog.", "event.", "host.")) for key in record):
         record = _nested(record)
     return record if _is_usual(record) else _headers(record)
+
+
+def _inside(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event that a collector keeps deeper inside: Wazuh under `win`, Chainsaw in a document, EvtxECmd as text."""
+    data, document = record.get("data"), record.get("document")
+    win = data.get("win") if isinstance(data, dict) else record.get("win")
+    if isinstance(win, dict) and isinstance(win.get("system"), dict):
+        system, fields = win["system"], win.get("eventdata")
+        named = {"EventID": "eventID", "Provider": "providerName", "EventRecordID": "eventRecordID",
+                 "Computer": "computer", "TimeCreated": "systemTime"}  # fmt: skip
+        return {
+            "System": {name: system.get(theirs) for name, theirs in named.items()},
+            "EventData": fields if isinstance(fields, dict) else {},
+        }
+    if isinstance(document, dict) and isinstance(document.get("data"), dict) and "Event" in document["data"]:
+        return {"Event": document["data"]["Event"]}
+    payload = record.get("Payload")
+    if isinstance(payload, str) and "EventId" in record and payload.lstrip()[:1] == "{":
+        try:
+            body = json.loads(payload)
+        except (ValueError, RecursionError):
+            return record
+        if isinstance(body, dict) and isinstance(body.get("EventData"), dict):
+            return {**record, "EventData": body["EventData"], "SourceName": record.get("Provider")}
+    return record
 
 
 def usual_names(data: Mapping[str, Any]) -> Mapping[str, Any]:

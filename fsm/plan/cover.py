@@ -213,4 +213,4 @@ def _greedy(moves: Moves, goal: str, wanted: dict[int, set[tuple[str, str]]], *,
         rest = moves.to_idle(state)
         walks.append(Walk((*cells, *rest), tuple(trials)))
     # Each classify stands at one position, so a plan has at least as many steps as positions to visit.
-    return Cover(goal, tuple(walks), count, 1, positions)
+    return Cover(goal, tuple(walks), count, min(count, 1), positions)

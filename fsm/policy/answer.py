@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fsm.choices import Config
 from fsm.endpoint import StimulusRecord
-from fsm.policy.arbitrate import Arbitration, OpenQuestion
+from fsm.policy.arbitration import Arbitration, OpenQuestion
 from fsm.policy.datagram import Circumstances, Datagram
 from fsm.policy.model import Filter
 from fsm.table import Step

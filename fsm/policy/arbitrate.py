@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, permutations
+from itertools import permutations
 
 from fsm.catalogue import by_name
 from fsm.errors import UnknownName
+from fsm.policy.arbitration import Arbitration, Deciding, OpenQuestion, OrderNote, PassedOver, Possible
 from fsm.policy.callouts import Effect, effects_of
-from fsm.policy.match import FieldValue, Groups, Match, Test, groups_of, match_groups
-from fsm.policy.model import Callout, Filter, Policy
-from fsm.policy.weights import effective_order, effective_weight, sublayer_weights, weight_range
-from fsm.policy.well_known import SUBLAYERS, spelled_key
+from fsm.policy.in_force import PolicyIndex, Ready, ReadySublayer
+from fsm.policy.match import FieldValue, Match, match_groups
+from fsm.policy.model import Filter
+from fsm.policy.weights import effective_weight
 
-DEFAULT_SUBLAYER = "FWPM_SUBLAYER_UNIVERSAL"
 LIMIT_ORDERS = 120  # orders tried for sublayers whose weight nobody has said
 # Flags that bind a filter to a state of the machine that nothing here tells of.
 ONLY = {
@@ -27,190 +27,6 @@ ONLY = {
 }
 _WEIGHT = "the weight of the sublayer"
 _ORDER = ("permit", "redirect", "absorb", "pend", "veto", "block")
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A filter made ready: its conditions as groups."""
-
-    filter: Filter
-    groups: Groups
-    lightest: int = 0  # the range of effective weights that are possible
-    heaviest: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadySublayer:
-    """A sublayer with its filters of one layer, the heaviest first. `weight` is None where nobody has said it.
-
-    `rivals` says that some filters could be asked in another order: of one weight, or of automatic weights.
-    """
-
-    key: str
-    name: str
-    weight: int | None
-    filters: tuple[Ready, ...]
-    rivals: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyIndex:
-    """The filters in force, by layer and in the order in which they are asked."""
-
-    policy: Policy
-    layers: Mapping[str, tuple[ReadySublayer, ...]]
-    callouts: Mapping[str, Callout]
-    windows: str
-    left_out: tuple[tuple[Filter, str], ...] = ()  # not in force, and why
-
-    def at(self, layer: str) -> tuple[ReadySublayer, ...]:
-        """The sublayers with filters at a layer (full FWPM name), the heaviest first."""
-        return self.layers.get(layer, ())
-
-
-def index_policy(policy: Policy, windows: str = "11", *, boot_time: bool = False) -> PolicyIndex:
-    """Order a policy for arbitration; once per policy.
-
-    Parameters
-    ----------
-    boot_time : the time before the Base Filtering Engine runs: boot-time filters and no others. By default the
-        running system: all but these (BOP).
-    """
-    by_layer: dict[str, dict[str, list[Filter]]] = {}
-    left_out: list[tuple[Filter, str]] = []
-    for each in policy.filters:
-        why = _not_in_force(each, boot_time)
-        if why:
-            left_out.append((each, why))
-            continue
-        sublayer = spelled_key(each.sublayer or DEFAULT_SUBLAYER)
-        by_layer.setdefault(each.layer, {}).setdefault(sublayer, []).append(each)
-    names = {spelled_key(sublayer.key): sublayer.name for sublayer in policy.sublayers}
-    weights = {spelled_key(key): weight for key, weight in sublayer_weights(policy).items()}
-    layers = {
-        layer: tuple(
-            sorted((_ready(key, filters, names, weights, windows) for key, filters in here.items()), key=_lighter)
-        )
-        for layer, here in by_layer.items()
-    }
-    callouts = {spelled_key(callout.key): callout for callout in policy.callouts}
-    return PolicyIndex(policy, layers, callouts, windows, tuple(left_out))
-
-
-def _not_in_force(filter: Filter, boot_time: bool) -> str:
-    if "DISABLED" in filter.flags:
-        return "it is disabled"
-    if "BOOTTIME" in filter.flags and not boot_time:
-        return "a boot-time filter, in force only until the Base Filtering Engine runs"
-    if boot_time and "BOOTTIME" not in filter.flags:
-        return "not a boot-time filter: the Base Filtering Engine does not run yet"
-    return ""
-
-
-def _lighter(sublayer: ReadySublayer) -> int:
-    return -(sublayer.weight if sublayer.weight is not None else 1 << 20)
-
-
-def _ready(
-    key: str, filters: list[Filter], names: Mapping[str, str], weights: Mapping[str, int | None], windows: str
-) -> ReadySublayer:
-    ordered = tuple(Ready(each, groups_of(each, windows), *weight_range(each)) for each in effective_order(filters))
-    floor = list(accumulate((ready.lightest for ready in ordered), min))
-    rivals = any(ready.heaviest >= lightest for ready, lightest in zip(ordered[1:], floor, strict=False))
-    weight = weights.get(key, SUBLAYERS[key][1] if key in SUBLAYERS else None)
-    return ReadySublayer(key, names.get(key, key), weight, ordered, rivals)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenQuestion:
-    """What would have to be known: a condition that is open, or a callout that nobody has described."""
-
-    layer: str
-    filter: Filter
-    field: str  # "" where it is about the callout or the sublayer
-    test: Test | None
-    what: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A filter that was asked before the deciding one and did not decide.
-
-    `failed` holds the conditions that did not hold, with the value; it is empty for a filter that matched and went on.
-    """
-
-    sublayer: str
-    filter: Filter
-    failed: tuple[Test, ...] = ()
-    what: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Possible:
-    """One possible result of a sublayer. `given` are the questions that must be answered so; empty for none."""
-
-    filter: Filter | None
-    effect: Effect
-    given: tuple[OpenQuestion, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Deciding:
-    """What a sublayer returned. `action` is its answer; `hard` that it took the write right away."""
-
-    sublayer: str
-    filter: Filter
-    action: str
-    hard: bool
-    overridden: bool = False
-    sublayer_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderNote:
-    """Two filters whose order is nobody's statement, and which of them is asked first changes the verdict.
-
-    `first` is the one that was asked first here, by the rule that `why` tells; `verdict` is that of the other order.
-    """
-
-    layer: str
-    first: Filter
-    other: Filter
-    why: str
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arbitration:
-    """The result at one layer.
-
-    Parameters
-    ----------
-    verdict : permit, block, absorb, pend, redirect, veto, or "unknown" where open questions change it.
-    rights : "soft" while lighter sublayers could still change it, "hard" after the write right was taken away; ""
-        where nothing decided or the verdict is unknown.
-    verdicts : every verdict that is possible, the one with all open questions answered with no first.
-    deciding : of each sublayer that returned something, in order; for an unknown verdict as in `otherwise`.
-    decided_by : the filter that made the verdict; None where none matched or it is unknown.
-    passed_over : the filters before the deciding ones, with why.
-    questions : all that is open and was reached; `changing` those of them that bring another verdict about.
-    otherwise : the verdict when no open condition holds and undeclared callouts let the packet pass.
-    order_notes : where the verdict rests on the order of filters of one weight, or of automatic weights.
-    telling : of a permit, the deciding filters without any of which it would be another verdict.
-    """
-
-    layer: str
-    verdict: str
-    rights: str
-    verdicts: tuple[str, ...]
-    deciding: tuple[Deciding, ...]
-    decided_by: Filter | None
-    passed_over: tuple[PassedOver, ...]
-    questions: tuple[OpenQuestion, ...] = ()
-    changing: tuple[OpenQuestion, ...] = ()
-    otherwise: str = "permit"
-    order_notes: tuple[OrderNote, ...] = ()
-    telling: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

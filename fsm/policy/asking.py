@@ -12,9 +12,10 @@ from fsm.errors import FsmError, UnknownName
 from fsm.policy.boxes import Intervals, intersection, intervals
 from fsm.policy.callouts import UNDECLARED
 from fsm.policy.datagram import Circumstances, Datagram
+from fsm.policy.given import checked
 from fsm.policy.model import Policy
 from fsm.policy.space import LOOPBACK, Scene, example_value, networks, scene_domains
-from fsm.policy.whatif import checked, events_of, machine_for, sends, setup_of, word_of
+from fsm.policy.whatif import events_of, machine_for, sends, setup_of, word_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from fsm.choices import Config
 from fsm.endpoint import FIRST_PEER, GROUP_ADDRESS, ClassifyContext, Endpoint
 from fsm.errors import FsmError, UnknownName
 from fsm.names import Verdict
-from fsm.policy.arbitrate import Arbitration, OpenQuestion, PolicyIndex, arbitrate, index_policy
+from fsm.policy.arbitrate import arbitrate
+from fsm.policy.arbitration import Arbitration, OpenQuestion
 from fsm.policy.callouts import UNDECLARED
 from fsm.policy.classify import field_values
 from fsm.policy.condition_text import open_text
 from fsm.policy.datagram import Circumstances, Datagram, End, end_of
 from fsm.policy.fields import CONDITION_FLAGS
+from fsm.policy.in_force import PolicyIndex, index_policy
 from fsm.policy.model import Filter, Policy
 from fsm.stimuli import STIMULI
 from fsm.table import Table, compile_table

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from fsm.choices import Config
 from fsm.errors import FsmError
 from fsm.policy.answer import Ending, Whatif
-from fsm.policy.arbitrate import PolicyIndex
 from fsm.policy.asking import Asked, asked_of, config_for, ends_of, limits_of
 from fsm.policy.datagram import Circumstances
 from fsm.policy.decisions import TooLarge
+from fsm.policy.in_force import PolicyIndex
 from fsm.policy.model import Callout, Filter, Policy
 from fsm.policy.search import LIMIT_NODES, Box, Range, Work, answer_for, boxes_of, example_of, range_of
+from fsm.policy.sides import End, Side
 from fsm.policy.space import Dimension
-from fsm.policy.splitting import End, Side, Splitting
+from fsm.policy.splitting import Splitting
 from fsm.policy.ways import Ways
 from fsm.policy.well_known import spelled_key
 from fsm.policy.whatif import indexed

@@ -96,6 +96,8 @@ def _statement(answer: Comparison) -> Iterator[str]:
         yield from wrap(
             f"Within what the two policies mention {nothing}{split}. Asked: {asked}.", WIDTH, subsequent_indent="  "
         )
+        if not all(scene.loopback or scene.group for scene in answer.scenes):
+            yield "Not asked: from an address of this host to itself, other than a loopback address."
         left = dict.fromkeys(name for scene in answer.scenes for name in scene.left_open)
         if left:
             yield f"Not split, so open: {', '.join(map(dimension_text, left))}."

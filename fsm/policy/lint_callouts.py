@@ -77,8 +77,10 @@ def _about(callout: Callout, layer: Layer, windows: str) -> Iterator[LintFinding
     planned = list(dict.fromkeys(wanted(plan) for plan in behaviour.plans))
     doing = list(dict.fromkeys([*planned, *_answer_wants(callout)]))
     at, name = layer.short_name, callout.name or callout.key
+    no_pend = list(_pends(callout, layer))
+    yield from no_pend
     for plan in doing:
-        if plan in _BESIDES:
+        if plan in _BESIDES or (no_pend and plan == "delay"):
             continue
         if plan not in WANTS:
             known = ", ".join([*WANTS, *_BESIDES])
@@ -104,6 +106,19 @@ def _about(callout: Callout, layer: Layer, windows: str) -> Iterator[LintFinding
         )
     if "redirect" in doing and layer.may_redirect != "no":
         yield from _redirections(name, layer, planned, windows)
+
+
+def _pends(callout: Callout, layer: Layer) -> Iterator[LintFinding]:
+    """Pending in its own sense (FwpsPendOperation0, FwpsPendClassify0), which `delay` leaves open."""
+    behaviour, name = callout.behaviour, callout.name or callout.key
+    planned = any(plan.strip().lower() == "pend" for plan in behaviour.plans)
+    if (planned or "pend" in (behaviour.answer, behaviour.on_reauthorize)) and layer.may_pend.startswith("reinject"):
+        what = f"callout '{name}' pends at {layer.short_name}, and a packet layer holds nothing back"
+        fix = "Absorb the packet and inject a clone later, or pend at AUTH_CONNECT or AUTH_RECV_ACCEPT"
+        yield finding_of("callout-plan", what, fix=fix, cite=("TOC", "ASY", "WLR"))
+    elif behaviour.on_reauthorize == "pend" and "not while reauthorizing" in layer.may_pend:
+        what = f"callout '{name}' pends a reauthorization at {layer.short_name}, where only the first classify can be"
+        yield finding_of("callout-plan", what, fix="Answer permit or block then", cite=("DDI-pend",))
 
 
 def _answer_wants(callout: Callout) -> list[str]:

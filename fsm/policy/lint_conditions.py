@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from fsm.catalogue import Layer, by_name, layers
 from fsm.names import WINDOWS
-from fsm.policy.arbitrate import Ready
 from fsm.policy.checks import condition_findings, filter_findings, listed_fields
 from fsm.policy.condition_text import flag_names, short_field, wanted_text
 from fsm.policy.fields import CONDITION_FLAGS, PREFIX, canonical
+from fsm.policy.in_force import Ready
 from fsm.policy.lint_finding import LintFinding, Work, finding_of
 from fsm.policy.lint_regions import WHOLE, Space, TooMany, may_be_empty
 from fsm.policy.model import Condition, Value

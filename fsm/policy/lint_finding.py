@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsm.policy.arbitrate import PolicyIndex, index_policy
+from fsm.policy.in_force import PolicyIndex, index_policy
 from fsm.policy.lint_rules import RULES
 from fsm.policy.model import Callout, Filter, Policy
 from fsm.policy.shadow import LayerOrder

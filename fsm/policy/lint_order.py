@@ -29,7 +29,7 @@ def shadowed(work: Work) -> Iterator[LintFinding]:
                 fix="Make the permit hard (CLEAR_ACTION_RIGHT), or put an exception into the sublayer that blocks",
             )  # fmt: skip
         for shadow in order.decided_above(done):
-            verdict = "with another verdict" if shadow.differs else "with the same verdict"
+            verdict = f"with {_verdict(shadow)}"
             yield finding_of(
                 "decided-above",
                 f"heavier sublayers have decided all that it matches, hard and {verdict} ({_who(shadow.by)})",
@@ -40,7 +40,7 @@ def shadowed(work: Work) -> Iterator[LintFinding]:
 
 def _own(layer: str, shadow: Shadow) -> LintFinding:
     one = shadow.filter
-    verdict = "another verdict" if shadow.differs else "the same verdict"
+    verdict = _verdict(shadow)
     if one.action.startswith("CALLOUT_"):
         verdict += ", so its callout is never called"
     what = f"it never decides: {_who(shadow.by)} comes first, with {verdict}"
@@ -53,6 +53,12 @@ def _own(layer: str, shadow: Shadow) -> LintFinding:
         "shadowed", what, filters=(one,), by=shadow.by, layer=layer,
         severity=_milder(shadow, "warning" if shadow.differs else "hint"),
     )  # fmt: skip
+
+
+def _verdict(shadow: Shadow) -> str:
+    if not shadow.differs:
+        return "the same verdict"
+    return "another verdict" if shadow.differs_surely else "a verdict that is not known and may be another"
 
 
 def _only_later(shadow: Shadow) -> bool:

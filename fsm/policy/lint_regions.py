@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from fsm.catalogue import by_name, layers
-from fsm.policy.arbitrate import Ready
 from fsm.policy.fields import FIELDS, PREFIX
+from fsm.policy.in_force import Ready
 from fsm.policy.model import Condition, Value
 from fsm.policy.values import BITS
 

@@ -9,10 +9,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 from fsm.catalogue import by_name, layer_of, layers
 from fsm.errors import UnknownName
-from fsm.policy.arbitrate import Ready
 from fsm.policy.callouts import effects_of
 from fsm.policy.classify import PORT_UNREACHABLE
 from fsm.policy.fields import CONDITION_FLAGS, FIELDS, PREFIX, canonical
+from fsm.policy.in_force import Ready
 from fsm.policy.lint_finding import LintFinding, Work, finding_of
 from fsm.policy.lint_regions import WHOLE, Box, Dimension, Intervals, Space, TooMany
 from fsm.policy.model import Condition, Filter

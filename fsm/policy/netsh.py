@@ -452,10 +452,11 @@ class _Dump:
         if not any(found[kind] for kind in found):
             names = ", ".join(f"<{clean(name)[:40]}>" for name in [*self._roots[:2], *sorted(self._names)[:3]])
             events = any(name in ("netEvents", "netEvent", "events") for name in self._aside)
+            events = events or self._roots[0] in ("Event", "Events")
             raise PolicyError(
                 self._source,
                 f"this is XML ({names}) without a filter, sublayer, callout or provider",
-                "It holds net events: give it to wfp-udp explain" if events else "",
+                "It holds events: give it to wfp-udp explain" if events else "",
                 EXPORT,
             )
         return Policy(

@@ -13,14 +13,15 @@ from fsm.choices import Config
 from fsm.errors import FsmError, UnknownName
 from fsm.names import OUTCOMES
 from fsm.policy.answer import Ending, Whatif
-from fsm.policy.arbitrate import PolicyIndex
 from fsm.policy.asking import Asked, asked_of, config_for, limits_of
 from fsm.policy.boxes import Intervals, difference, intervals, merged
 from fsm.policy.datagram import Circumstances, Datagram
 from fsm.policy.decisions import TooLarge
+from fsm.policy.in_force import PolicyIndex
 from fsm.policy.model import Filter, Policy
+from fsm.policy.sides import End, Side
 from fsm.policy.space import Dimension, Symbol, example_value
-from fsm.policy.splitting import End, Side, Splitting
+from fsm.policy.splitting import Splitting
 from fsm.policy.ways import Ways
 from fsm.policy.whatif import indexed
 
@@ -347,7 +348,8 @@ def example_of(splitting: Splitting, asked: Asked, classes: Mapping[str, frozens
         chosen[name] = example_value(name, scene.ip, within)
     if not scene.loopback and chosen["local_address"] == chosen["remote_address"]:
         for name in ("remote_address", "local_address"):
-            other = next((n for a, b in numbers[name] for n in (a, b) if n != chosen[name]), None)
+            near = (n for a, b in numbers[name] for n in (a + 2, a, b) if a <= n <= b)
+            other = next((n for n in near if n != chosen[name]), None)
             if other is not None:
                 chosen[name] = other
                 break

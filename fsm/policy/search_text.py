@@ -154,7 +154,7 @@ def _given(known: Circumstances) -> str:
 
 def _part_lines(part: Part, everything: bool) -> Iterator[str]:
     kind = "a group" if part.group else "one host"
-    kind += "" if part.loopback or part.group else " (no loopback address at either end)"
+    kind += "" if part.loopback or part.group else " (no loopback address at either end, and not one address at both)"
     stays = ", staying on this host" if part.loopback else ""
     yield f"To {kind}{stays}, IPv{part.ip}:"
     if not part.complete:

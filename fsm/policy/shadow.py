@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fsm.catalogue import by_name, layers
-from fsm.policy.arbitrate import PolicyIndex, Ready, ReadySublayer
 from fsm.policy.callouts import Effect, effects_of
+from fsm.policy.in_force import PolicyIndex, Ready, ReadySublayer
 from fsm.policy.lint_regions import Box, Space, TooMany
 from fsm.policy.model import Filter
 from fsm.policy.weights import effective_weight, is_inferred
@@ -29,6 +29,7 @@ class Shadow:
     ----------
     by : the filters that decide before it, as few as suffice, the heaviest first.
     differs : whether one of them may give another verdict than the filter would.
+    differs_surely : whether one of them never gives a verdict that the filter would give.
     inferred : whether the order rests on the inferred rule for automatic weights.
     across : whether they are in heavier sublayers, with a hard action; else in the filter's own.
     """
@@ -38,6 +39,7 @@ class Shadow:
     differs: bool
     inferred: bool = False
     across: bool = False
+    differs_surely: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,16 @@ class LayerOrder:
                 by = self._covering(member, heavier)
                 if by:
                     inferred = any(not _surely_heavier(m.filter, member.filter) for m in by)
-                    found.append(Shadow(member.filter, tuple(m.filter for m in by), _differ(member, by), inferred))
+                    surely = _differ_surely(member, by)
+                    found.append(
+                        Shadow(
+                            member.filter,
+                            tuple(m.filter for m in by),
+                            _differ(member, by),
+                            inferred,
+                            differs_surely=surely,
+                        )
+                    )
         return found
 
     def decided_above(self, but: Iterable[str] = ()) -> list[Shadow]:
@@ -136,7 +147,10 @@ class LayerOrder:
             _Member(m.ready, m.may, parts, m.effects) for m, parts in above if not (vetoes and m.answers == {"permit"})
         ]
         by = self._covering(member, heavier)
-        return [Shadow(member.filter, tuple(m.filter for m in by), _differ(member, by), across=True)] if by else []
+        if not by:
+            return []
+        by_filters, surely = tuple(m.filter for m in by), _differ_surely(member, by)
+        return [Shadow(member.filter, by_filters, _differ(member, by), across=True, differs_surely=surely)]
 
     def overridden_permits(self, but: Iterable[str] = ()) -> list[Shadow]:
         """The soft permits whose every classify a lighter sublayer blocks."""
@@ -289,6 +303,10 @@ class LayerOrder:
 
 def _differ(member: _Member, by: Sequence[_Member]) -> bool:
     return any(other.answers != member.answers or len(other.answers) > 1 for other in by)
+
+
+def _differ_surely(member: _Member, by: Sequence[_Member]) -> bool:
+    return any(not other.answers & member.answers for other in by)
 
 
 def _surely_heavier(one: Filter, other: Filter) -> bool:

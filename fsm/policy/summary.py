@@ -52,9 +52,9 @@ def summary_json(policy: Policy) -> dict[str, Any]:
         "filters": len(policy.filters),
         "by_layer": by_layer(policy),
         "by_action": by_action(policy),
-        "sublayers": len(policy.sublayers),
-        "callouts": len(policy.callouts),
-        "providers": len(policy.providers),
+        "sublayers": len(policy.sublayers) + _repeated(policy, "sublayer"),
+        "callouts": len(policy.callouts) + _repeated(policy, "callout"),
+        "providers": len(policy.providers) + _repeated(policy, "provider"),
         "provider_contexts": len(policy.contexts),
         "layers": len(policy.layers),
         "sublayers_by_weight": [
@@ -79,15 +79,14 @@ def summary_text(policy: Policy, *, details: bool) -> str:
     details : list the filters too, in the order they are asked (for one layer, not for a whole machine).
     """
     lines = [f"{_ascii(policy.source)}" + (f", taken at {policy.taken_at}" if policy.taken_at else "")]
-    counted = [
-        (len(policy.filters), "filter"),
-        (len({one.layer for one in policy.filters}), "layer"),
-        (len(policy.sublayers), "sublayer"),
-        (len(policy.callouts), "callout"),
-        (len(policy.providers), "provider"),
+    layers_used = len({one.layer for one in policy.filters})
+    listed = [
+        ("sublayer", len(policy.sublayers)),
+        ("callout", len(policy.callouts)),
+        ("provider", len(policy.providers)),
     ]
-    shown = [_count(number, word) for number, word in counted]
-    lines.append(f"{shown[0]} on {shown[1]}; {', '.join(shown[2:])}")
+    shown = [_listed(number, word, _repeated(policy, word)) for word, number in listed]
+    lines.append(f"{_count(len(policy.filters), 'filter')} on {_count(layers_used, 'layer')}; {', '.join(shown)}")
     actions = ", ".join(f"{number} {action.lower()}" for action, number in by_action(policy).items())
     if actions:
         lines.append(f"Actions: {actions}")
@@ -211,6 +210,15 @@ def _accounts_text(policy: Policy) -> list[str]:
     else:
         lines += ["", "Everything else was understood." if aside else "Everything was understood."]
     return lines
+
+
+def _repeated(policy: Policy, kind: str) -> int:
+    """How many of a kind the source lists again, word for word: they are counted as listed, and kept once."""
+    return dict(policy.set_aside).get(f"repeated {kind}", 0)
+
+
+def _listed(number: int, word: str, repeated: int) -> str:
+    return _count(number + repeated, word) + (f" ({repeated} of them listed again)" if repeated else "")
 
 
 def _short_layer(name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from ipaddress import IPv6Address
 
 from fsm.choices import Config
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S, ClassifyContext, Endpoint, StimulusRecord
@@ -16,11 +17,14 @@ from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.flows import perform
 from fsm.names import Verdict
 from fsm.policy.answer import Ending, Logged, Visit, Whatif
-from fsm.policy.arbitrate import Arbitration, OpenQuestion, PolicyIndex, arbitrate, index_policy
+from fsm.policy.arbitrate import arbitrate
+from fsm.policy.arbitration import Arbitration, OpenQuestion
 from fsm.policy.callouts import UNDECLARED
 from fsm.policy.classify import field_values
 from fsm.policy.datagram import Circumstances, Datagram, End, datagram_of
-from fsm.policy.fields import CONDITION_FLAGS, canonical, find_field, offered
+from fsm.policy.fields import canonical, offered
+from fsm.policy.given import checked
+from fsm.policy.in_force import PolicyIndex, index_policy
 from fsm.policy.match import PATHS, assumed_volume, program_text
 from fsm.policy.model import Filter, Policy
 from fsm.policy.well_known import spelled_key
@@ -126,26 +130,14 @@ def machine_for(datagram: Datagram, config: Config, options: Mapping[str, str]) 
     if datagram.is_loopback:
         assume["path"] = "loopback"
     ip = datagram.ip
-    mapped = datagram.remote.address.version == 6 and getattr(datagram.remote.address, "ipv4_mapped", None)
-    if mapped:
-        raise FsmError(
-            "whatif",
-            f"{datagram.remote.address} is an IPv4-mapped address",
-            fix="Give the IPv4 addresses, and --assume dual_stack=yes for the IPv6 socket",
-        )
+    for end in (datagram.remote, datagram.local):
+        if isinstance(end.address, IPv6Address) and end.address.ipv4_mapped:
+            raise FsmError(
+                "whatif",
+                f"{end.address} is an IPv4-mapped address",
+                fix="Give the IPv4 addresses, and --assume dual_stack=yes for the IPv6 socket",
+            )
     return replace(config, ip=ip, assume=tuple(assume.items()))
-
-
-def checked(circumstances: Circumstances) -> Circumstances:
-    """The circumstances with full names; a name that does not exist is refused."""
-    for flag in (*circumstances.flags, *circumstances.no_flags):
-        if flag not in CONDITION_FLAGS:
-            raise UnknownName.of("circumstances", "condition flag", flag, CONDITION_FLAGS)
-    both = sorted({*circumstances.flags} & {*circumstances.no_flags})
-    if both:
-        raise FsmError("circumstances", f"{both[0]} is said to hold and not to hold", fix="Keep one")
-    named = tuple((find_field(name, "circumstances").canonical, value) for name, value in circumstances.fields)
-    return replace(circumstances, fields=named)
 
 
 def events_of(event: str | Sequence[str]) -> tuple[str, ...]:
@@ -197,6 +189,9 @@ def setup_of(
     if not listener:
         if state != "none":
             raise FsmError("whatif, flow state", f"no flow '{state}' without a socket", fix="Leave out one of the two")
+        if sends:
+            fix = "Say --event receive for what arrives, or let there be a socket"
+            raise FsmError("whatif", f"without a socket '{words[0]}' does not happen", fix=fix)
         return ()
     begins_bound = _name(words[0]) not in _UNBOUND
     if state == "none":

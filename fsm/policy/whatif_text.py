@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fsm import catalogue
 from fsm.endpoint import PROTOCOL_FIELDS
-from fsm.policy.arbitrate import Deciding, OpenQuestion, PassedOver
+from fsm.policy.arbitration import Deciding, OpenQuestion, PassedOver
 from fsm.policy.condition_text import failed_text, open_text, short_field
 from fsm.policy.datagram import OTHER
 from fsm.policy.model import Filter
@@ -198,7 +198,8 @@ def _visit_lines(number: int, visit: Visit, everything: bool) -> Iterator[str]:
     for each in shown:
         yield f"       not {filter_text(each.filter)}: {why_text(each, visit.layer)}"
     if len(over) > len(shown):
-        yield f"       not {len(over) - len(shown)} more filters (--all)"
+        more = len(over) - len(shown)
+        yield f"       not {more} more filter{'s' if more > 1 else ''} (--all)"
     if visit.refused:
         yield f"       the layer does not take this: {visit.refused}"
 
