@@ -112,6 +112,20 @@ SHAPES: dict[str, dict[str, Any]] = {
         "Process_ID": "0", "Application_Name": "-", "Direction": "Inbound", "Source_Address": "192.0.2.1",
         "Source_Port": "53", "Destination_Address": "192.0.2.43", "Destination_Port": "64773", "Protocol": "17",
         "Filter_Run_Time_ID": "70764", "Layer_Name": "%%14597", "Layer_Run_Time_ID": "13"}},
+    "wazuh": {"timestamp": TIME, "data": {"win": {"system": {
+        "providerName": PROVIDER, "eventID": "5152", "systemTime": TIME, "computer": "host.example",
+        "eventRecordID": "7"}, "eventdata": {k[0].lower() + k[1:]: v for k, v in DATA.items()}}}},
+    "wazuh alert": {"_source": {"win": {"system": {"providerName": PROVIDER, "eventID": "5152", "systemTime": TIME,
+                                                   "computer": "host.example"}, "eventdata": DATA}}},
+    "chainsaw": {"group": "x", "document": {"kind": "evtx", "data": {"Event": {
+        "System": {"Provider_attributes": {"Name": PROVIDER}, "EventID": 5152, "Computer": "host.example",
+                   "TimeCreated_attributes": {"SystemTime": TIME}}, "EventData": DATA}}}},
+    "evtxecmd": {"PayloadData1": "x", "EventId": 5152, "Provider": PROVIDER, "Computer": "host.example",
+                 "TimeCreated": TIME, "Payload": json.dumps(
+                     {"EventData": {"Data": [{"@Name": k, "#text": v} for k, v in DATA.items()]}})},
+    "elastic, raw XML": {"@timestamp": TIME, "host": {"name": "host.example"}, "event": {
+        "code": "5152", "provider": PROVIDER,
+        "original": f"<Event xmlns='x'><System><EventID>5152</EventID></System><EventData>{_XML}</EventData></Event>"}},
     "splunk, raw XML": {"preview": False, "result": {
         "EventCode": "5152", "Computer": "host.example", "_time": TIME,
         "_raw": f"<Event xmlns='x'><System><EventID>5152</EventID></System><EventData>{_XML}</EventData></Event>"}},

@@ -71,6 +71,7 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _no("this is an old Office or installer file, no log")),
 )
 _PFIREWALL = _no("this is a Windows Firewall text log (pfirewall.log), not read yet")
+_CHECK = "`wfp-udp check FILE` compares such a trace with the model"
 _TRACE = _no("this is text of an event trace, not read yet")
 # On text without leading blanks. Order matters: a trace line begins with "[", as a JSON array does.
 _TEXT: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
@@ -82,8 +83,8 @@ _TEXT: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"windows registry editor version|regedit4", _no("this is a Windows registry export, no log")),
         (r"log name:\s|event\[\d+\]:?\s", _no("these are events as text for people", _WEVTUTIL)),
         (r"\s*(?:timecreated|message|id|providername)\s*: ", _no("these are events as a PowerShell list")),
-        (r"(?:.*\n){0,3}.*\w!\w+\+0x[0-9a-f]+", _no("this is a kernel stack trace as text, no log")),
-        (r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)", _no("this is a callout driver's debug trace, not read yet")),
+        (r"(?:.*\n){0,3}.*\w!\w+\+0x[0-9a-f]+", _no("this is a kernel stack trace as text, no event log", _CHECK)),
+        (r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)", _no("this is a callout driver's debug trace, no event log", _CHECK)),
         (r"<!doctype html|<html", _no("this is a web page, no log")),
         (r"<(?:\?xml|!--|!doctype|[A-Za-z_])", Kind("xml")),
         (r"[\[{]|Record \d+\s+\{", Kind("json")),

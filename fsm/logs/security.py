@@ -145,9 +145,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
 
     event_id = _first(record, _ID_KEYS)
     if event_id is None:
-        event_id = _nested(record, "event", "code")
-        code = fields.integer(event_id) if isinstance(event_id, int | str) else None
-        event_id = code  # of other kinds of records it is no number
+        event_id = fields.integer(_nested(record, "event", "code"))  # of records of other kinds it is no number
     if event_id is None and any(key in record for key in _SIGNS_OF_AN_EVENT):
         event_id = -1  # an event of something else: no event of the Security log has this number
     provider = _first(record, _PROVIDER_KEYS)
@@ -239,7 +237,7 @@ def _data_from_xml(text: str) -> dict[str, Any]:
 
 
 def _raw_event(record: Mapping[str, Any]) -> str:
-    """The event as XML text beside the fields: `_raw` of Splunk, `event.original` of Elastic; "" where there is none."""
+    """The event as XML text beside the fields, as Splunk (`_raw`) and Elastic (`event.original`) keep it, or ""."""
     for text in (record.get("_raw"), _nested(record, "event", "original")):
         if isinstance(text, str) and text.lstrip()[:7] in ("<Event ", "<Event>"):
             return text
