@@ -84,7 +84,10 @@ _TEXT: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
         (r"log name:\s|event\[\d+\]:?\s", _no("these are events as text for people", _WEVTUTIL)),
         (r"\s*(?:timecreated|message|id|providername)\s*: ", _no("these are events as a PowerShell list")),
         (r"(?:.*\n){0,3}.*\w!\w+\+0x[0-9a-f]+", _no("this is a kernel stack trace as text, no event log", _CHECK)),
-        (r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)", _no("this is a callout driver's debug trace, no event log", _CHECK)),
+        (
+            r"(?:.*\n){0,3}.*\b(?:WFPSampler|--->|<---)",
+            _no("this is a callout driver's debug trace, no event log", _CHECK),
+        ),
         (r"<!doctype html|<html", _no("this is a web page, no log")),
         (r"<(?:\?xml|!--|!doctype|[A-Za-z_])", Kind("xml")),
         (r"[\[{]|Record \d+\s+\{", Kind("json")),
