@@ -674,3 +674,17 @@ def test_the_answer_as_data_has_the_promised_keys() -> None:
         (5157, 48, "{BLOCK ALE_AUTH_CONNECT_V4}"),
         (5152, 48, "{BLOCK ALE_AUTH_CONNECT_V4}"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"layer": "ALE_AUTH_CONNECT_V4"}, "FWPM_LAYER_ALE_AUTH_CONNECT_V4"),
+        ({"layer": "FWPM_LAYER_ALE_AUTH_CONECT_V4"}, "FWPM_LAYER_ALE_AUTH_CONNECT_V4"),
+        ({"action": "block"}, "BLOCK"),
+    ],
+)
+def test_a_misspelt_layer_or_action_of_python_objects_is_refused_not_passed(wrong: dict[str, str], said: str) -> None:
+    misspelt = policy(replace(at("ALE_AUTH_CONNECT_V4"), **wrong))  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match=said):
+        whatif(misspelt, **SEND)  # type: ignore[arg-type]

@@ -152,8 +152,7 @@ def checked(policy: Policy) -> Policy:
                 where, f"a second filter with the key {one.key!r}", "", "Give each filter a key of its own"
             )
         keys.add(one.key)
-        if one.layer not in known_layers:
-            raise UnknownName.of(where, "layer", one.layer, known_layers, "Use the full FWPM name")
+        _check_layer(one, known_layers)
         if one.sublayer not in sublayers and one.sublayer not in NAMES:
             raise UnknownName.of(where, "sublayer", one.sublayer, (*sublayers, *NAMES), "Add it to sublayers")
         if one.callout and one.callout not in callouts and one.callout not in NAMES:
@@ -162,6 +161,29 @@ def checked(policy: Policy) -> Policy:
             at = "" if finding.condition is None else f", condition {finding.condition + 1}"
             raise PolicyError(where + at, finding.what, finding.nearest, finding.fix)
     return policy
+
+
+def known_names(policy: Policy) -> Policy:
+    """The same policy, if all layers and actions in it exist: a filter at no layer would let everything pass unseen.
+
+    What a machine or a file says is taken as it is: the engine, or the reader, has accepted it.
+
+    Raises
+    ------
+    UnknownName : the first layer or action that does not exist.
+    """
+    if not policy.source:
+        known_layers = _LAYERS | {entry.key for entry in policy.layers}
+        for one in policy.filters:
+            _check_layer(one, known_layers)
+            if one.action not in ACTIONS:
+                raise UnknownName.of(_where(one), "action", one.action, ACTIONS)
+    return policy
+
+
+def _check_layer(one: Filter, known: frozenset[str]) -> None:
+    if one.layer not in known:
+        raise UnknownName.of(_where(one), "layer", one.layer, known, "Use the full FWPM name")
 
 
 def _where(one: Filter) -> str:

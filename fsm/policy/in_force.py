@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
+from fsm.policy.checks import known_names
 from fsm.policy.match import Groups, groups_of
 from fsm.policy.model import Callout, Filter, Policy
 from fsm.policy.weights import effective_order, sublayer_weights, weight_range
@@ -60,10 +61,14 @@ def index_policy(policy: Policy, windows: str = "11", *, boot_time: bool = False
     ----------
     boot_time : the time before the Base Filtering Engine runs: boot-time filters and no others. By default the
         running system: all but these (BOP).
+
+    Raises
+    ------
+    UnknownName : a policy of Python objects names a layer or an action that does not exist.
     """
     by_layer: dict[str, dict[str, list[Filter]]] = {}
     left_out: list[tuple[Filter, str]] = []
-    for each in policy.filters:
+    for each in known_names(policy).filters:
         why = _not_in_force(each, boot_time)
         if why:
             left_out.append((each, why))
