@@ -393,7 +393,11 @@ def test_the_command_gives_json_with_every_part() -> None:
             "describe a datagram. They are for --policy. Give --policy",
         ),
         (("never", "sender", "AUTH_CONNECT", "--policy", "x.toml", "--to", "192.0.2.1:53"), "Give --from 192.0.2.1"),
-        (("never", "sender", "AUTH_CONNECT", "--html", "no/such/folder/x.html"), "no folder"),
+        (
+            ("never", "sender", "AUTH_CONNECT", "--html", "no/such/folder/x.html"),
+            "--html no/such/folder/x.html: no folder",
+        ),
+        (("never", "sender", "AUTH_CONNECT", "--html", "."), "--html .: this is a folder. Name a file in it."),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line_and_exit_status_2(arguments: tuple[str, ...], said: str) -> None:

@@ -108,6 +108,9 @@ def test_a_log_without_events_makes_no_page(tmp_path: Path) -> None:
     [
         (("--html", "no/such/folder/x.html"), "--html no/such/folder/x.html: no folder 'no/such/folder'"),
         (("--html", "x.html", "--evidence-report"), "--html: the page shows events"),
+        (("--html", "."), "--html .: this is a folder. Name a file in it."),
+        (("--diagram", "x.xyz"), "--diagram x.xyz: no format has the ending '.xyz'"),
+        (("--diagram", "no/such/folder/x.svg"), "--diagram no/such/folder/x.svg: no folder"),
     ],
 )
 def test_a_page_that_cannot_be_made_is_refused_before_reading(arguments: tuple[str, ...], said: str) -> None:

@@ -197,8 +197,8 @@ def test_trimmed_lines_are_lines_of_the_original_in_its_order(copy: str, archive
         ("wfp-netevents/uwp_filter_121180.xml", "a WFP filter"),
         ("etw-text/netebpfext_connect_redirect.txt", "text of an event trace"),
         ("etw-text/msquic_tsg_tcpip_uro.txt", "text of an event trace"),
-        ("callout-traces/ebpf_issue3786_udp_inbound_stack.txt", "kernel stack trace"),
-        ("callout-traces/wfpsampler_issue144_udp_connect_redirect.txt", "callout driver's debug trace"),
+        ("callout-traces/ebpf_issue3786_udp_inbound_stack.txt", "wfp-udp check FILE"),
+        ("callout-traces/wfpsampler_issue144_udp_connect_redirect.txt", "wfp-udp check FILE"),
     ],
 )
 def test_other_recordings_are_named_and_refused(path: str, named: str) -> None:

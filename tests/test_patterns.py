@@ -99,6 +99,13 @@ def test_an_automaton_that_grows_too_large_is_refused() -> None:
         matches("sender", "((AUTH_CONNECT{1000} .{1000}) within 3600s)")
 
 
+def test_an_automaton_that_grows_beyond_its_limit_leaves_the_claim_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsm.claims.automaton.LIMIT_MEMBERS", 2_000)
+    found = matches("sender", "... (AUTH_CONNECT | DATAGRAM_DATA) .{30} STREAM_V4", allow_unknown=True)
+    assert (found.verdict, found.cause) == ("unknown", "limit")
+    assert found.require() is found and "becomes an automaton of more than" in found.message
+
+
 def test_a_group_in_time_may_begin_at_any_of_its_first_events() -> None:
     times = (("AUTH_CONNECT", 0.0), ("AUTH_CONNECT", 3.0), ("DATAGRAM_DATA", 6.0))
     trace = Trace(tuple(observation(layer, at_s=at_s) for layer, at_s in times))

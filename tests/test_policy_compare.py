@@ -163,3 +163,9 @@ def test_what_a_filter_of_the_real_state_does_is_found_when_it_is_taken_out() ->
     found = compare(state, turned, event="sendto", to="*:53", ordinary=True, undeclared_callouts="permit", config=None)
     assert found.equal is False
     assert [f.filter_id for f in found.only_second] == [default.filter_id]
+
+
+def test_what_was_not_asked_is_said() -> None:
+    alike = compare(Policy(), Policy(), event="sendto")
+    assert "Not asked: from an address of this host to itself, other than a loopback address." in compare_text(alike)
+    assert "Not asked" not in compare_text(compare(Policy(), Policy(), event="sendto", loopback=True))

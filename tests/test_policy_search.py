@@ -306,3 +306,14 @@ def test_boxes_of_the_real_state_say_what_whatif_says_of_their_examples() -> Non
                     circumstances=box.example.circumstances,
                 )
                 assert truth(answer, outcome, "") is (True if box in part.boxes else None)
+
+
+def test_the_program_that_a_policy_file_names_with_its_drive_is_found_and_told_by_example() -> None:
+    example = read_policy(str(Path(__file__).parent / "data" / "policies" / "example.toml"))
+    found = search(example, "sent")
+    tunnel = found.parts[0].boxes[0].example
+    assert (tunnel.from_, tunnel.to) == ("192.0.2.1:50000", "192.0.2.2:443")
+    assert tunnel.circumstances.program == "c:\\program files\\example\\vpn.exe"
+    played = whatif(example, from_=tunnel.from_, to=tunnel.to, circumstances=tunnel.circumstances)
+    assert played.outcome == "sent"
+    assert "and not one address at both" in search_text(found)

@@ -70,7 +70,13 @@ def test_an_ellipsis_stands_for_lines_left_out_and_for_nothing_else(
 
 def test_the_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     text = (TOP / "README.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```", text, re.S)
+    code = re.search(r"```python\n(.*?)```", text.partition("## From Python")[2], re.S)
     assert code is not None
     exec(compile(code.group(1), "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("blocked FWPM_LAYER_ALE_AUTH_CONNECT_V4 sendto returned success")
+
+
+def test_the_filter_design_of_the_readme_is_the_file_that_is_run() -> None:
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    for name in ("kill-switch.toml", "kill_switch.py"):
+        assert (TOP / "tests" / "data" / "readme" / name).read_text(encoding="utf-8").strip() in text, name

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -688,3 +689,19 @@ def test_a_misspelt_layer_or_action_of_python_objects_is_refused_not_passed(wron
     misspelt = policy(replace(at("ALE_AUTH_CONNECT_V4"), **wrong))  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match=said):
         whatif(misspelt, **SEND)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("ends", "version"), [((THEM, US), 4), ((THEM6, US6), 6)])
+def test_filters_at_the_other_layer_where_a_closed_port_may_be_noticed_are_not_passed_in_silence(
+    ends: tuple[str, str], version: int
+) -> None:
+    there = policy(at(f"INBOUND_TRANSPORT_V{version}_DISCARD"))
+    asked = {"from_": ends[0], "to": ends[1], "event": "receive", "listener": False}
+    [remark] = whatif(there, **asked).remarks  # type: ignore[arg-type]
+    assert f"1 filter at INBOUND_TRANSPORT_V{version}_DISCARD not asked here" in remark
+    option = re.search(r"--assume (no_listener=\w+)", remark)
+    assert option is not None
+    name, _, value = option[1].partition("=")
+    other = whatif(there, **asked, config=configure(assume={name: value}))  # type: ignore[arg-type]
+    assert not other.remarks and any(visit.arbitration.deciding for visit in other.visits)
+    assert whatif(Policy(), **asked).remarks == ()  # type: ignore[arg-type]

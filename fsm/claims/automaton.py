@@ -15,10 +15,19 @@ from fsm.errors import FsmError
 
 SECOND = -1
 LIMIT_STATES = 50_000
+LIMIT_MEMBERS = 4_000_000  # of the sets that are the deterministic states, all together: a few hundred MB
 
 # A fragment: its first and its last state.
 Fragment = tuple[int, int]
 Spent = tuple[Hashable, tuple[int, ...]]
+
+
+class TooLarge(Exception):
+    """The deterministic automaton has grown beyond its limit: nothing is decided. `states` is how many it has."""
+
+    def __init__(self, states: int) -> None:
+        super().__init__(states)
+        self.states = states
 
 
 class Nfa:
@@ -131,6 +140,7 @@ class Dfa:
     def __init__(self, pattern: Pattern) -> None:
         self.nfa = Nfa(pattern)
         self._is_timed = pattern.is_timed
+        self._members = 0
         self._sets: list[frozenset[int]] = []
         self._ids: dict[frozenset[int], int] = {}
         self._next: dict[tuple[int, int], int] = {}
@@ -256,6 +266,9 @@ class Dfa:
     def _number(self, states: frozenset[int]) -> int:
         number = self._ids.get(states)
         if number is None:
+            self._members += len(states)
+            if self._members > LIMIT_MEMBERS:
+                raise TooLarge(len(self._sets))
             number = self._ids[states] = len(self._sets)
             self._sets.append(states)
         return number

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fsm.claims.automaton import Dfa
+from fsm.claims.automaton import Dfa, TooLarge
 from fsm.claims.decide import Path, Reading, letters_of, search
-from fsm.claims.finding import HOLDS, REFUTED, Finding, Part
+from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
 from fsm.claims.grammar import Sequence as InOrder
 from fsm.claims.judge import untold
@@ -19,6 +19,7 @@ from fsm.claims.text import (  # fmt: skip
     NOTE,
     POSSIBLE,
     RUN,
+    SEARCHED,
     SO_FAR,
     WAY,
     WHY,
@@ -68,7 +69,14 @@ def matches(
     whole = timed_runs(about) if read.is_timed else about.runs
     runs = reduced_runs(about, whole, read)
     reading = Reading(runs, read)
-    return (_every if every else _some)(claim, runs, whole, reading, read)
+    try:
+        return (_every if every else _some)(claim, runs, whole, reading, read)
+    except TooLarge as error:
+        text = (
+            f"the pattern becomes an automaton of more than {error.states} states, so nothing is sure. "
+            "Give fewer or shorter repetitions, or allow_unknown=True where not knowing is good enough"
+        )
+        return claim.finding(UNKNOWN, "limit", (Part(SEARCHED, (text,)),))
 
 
 def is_matched_by_nothing(read: Pattern) -> bool:

@@ -103,7 +103,6 @@ def command(
     """
     from fsm import claims
     from fsm.claims.subject import SessionSubject, endpoint
-    from fsm.cli.picture_file import check_folder
     from fsm.session import make_session
     from fsm.space import LIMIT_STATES
 
@@ -117,7 +116,7 @@ def command(
         raise FsmError(f"{WHERE} {kind}", "--every is for matches and --before for always-after", fix="Leave it out")
     config = config_of(ip, windows, evidence, assumptions)
     if html:  # before the claim is decided: a mistake in the name is told at once
-        check_folder(Path(html))
+        _check_page(html)
     given = tuple(word for word in stimuli.replace(",", " ").split() if word)
     about: Subject
     if what.lower() == "session":
@@ -160,6 +159,14 @@ def command(
     elif html:
         click.echo(f"{html} is not written: there is no run to show", err=True)
     return 0 if found or (found.verdict == "unknown" and allow_unknown) else 1
+
+
+def _check_page(html: str) -> None:
+    folder = Path(html).parent
+    if not folder.is_dir():
+        raise FsmError(f"--html {html}", f"no folder {str(folder)!r}", fix="Make it first, or give another file")
+    if Path(html).is_dir():
+        raise FsmError(f"--html {html}", "this is a folder", fix="Name a file in it")
 
 
 def _read(file: str) -> Policy | None:

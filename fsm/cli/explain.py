@@ -96,8 +96,11 @@ def command(
     if diagram:  # before anything is read: a mistake in the name is told at once
         from fsm.cli.picture_file import check_folder, format_of
 
-        format_of(None, diagram)
-        check_folder(Path(diagram))
+        try:
+            format_of(None, diagram)
+            check_folder(Path(diagram))
+        except FsmError as error:
+            raise FsmError(f"--diagram {diagram}", error.what, error.nearest, "Give another file") from None
     filters = _filters(policy_file, evidence_report)
     page = _page_events(html, evidence_report)
     explainer, summary = Explainer(_placer(), history, filters), Summary(page.add if page is not None else None)
@@ -147,6 +150,8 @@ def _page_events(html: str | None, evidence_report: bool) -> PageEvents | None:
         raise FsmError("--html", "the page shows events, and the evidence report has none", fix="Leave out one of them")
     from fsm.explain.to_page import PageEvents
 
+    if Path(html).is_dir():
+        raise FsmError(f"--html {html}", "this is a folder", fix="Name a file in it")
     folder = Path(html).parent
     if not folder.is_dir():
         raise FsmError(f"--html {html}", f"no folder {str(folder)!r}", fix="Make it first, or give another file")

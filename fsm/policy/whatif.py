@@ -22,12 +22,10 @@ from fsm.policy.arbitration import Arbitration, OpenQuestion
 from fsm.policy.callouts import UNDECLARED
 from fsm.policy.classify import field_values
 from fsm.policy.datagram import Circumstances, Datagram, End, datagram_of
-from fsm.policy.fields import canonical, offered
 from fsm.policy.given import checked
 from fsm.policy.in_force import PolicyIndex, index_policy
-from fsm.policy.match import PATHS, assumed_volume, program_text
-from fsm.policy.model import Filter, Policy
-from fsm.policy.well_known import spelled_key
+from fsm.policy.model import Policy
+from fsm.policy.remarks import remarks_of
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES
 from fsm.table import compile_table
 
@@ -397,59 +395,9 @@ def _answer(
         tuple({id(q.filter): q for q in refusals}.values()) + changing,
         others,
         complete,
-        tuple(_remarks(question, base)),
+        tuple(remarks_of(question.index, question.circumstances, question.config, endpoint, base.visits)),
         tuple(base.records),
     )  # fmt: skip
-
-
-def _remarks(question: _Question, play: _Play) -> Iterable[str]:
-    options = dict(question.index.policy.options)
-    for name in ("loose_source_mapping", "local_only_mapping"):
-        if options.get(name, "off") != "off":
-            yield f"the classify option {name} is not played"
-    notes = {(n.layer, n.first.key, n.other.key): n for v in play.visits for n in v.arbitration.order_notes}
-    for note in notes.values():
-        yield (
-            f"'{note.first.name}' was asked before '{note.other.name}' by a rule of this program: {note.why}; the "
-            f"other way round {note.layer.removeprefix('FWPM_LAYER_')} says {note.verdict}"
-        )
-    by_machine = {flag: visit.layer for visit in play.visits for flag in visit.flags}
-    for flag in question.circumstances.no_flags:
-        if flag in by_machine:
-            yield f"{flag} holds at {by_machine[flag].removeprefix('FWPM_LAYER_')}, whatever was given"
-    volumes = _assumed_volumes(question, play)
-    for (drive, volume), each in volumes.items():
-        yield f"{drive.upper()} is taken to be {volume}: '{each.name}' compares the program by the rest of its path"
-    asked = {name for visit in play.visits for name in offered(visit.layer)}
-    for name, _ in question.circumstances.fields:
-        if name not in asked:
-            yield f"no layer on this way offers the field {name}"
-    setters = {
-        id(over.filter): over.filter
-        for visit in play.visits
-        for over in visit.arbitration.passed_over
-        if not over.failed and "_SET_OPTIONS_" in spelled_key(over.filter.callout)
-    }
-    for each in setters.values():
-        yield f"'{each.name}' sets classify options for what it matches: not played"
-
-
-def _assumed_volumes(question: _Question, play: _Play) -> dict[tuple[str, str], Filter]:
-    """{(drive, volume): a filter that took the one for the other}, of all filters that were asked."""
-    program = question.circumstances.program
-    found: dict[tuple[str, str], Filter] = {}
-    if program is None:
-        return found
-    for visit in play.visits:
-        arbitration = visit.arbitration
-        for each in (*(d.filter for d in arbitration.deciding), *(o.filter for o in arbitration.passed_over)):
-            for condition in each.conditions:
-                data = condition.value.data
-                if canonical(condition.field) in PATHS and isinstance(data, str | bytes):
-                    pair = assumed_volume(program_text(data), program)
-                    if pair:
-                        found.setdefault(pair, each)
-    return found
 
 
 def _questions(plays: list[_Play], *, changes: bool) -> tuple[tuple[OpenQuestion, ...], tuple[OpenQuestion, ...]]:
