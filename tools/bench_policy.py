@@ -21,6 +21,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fsm.policy.compare import compare
 from fsm.policy.in_force import index_policy
@@ -95,7 +96,7 @@ def asked(data: bytes, rounds: int) -> dict[str, object]:
     place = next(n for n, f in enumerate(policy.filters) if f.action == "PERMIT" and "AUTH_CONNECT" in f.layer)
     turned = replace(policy.filters[place], action="BLOCK")
     other = replace(policy, filters=(*policy.filters[:place], turned, *policy.filters[place + 1 :]))
-    ends = {"from_": "192.0.2.1:50000", "to": "198.51.100.1:53"}
+    ends: dict[str, Any] = {"from_": "192.0.2.1:50000", "to": "198.51.100.1:53"}
     work: dict[str, Callable[[], object]] = {
         "index": lambda: index_policy(policy),
         "whatif_first": lambda: whatif(policy, **ends),

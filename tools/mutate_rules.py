@@ -128,8 +128,8 @@ def _less_seen(row: Row) -> Iterator[tuple[str, Row]]:
         yield f"without {op}", replace(row, ops=(*row.ops[:index], *row.ops[index + 1 :]))
     for name in SEEN:
         if getattr(row, name):
-            empty = None if name == "discard" else type(getattr(row, name))()
-            yield f"without {name}", replace(row, **{name: empty})
+            without: dict[str, Any] = {name: None if name == "discard" else type(getattr(row, name))()}
+            yield f"without {name}", replace(row, **without)
 
 
 # -- the core suite ----------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class Tables:
 
 def _differ_in_what_is_seen(some: tuple[Row, ...], others: tuple[Row, ...]) -> bool:
     """Whether the same states, layers and flags follow from both."""
-    blind = {"ops": (), **dict.fromkeys(SEEN)}
+    blind: dict[str, Any] = {"ops": (), **dict.fromkeys(SEEN)}
     return len(some) == len(others) and all(
         a is b or replace(a, **blind) == replace(b, **blind) for a, b in zip(some, others, strict=True)
     )

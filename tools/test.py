@@ -15,7 +15,11 @@ STEPS = [
     ("types", ["-m", "mypy", "--strict"]),
     (
         "types of tools",
-        ["-m", "mypy", "--strict", "tools/bootstrap.py", "tools/lock.py", "tools/examples.py", "tools/bench_model.py"],
+        [
+            *("-m", "mypy", "--strict", "tools/bootstrap.py", "tools/lock.py", "tools/examples.py"),
+            *("tools/bench_model.py", "tools/bench_policy.py", "tools/bench_plugin.py"),
+            *("tools/mutate_code.py", "tools/mutate_rules.py", "tools/real_cases.py"),
+        ],
     ),
     ("pictures", ["-m", "fsm.draw.gallery", "--check"]),
     ("tests", ["-m", "pytest", "-q", "-n", "2", "--junit-xml={junit}", "tests"]),
