@@ -426,21 +426,15 @@ def test_a_narrow_screen_has_tabs_and_a_wide_one_everything_at_once() -> None:
 
         assert shown() == ["moves", "where"]
         await screen.press("right_square_bracket")
-        await screen.pilot.pause()
-        await screen.pilot.pause()
-        assert shown() == ["moves", "ladder"]
+        await screen.until(lambda: shown() == ["moves", "ladder"])
         await screen.pilot.click("Tab:last-of-type")
-        await screen.pilot.pause()
-        assert shown() == ["moves", "history"]
+        await screen.until(lambda: shown() == ["moves", "history"])
         await screen.pilot.resize_terminal(100, 30)
-        await screen.pilot.pause()
-        assert shown() == ["moves", "where", "state", "ladder", "history"]
+        await screen.until(lambda: shown() == ["moves", "where", "state", "ladder", "history"])
         await screen.pilot.resize_terminal(50, 12)
-        await screen.pilot.pause()
-        assert shown() == ["moves"] or shown() == ["history"]
+        await screen.until(lambda: shown() in (["moves"], ["history"]))
         await screen.pilot.resize_terminal(80, 24)
-        await screen.pilot.pause()
-        assert shown() == ["moves", "history"]
+        await screen.until(lambda: shown() == ["moves", "history"])
 
     drive(sender(), script)
 

@@ -34,9 +34,19 @@ class Screen:
         self.app.screen.query_one(Input).value = text  # letter by letter it takes long
         await self.press("enter")
 
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something is on the screen: what follows a timer or a resize comes when it comes."""
+        for _ in range(500):
+            if holds():
+                return
+            await asyncio.sleep(0.01)
+            await self.pilot.pause()
+        raise AssertionError("it does not come")
+
     async def click(self, panel: str, text: str, times: int = 1) -> None:
         """Click the first row of a panel that contains a text."""
         rows = self.rows(panel)
+        await self.until(lambda: bool(rows.region.area) and any(text in made.text for made in rows.rows))
         number = next(n for n, made in enumerate(rows.rows) if text in made.text)
         inside = rows.content_region.offset - rows.region.offset
         offset = Offset(inside.x + 2, inside.y + number - round(rows.scroll_y))
@@ -85,8 +95,9 @@ def drive(
 
             async def settled(*_: float) -> None:
                 # The pilot's own waits sleep and look at the processor time; here every queue is run empty instead.
-                for _ in range(2):
+                for _ in range(3):
                     await pilot._wait_for_screen()
+                    await asyncio.sleep(0.002)
 
             with patch("textual.app.wait_for_idle", settled), patch("textual.pilot.wait_for_idle", settled):
                 await pilot.pause()
