@@ -12,6 +12,7 @@ from fsm.cli.options import config_of, machine_options
 
 if TYPE_CHECKING:
     from fsm.policy.answer import Whatif
+    from fsm.policy.model import Policy
 
 
 @click.command("whatif")
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--no-listener", is_flag=True, help="No socket owns the port that it arrives at.")
 @circumstances_options
 @click.option("--all", "everything", is_flag=True, help="Every filter that did not match, and every open question.")
-@click.option("--diagram", default="", metavar="FILE", help="Draw the path on the endpoint's picture into this file.")
+@click.option("--diagram", default="", metavar="FILE", help="Draw the path, and the filters, on the one-page picture.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @machine_options
 def command(
@@ -71,8 +72,9 @@ def command(
     from fsm.policy.whatif_text import whatif_text
 
     config = config_of(ip, windows, evidence, assumptions)
+    read = read_policy(policy)
     answer = whatif(
-        read_policy(policy),
+        read,
         from_=from_,
         to=to,
         event=events or "sendto",
@@ -85,7 +87,7 @@ def command(
         boot_time=given["boot_time"],
     )
     if diagram:
-        _draw(answer, diagram)
+        _draw(read, answer, diagram)
     click.echo(
         json.dumps(answer.to_json(), indent=2)
         if output_format == "json"
@@ -93,10 +95,10 @@ def command(
     )
 
 
-def _draw(answer: Whatif, output: str) -> None:
+def _draw(policy: Policy, answer: Whatif, output: str) -> None:
     from fsm.cli.picture_file import format_of, save
     from fsm.draw.overlay import Overlay
-    from fsm.draw.pictures import PACKET_PATH, picture
+    from fsm.draw.policy_picture import policy_picture
 
-    overlay = Overlay.of_steps(answer.steps)
-    save(picture(PACKET_PATH, answer.config, overlay=overlay, where="--diagram"), output, format_of(None, output))
+    shown = policy_picture(policy, answer.config, Overlay.of_steps(answer.steps))
+    save(shown, output, format_of(None, output))
