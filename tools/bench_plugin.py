@@ -11,6 +11,7 @@ The two least differ by chance too; where that is more than the plugin takes, on
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ import tempfile
 from collections.abc import Sequence
 
 WITH, WITHOUT = (), ("-p", "no:wfp_udp")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 NOTHING_COLLECTED = 5  # what pytest ends with where there are no tests
 
 # Runs in a process of its own: seconds for the plugin and what it loads, and which modules those are.
@@ -36,9 +38,10 @@ print(took, *sorted(set(sys.modules) - before))
 
 def start_seconds(folder: str, arguments: Sequence[str]) -> float:
     """Processor time of one run of pytest on an empty folder, in a process of its own."""
+    # As in an installed package, byte code is there: the first run writes it.
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments, folder]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if ran.returncode != NOTHING_COLLECTED:
@@ -48,7 +51,9 @@ def start_seconds(folder: str, arguments: Sequence[str]) -> float:
 
 def import_seconds(folder: str) -> tuple[float, list[str]]:
     """Processor seconds of `import fsm.pytest_plugin`, and the modules that it loads."""
-    ran = subprocess.run([sys.executable, "-c", _IMPORT], cwd=folder, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", _IMPORT], cwd=folder, capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
     took, *modules = ran.stdout.split()
     return float(took), modules
 
