@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from fsm.claims import automaton
-from fsm.claims.automaton import SECOND, Dfa, Nfa, passes
+from fsm.claims.automaton import SECOND, Dfa, Nfa, TooLarge, passes
 from fsm.claims.grammar import ANY, Choice, Node, One, Pattern, Repeat, Sequence, Within
 from fsm.errors import FsmError
 
@@ -60,6 +60,7 @@ TREES = [  # tree | the same as a regular expression over the letters
     (Repeat(Sequence((A, B)), 1, 3), "([ad][bd]){1,3}"),
     (Repeat(A, 0, 0), ""),
     (Repeat(Repeat(A, 0, 2), 0, None), "([ad]{0,2})*"),
+    (Repeat(Sequence((B, Repeat(A, 0, None))), 1, 2), "([bd][ad]*){1,2}"),
     (Sequence((Repeat(ANY, 0, None), A, Repeat(ANY, 0, None), NEITHER)), ".*[ad].*c"),
     (Sequence((Repeat(Choice((A, B)), 1, 2), Repeat(NOT_A, 0, 1), B)), "([ad]|[bd]){1,2}[bc]?[bd]"),
     (Repeat(Choice((Sequence((A, NEITHER)), B)), 0, None), "([ad]c|[bd])*"),
@@ -237,3 +238,17 @@ def test_too_large_an_automaton_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(automaton, "LIMIT_STATES", 1)
     with pytest.raises(FsmError):
         Nfa(Pattern("", A, ()))
+
+
+def test_an_automaton_whose_states_grow_too_large_says_how_many_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each state holds all positions of the word at which the last letters may have begun.
+    tree = Sequence((Repeat(ANY, 0, None), A, Repeat(ANY, 6, 6)))
+    machine = dfa(tree)
+    run(machine, "abaabbab")
+    made = [len(members) for members in machine._sets]
+    monkeypatch.setattr(automaton, "LIMIT_MEMBERS", sum(made))
+    run(dfa(tree), "abaabbab")  # as many as are allowed
+    monkeypatch.setattr(automaton, "LIMIT_MEMBERS", sum(made) - 1)
+    with pytest.raises(TooLarge) as caught:
+        run(dfa(tree), "abaabbab")
+    assert caught.value.states == len(made) - 1 and str(caught.value) == str(len(made) - 1)

@@ -24,13 +24,18 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 WANTED = 85.0
-# Module -> its tests.
+# The copy has no pages: they are made from what the tests ask one by one.
+_NO_PAGE = "--deselect=tests/test_claims.py::test_the_page_of_failures_is_what_the_claims_say"
+# Module -> its tests, as pytest takes them.
 CORE: dict[str, tuple[str, ...]] = {
     "fsm/checks.py": ("tests/test_core_table.py",),
     "fsm/table.py": ("tests/test_core_table.py",),
     "fsm/endpoint.py": ("tests/test_core_endpoint.py",),
     "fsm/claims/automaton.py": ("tests/test_core_automaton.py",),
+    "fsm/claims/decide.py": ("tests/test_claims_exact.py", "tests/test_claims.py", _NO_PAGE),
     "fsm/policy/match.py": ("tests/test_policy_match.py",),
+    "fsm/policy/in_force.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
+    "fsm/policy/arbitration.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
     "fsm/policy/arbitrate.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
 }
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "mutants", "diagrams")
@@ -46,7 +51,8 @@ def prepare(work: Path, module: str) -> None:
         "only_mutate": [module],
         "pytest_add_cli_args_test_selection": list(CORE[module]),
         "pytest_add_cli_args": ["-p", "no:cacheprovider", "-o", "addopts="],
-        "timeout_constant": 20.0,
+        "timeout_constant": 10.0,  # seconds; the time of a run is (estimated + constant) x multiplier
+        "timeout_multiplier": 3.0,
         "track_dependencies": False,
         "use_git_change_detection": False,
     }

@@ -34,7 +34,6 @@ class Nfa:
     """A nondeterministic automaton with empty moves. State 0 is the start, `end` accepts."""
 
     def __init__(self, pattern: Pattern) -> None:
-        self.pattern = pattern
         self.empty: list[list[int]] = []
         self.on: list[list[tuple[One, int]]] = []
         self.seconds: list[list[int]] = []
