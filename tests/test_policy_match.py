@@ -6,7 +6,20 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from fsm.policy.match import EMPTY, NOT_THERE, UNKNOWN, Bits, FieldValue, Program, evaluate, matches
+from fsm.policy.datagram import OTHER
+from fsm.policy.match import (
+    EMPTY,
+    NOT_THERE,
+    UNKNOWN,
+    Bits,
+    FieldValue,
+    Program,
+    assumed_volume,
+    evaluate,
+    groups_of,
+    match_groups,
+    matches,
+)
 from fsm.policy.model import ACTIONS, MATCH_TYPES, Condition, Filter, Value
 from fsm.policy.security import Token, grants
 
@@ -77,8 +90,15 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     (ADDRESS, "EQUAL", net6("2001:db8::77", 128), V6, True),
     (ADDRESS, "EQUAL", net6("2001:db8::76", 128), V6, False),
     (ADDRESS, "EQUAL", net4("192.0.2.0", "255.255.255.0"), V6, None),  # a V4 mask at a V6 layer
+    (ADDRESS, "NOT_EQUAL", net4("192.0.2.0", "255.255.255.0"), V6, None),
+    (ADDRESS, "EQUAL", net4("255.0.0.0", "255.0.0.0"), 0xFFFFFFFF, True),  # the last address of IPv4
+    (ADDRESS, "EQUAL", net4("0.0.0.0", "0.0.0.1"), 1 << 32, None),
+    (ADDRESS, "EQUAL", Value("V4_ADDR_MASK", (V4, "?")), V4, None),  # type: ignore[arg-type]
+    (ADDRESS, "EQUAL", Value("V6_ADDR_MASK", ("?", 3)), V6, None),  # type: ignore[arg-type]
     (ADDRESS, "RANGE", Value("RANGE", (Value("UINT32", V4 - 7), Value("UINT32", V4))), V4, True),
     # flags
+    (FLAGS, "GREATER", Value("UINT32", 1), Bits(2), True),
+    (FLAGS, "GREATER", Value("UINT32", 1), Bits(2, 0b11), None),
     (FLAGS, "FLAGS_ALL_SET", Value("UINT32", 0b11), Bits(0b11), True),
     (FLAGS, "FLAGS_ALL_SET", Value("UINT32", 0b11), Bits(0b01), False),
     (FLAGS, "FLAGS_ANY_SET", Value("UINT32", 0b11), Bits(0b01), True),
@@ -123,7 +143,28 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     (APP, "EQUAL", app(NT), Program("svchost.exe"), True),
     (APP, "EQUAL", app(NT), Program("host.exe"), False),
     (APP, "NOT_EQUAL", app(NT), Program("other.exe"), True),
+    (APP, "EQUAL", app("c:\\x\\y.exe"), Program("\\other\\volume1\\x\\y.exe"), False),  # this is no device
+    (APP, "EQUAL", app(DRIVE), Program("\\device\\afd"), False),
+    (APP, "EQUAL", app(DRIVE), Program("windows\\system32\\svchost.exe"), False),  # a path without a volume
+    (APP, "EQUAL", app("C:\\TOOLX"), Program("c:\\toolx"), True),
+    (APP, "EQUAL", Value("UNICODE_STRING", "TOOL.exe"), Program("tool.exe"), True),
+    (
+        APP,
+        "EQUAL",
+        Value("BYTE_BLOB", "tool.exe".encode("utf-16-le") + b"x"),
+        Program("tool.exe"),
+        False,
+    ),  # half a letter
+    (APP, "EQUAL", u16(53), Program("tool.exe"), None),
     # PREFIX compares the end
+    (APP, "PREFIX", u16(53), Program("tool.exe"), None),
+    (APP, "PREFIX", app(NT), Program("\\system32\\svchost.exe"), False),
+    (APP, "PREFIX", app(NT), Program("c:\\windows\\system32\\svchost.exe"), None),
+    (APP, "PREFIX", app("\\windows\\system32\\svchost.exe"), Program("c:\\windows\\system32\\svchost.exe"), True),
+    (APP, "PREFIX", app("svchost.exe"), Program("svchost.exe"), True),
+    (APP, "PREFIX", app("\\windows\\"), OTHER, False),
+    (APP, "NOT_PREFIX", app("\\windows\\"), OTHER, True),
+    (APP, "EQUAL_CASE_INSENSITIVE", Value("UNICODE_STRING", "Name"), OTHER, False),
     (APP, "PREFIX", app("\\system32\\svchost.exe"), Program(NT), True),
     (APP, "PREFIX", app("\\device\\harddiskvolume3\\windows\\"), Program(NT), False),
     (APP, "NOT_PREFIX", app("\\device\\harddiskvolume3\\"), Program(NT), True),
@@ -142,7 +183,16 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     (APP, "EQUAL", Value("BYTE_BLOB", b"\x01\x02"), b"\x01\x02", True),
     (APP, "EQUAL", Value("BYTE_BLOB", b"\x01\x02"), b"\x01\x03", False),
     (APP, "PREFIX", Value("BYTE_BLOB", b"\x02"), b"\x01\x02", True),
+    # ends without their marks: whether they fit, nobody says
+    (APP, "PREFIX", Value("BYTE_BLOB", b"abc\0"), b"xabc\0\0", None),
+    (APP, "PREFIX", Value("BYTE_BLOB", b"abc"), b"xabcX\0", False),
+    (APP, "PREFIX", Value("BYTE_BLOB", b"abcX"), b"xabc\0", False),
+    (APP, "PREFIX", Value("BYTE_BLOB", b"bc"), b"xab\0", False),
+    (APP, "PREFIX", Value("BYTE_BLOB", b"a"), "a", None),
+    (APP, "PREFIX", Value("UNICODE_STRING", "a"), b"a", None),
+    (APP, "EQUAL", Value("BYTE_BLOB", b"a"), "a", None),
     (APP, "GREATER", Value("BYTE_BLOB", b"\x01"), b"\x02", True),
+    (APP, "GREATER", Value("BYTE_BLOB", b"\x01"), "a", None),
     (APP, "EQUAL", Value("UNICODE_STRING", "Name"), "name", False),
     (APP, "EQUAL_CASE_INSENSITIVE", Value("UNICODE_STRING", "Name"), "nAME", True),
     (APP, "EQUAL_CASE_INSENSITIVE", Value("UNICODE_STRING", "Name"), "other one", False),
@@ -150,6 +200,7 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     (APP, "NOT_PREFIX", Value("UNICODE_STRING", "me"), "Name", False),
     # SIDs; no store app is S-1-0-0
     (PACKAGE, "EQUAL", Value("SID", "S-1-15-2-7"), "s-1-15-2-7", True),
+    (PACKAGE, "EQUAL", Value("SID", "S-1-0-0"), "", True),
     (PACKAGE, "NOT_EQUAL", Value("SID", "S-1-0-0"), "S-1-0-0", False),
     (PACKAGE, "NOT_EQUAL", Value("SID", "S-1-0-0"), "S-1-15-2-7", True),
     # security descriptors
@@ -158,6 +209,8 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     (USER, "EQUAL", Value("SECURITY_DESCRIPTOR", SERVICE), Token(None, ""), None),
     (USER, "EQUAL", Value("SECURITY_DESCRIPTOR", "not SDDL"), KNOWN, None),
     (USER, "EQUAL", Value("TOKEN_INFORMATION", "?"), KNOWN, None),
+    (USER, "EQUAL", Value("SID", SERVICE), KNOWN, None),
+    (USER, "EQUAL", Value("SECURITY_DESCRIPTOR", b"?"), KNOWN, None),
     # what is empty, not known or not there
     (PORT, "EQUAL", u16(53), EMPTY, True),
     (PORT, "EQUAL", Value("EMPTY", None), EMPTY, True),
@@ -171,6 +224,10 @@ CASES: list[tuple[str, str, Value, FieldValue, bool | None]] = [
     # types that do not go together, match types that nobody knows
     (PORT, "EQUAL", Value("BITMAP_ARRAY64", "?"), 53, None),
     (PORT, "RANGE", u16(53), 53, None),
+    (PORT, "RANGE", Value("RANGE", (u16(50), 60)), 53, None),  # type: ignore[arg-type]
+    (PORT, "RANGE", Value("RANGE", (u16(60), Value("UNICODE_STRING", "a"))), 53, None),
+    (PORT, "GREATER", Value("UNICODE_STRING", "a"), 53, None),
+    (PORT, "EQUAL_CASE_INSENSITIVE", Value("UNICODE_STRING", "a"), 53, None),
     (PORT, "FLAGS_ALL_SET", Value("UNICODE_STRING", "a"), 1, None),
     (PORT, "EQUAL_CASE_INSENSITIVE", u16(53), 53, None),
     (PORT, "TYPE_NOT_KNOWN", u16(53), 53, None),
@@ -219,6 +276,40 @@ def test_two_names_of_one_field_are_one_field() -> None:
     names = ("FWPM_CONDITION_IP_LOCAL_PORT", "FWPM_CONDITION_ICMP_TYPE")
     either = _filter(*(Condition(name, "EQUAL", u16(3 + at)) for at, name in enumerate(names)))
     assert matches(either, {"FWPM_CONDITION_IP_LOCAL_PORT": 4}).answer is True
+
+
+def test_of_alternatives_those_are_open_that_nobody_can_decide() -> None:
+    wide, other = (
+        Condition(ADDRESS, "EQUAL", Value("UNICODE_STRING", "?")),
+        Condition(ADDRESS, "EQUAL", net4("9.0.0.0", "255.0.0.0")),
+    )
+    left = match_groups(groups_of(_filter(other, wide)), {ADDRESS: V4})
+    assert left.answer is None and [test.condition for test in left.open] == [wide]
+    absent = matches(_filter(other), {PORT: 53})
+    assert absent.answer is None and [test.value for test in absent.open] == [NOT_THERE]
+
+
+def test_windows_11_is_meant_where_no_version_is_given() -> None:
+    either = _filter(Condition(PORT, "EQUAL", u16(53)), Condition(PORT, "EQUAL", u16(67)))
+    assert groups_of(either) == groups_of(either, "11") != groups_of(either, "vista-sp1")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "assumed"),
+    [
+        (DRIVE, NT, ("c:", "harddiskvolume3")),
+        (NT, DRIVE, ("c:", "harddiskvolume3")),
+        (NT, NT, None),
+        (DRIVE, DRIVE, None),
+        (DRIVE, "windows\\system32\\svchost.exe", None),
+        ("windows\\system32\\svchost.exe", NT, None),
+        (DRIVE, "\\device\\harddiskvolume3\\svchost.exe", None),
+    ],
+)
+def test_which_drive_is_which_volume_is_assumed_where_the_rest_is_the_same(
+    wanted: str, given: str, assumed: tuple[str, str] | None
+) -> None:
+    assert assumed_volume(wanted, given) == assumed
 
 
 def test_a_filter_without_conditions_matches() -> None:

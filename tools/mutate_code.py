@@ -32,10 +32,15 @@ CORE: dict[str, tuple[str, ...]] = {
     "fsm/table.py": ("tests/test_core_table.py",),
     "fsm/endpoint.py": ("tests/test_core_endpoint.py",),
     "fsm/claims/automaton.py": ("tests/test_core_automaton.py",),
-    "fsm/claims/decide.py": ("tests/test_claims_exact.py", "tests/test_claims.py", _NO_PAGE),
+    "fsm/claims/decide.py": (
+        "tests/test_core_decide.py",
+        "tests/test_claims_exact.py",
+        "tests/test_claims.py",
+        "tests/test_claims_policy.py",
+        _NO_PAGE,
+    ),
     "fsm/policy/match.py": ("tests/test_policy_match.py",),
-    "fsm/policy/in_force.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
-    "fsm/policy/arbitration.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
+    "fsm/policy/in_force.py": ("tests/test_policy_in_force.py", "tests/test_policy_arbitrate.py"),
     "fsm/policy/arbitrate.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
 }
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "mutants", "diagrams")

@@ -6,10 +6,12 @@ each other are alternatives since Windows 7, all others must hold together (SDK 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from fsm.names import WINDOWS
 from fsm.policy.datagram import OTHER
@@ -182,14 +184,7 @@ def _program_ends(data: bytes | str, given: str) -> Answer:
     return None if not whole and wanted.endswith(known) else False
 
 
-def _ordered(holds: Callable[[object, object], bool]) -> Callable[[Value, FieldValue], Answer]:
-    def test(wanted: Value, value: FieldValue) -> Answer:
-        return _compare(wanted, value, holds)
-
-    return test
-
-
-def _compare(wanted: Value, value: FieldValue, holds: Callable[[object, object], bool]) -> Answer:
+def _compare(wanted: Value, value: FieldValue, holds: Callable[[Any, Any], bool]) -> Answer:
     data = wanted.data
     if isinstance(value, Bits):
         if value.known != 0xFFFFFFFF:
@@ -208,8 +203,7 @@ def _range(wanted: Value, value: FieldValue) -> Answer:
     low, high = wanted.data
     if not isinstance(low, Value) or not isinstance(high, Value):
         return None
-    above = _compare(low, value, lambda a, b: a >= b)  # type: ignore[operator]
-    below = _compare(high, value, lambda a, b: a <= b)  # type: ignore[operator]
+    above, below = _compare(low, value, operator.ge), _compare(high, value, operator.le)
     return None if above is None or below is None else above and below
 
 
@@ -228,10 +222,10 @@ def _flags(wanted: Value, value: FieldValue, which: str) -> Answer:
 
 _TESTS: dict[str, Callable[[Value, FieldValue], Answer]] = {
     "EQUAL": _equal,
-    "GREATER": _ordered(lambda a, b: a > b),  # type: ignore[operator]
-    "LESS": _ordered(lambda a, b: a < b),  # type: ignore[operator]
-    "GREATER_OR_EQUAL": _ordered(lambda a, b: a >= b),  # type: ignore[operator]
-    "LESS_OR_EQUAL": _ordered(lambda a, b: a <= b),  # type: ignore[operator]
+    "GREATER": partial(_compare, holds=operator.gt),
+    "LESS": partial(_compare, holds=operator.lt),
+    "GREATER_OR_EQUAL": partial(_compare, holds=operator.ge),
+    "LESS_OR_EQUAL": partial(_compare, holds=operator.le),
     "RANGE": _range,
     "FLAGS_ALL_SET": lambda wanted, value: _flags(wanted, value, "ALL"),
     "FLAGS_ANY_SET": lambda wanted, value: _flags(wanted, value, "ANY"),

@@ -1,0 +1,229 @@
+"""The search under claims, on graphs drawn by hand: limits, open ends, conditions on states, and what differs.
+
+The graphs are words such as `0 a 1`: from state 0 event a leads to state 1. Lower-case letters are layers, capital ones
+stimuli; what is seen of an event is its letter, and nothing of `-`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+import pytest
+
+from fsm.claims.decide import (
+    Difference,
+    Following,
+    InTurn,
+    NotAfter,
+    NotBefore,
+    Reading,
+    Until,
+    choices_of,
+    difference,
+    letters_of,
+    search,
+)
+from fsm.claims.grammar import One, Pattern
+from fsm.claims.runs import Edge, Event
+from fsm.claims.words import Atom
+
+
+class Graph:
+    """Runs that are given edge by edge. State 0 is the start; events are idle afterwards where the letter has a `.`."""
+
+    def __init__(self, *edges: str, opened: Sequence[int] = (), choices: Sequence[int] = ()) -> None:
+        self.start = 0
+        self.events: list[Event] = []
+        self.letters: list[str] = []
+        self._out: dict[int, list[Edge]] = {}
+        self._open, self._choices = set(opened), set(choices)
+        for edge in edges:
+            state, letter, target = edge.split()
+            if letter not in self.letters:
+                self.letters.append(letter)
+                bare, ends = letter.rstrip("."), letter.endswith(".")
+                at_layer = Event("S", bare, "permit", ends=ends)
+                self.events.append(Event(bare, ends=ends) if bare.isupper() else at_layer)
+            self._out.setdefault(int(state), []).append((self.letters.index(letter), int(target)))
+
+    def edges(self, state: int) -> Sequence[Edge]:
+        return self._out.get(state, ())
+
+    def is_open(self, state: int) -> bool:
+        return state in self._open
+
+    def is_choice(self, state: int) -> bool:
+        return state in self._choices
+
+    def name(self, state: int) -> str:
+        return f"s{state}"
+
+    def see(self, event: int) -> Hashable:
+        return None if self.letters[event] == "-" else self.letters[event]
+
+    def word(self, path: Sequence[Edge]) -> str:
+        return "".join(self.letters[event].rstrip(".") for event, _ in path)
+
+
+def layer(name: str, *, at: int | None = None) -> Atom:
+    """The event of a layer; `at` asks for the state after it."""
+    condition: Callable[[Event, int], bool] | None = None if at is None else lambda event, state: state == at
+    return Atom(name, layers=frozenset({name}), condition=condition)
+
+
+def stimulus(name: str) -> Atom:
+    return Atom(f"({name})", stimulus=name)
+
+
+def found(graph: Graph, watcher: Until | InTurn | NotBefore | NotAfter | Following, state: int) -> str | None:
+    """The letters on the way to this state of the watcher; None where there is no such way."""
+    path = search(graph, watcher, lambda _, q: q == state).path
+    return None if path is None else graph.word(path)
+
+
+def test_two_events_in_turn_are_found_in_this_order_only() -> None:
+    graph = Graph("0 b 1", "1 a 2", "2 c 3", "3 b 4")
+    assert found(graph, InTurn(graph, layer("a"), layer("b")), 2) == "bacb"
+    assert found(graph, InTurn(graph, layer("a"), layer("b")), 1) == "ba"
+    assert found(graph, InTurn(graph, layer("b"), layer("b")), 2) == "bacb"
+    assert found(graph, InTurn(graph, layer("c"), layer("a")), 2) is None
+    assert found(graph, InTurn(graph, layer("b"), layer("b")), 3) is None  # there is nothing after the second
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "way"),
+    [
+        (lambda g: Until(g, layer("a", at=2)), 1, "ba"),
+        (lambda g: InTurn(g, layer("b"), layer("a", at=2)), 2, "ba"),
+        (lambda g: NotBefore(g, layer("c"), layer("a", at=2)), 1, "ba"),
+        (lambda g: NotBefore(g, layer("b", at=1), layer("a", at=2)), 1, "aa"),
+        (lambda g: NotAfter(g, layer("b", at=1), layer("x"), layer("c", at=3)), 1, "bac"),
+        (lambda g: Following(g, (layer("b", at=1), layer("a", at=2))), 2, "ba"),
+        (lambda g: Following(g, (layer("b"), layer("a", at=1))), 2, None),
+    ],
+)
+def test_a_condition_is_asked_of_the_state_after_the_event(
+    made: Callable[[Graph], Until], wanted: int, way: str
+) -> None:
+    graph = Graph("0 b 1", "0 a 1", "1 a 2", "2 c 3")
+    assert found(graph, made(graph), wanted) == way
+
+
+def test_a_response_that_is_a_trigger_too_waits_for_the_next() -> None:
+    # a answers the a before it, and asks for one itself: only the last of them is left without an answer.
+    graph = Graph("0 a 1", "1 a 2", "2 a. 3")
+    watcher = NotAfter(graph, layer("a"), layer("a"), None)
+    assert [q for (_, q) in search(graph, watcher, lambda state, q: False).before] == [0, 2, 2, 1]
+    assert watcher.waits(2) and not watcher.waits(0)
+
+
+def test_a_list_that_names_a_stimulus_names_them_all() -> None:
+    graph = Graph("0 S 1", "1 a 2", "2 T 3", "3 b 4")
+    assert found(graph, Following(graph, (layer("a"), layer("b"))), 2) == "SaTb"
+    assert found(graph, Following(graph, (stimulus("S"), layer("a"), stimulus("T"), layer("b"))), 4) == "SaTb"
+    assert found(graph, Following(graph, (layer("a"), stimulus("T"), layer("b"))), 3) is None
+
+
+def test_after_the_end_of_a_list_no_layer_may_come() -> None:
+    graph = Graph("0 a 1", "1 b 2")
+    after = search(graph, Following(graph, (layer("a"),)), lambda state, q: False)
+    assert list(after.before) == [(0, 0), (1, 1)]
+
+
+def test_every_state_with_an_open_verdict_is_named_in_the_order_of_the_walk() -> None:
+    graph = Graph("0 a 2", "0 b 1", "2 c 0", "1 c 3", "4 a 1", choices=(3, 2, 4))
+    assert choices_of(graph) == (2, 3)
+
+
+# ---- letters
+
+
+def letters(graph: Graph, *, limit: int = 100, certain: bool = False) -> tuple[set[int], bool]:
+    reading = Reading(graph, Pattern("", One((0,)), (layer("a"), layer("b"))))
+    shown, complete = letters_of(graph, reading, limit=limit, certain=certain)
+    return set(shown), complete
+
+
+def test_letters_are_those_of_every_run() -> None:
+    graph = Graph("0 a 1", "0 S 2", "2 b 3", "1 c 0")
+    assert letters(graph) == ({0b01, 0b10, 0b00}, True)
+    assert letters_of(graph, Reading(graph, Pattern("", One((0,)), (layer("a"),))))[1]
+
+
+def test_letters_within_a_limit_are_not_all() -> None:
+    graph = Graph("0 a 1", "1 b 2")
+    assert letters(graph, limit=3) == ({0b01, 0b10}, True)
+    assert letters(graph, limit=2) == ({0b01, 0b10}, False)
+    assert letters(graph, limit=1) == ({0b01}, False)
+
+
+def test_letters_of_what_is_certain_pass_by_what_a_question_leaves_open() -> None:
+    graph = Graph("0 S 1", "0 T 2", "1 a 3", "2 b 3", choices=(1,))
+    assert letters(graph) == ({0b01, 0b10}, True)
+    assert letters(graph, certain=True) == ({0b10}, True)  # and go on after it
+    assert letters(Graph("0 a 1", "1 b 2", opened=(1,))) == ({0b01, 0b10}, False)
+
+
+# ---- differences
+
+
+def differ(
+    one: Graph, other: Graph, *, limit: int = 100, one_way: bool = False
+) -> tuple[tuple[str, str, bool, str, set[Hashable]] | None, bool, int]:
+    """What both show, what only one shows then, whether it is the first, its way; completeness; pairs compared."""
+    got, complete, pairs = difference(one, other, one.see, other.see, limit=limit, one_way=one_way)
+    if got is None:
+        return None, complete, pairs
+    assert isinstance(got, Difference)
+    way = (one if got.in_first else other).word(got.path)
+    return ("".join(map(str, got.common)), str(got.more), got.in_first, way, set(got.instead)), complete, pairs
+
+
+def test_the_shortest_difference_is_told_with_a_way_of_the_one_that_can() -> None:
+    one, other = Graph("0 a 1", "1 b 2", "2 c 3"), Graph("0 a 1", "1 - 4", "4 b 2", "2 d 3")
+    assert differ(one, other) == (("ab", "c", True, "abc", {"d"}), True, 3)
+    assert differ(Graph("0 a 1"), other) == (("a", "b", False, "a-b", set()), True, 2)
+
+
+def test_one_way_asks_only_what_the_first_can_show() -> None:
+    one, other = Graph("0 a 1"), Graph("0 a 1", "1 b 2")
+    assert differ(one, other, one_way=True) == (None, True, 2)
+    assert differ(other, one, one_way=True) == (("a", "b", True, "ab", set()), True, 2)
+    assert differ(one, other) == (("a", "b", False, "ab", set()), True, 2)
+
+
+def test_one_way_leaves_out_what_the_first_shows_by_an_open_question_only() -> None:
+    one = Graph("0 a 1", "1 b 2", "1 c 3", "0 d 4", choices=(1,))
+    same = Graph("0 a 1", "0 d 4")
+    assert differ(one, same, one_way=True)[:2] == (None, True)
+    assert differ(same, one, one_way=True)[:2] == (None, True)
+    # The other side may answer its questions as it likes.
+    assert differ(Graph("0 a 1", "1 b 2", "0 d 4"), one, one_way=True)[0] is None
+    # Its way there does not lead over the question either.
+    doubtful = Graph("0 - 1", "1 a 2", "0 S 3", "3 a 4", choices=(1,))
+    assert differ(doubtful, Graph("0 S 3"), one_way=True)[0] == ("S", "a", True, "Sa", set())
+
+
+def test_equal_parts_are_passed_by_and_the_rest_is_compared() -> None:
+    # After a both are the same, after b they are not.
+    one = Graph("0 a 1", "1 c 1", "0 b 2", "2 c 3")
+    other = Graph("0 a 1", "1 c 1", "0 b 2", "2 d 3")
+    assert differ(one, other) == (("b", "c", True, "bc", {"d"}), True, 3)
+    assert differ(one, Graph("0 b 5", "0 a 6", "6 c 6", "5 c 7")) == (None, True, 1)
+
+
+def test_what_is_not_known_to_the_end_is_said() -> None:
+    one, other = Graph("0 a 1", "1 b 2", opened=(2,)), Graph("0 a 1", "1 b 2")
+    assert differ(one, other) == (None, False, 3)
+    assert differ(other, one) == (None, False, 3)
+    assert differ(Graph("0 a 1", "1 - 2", opened=(2,)), Graph("0 a 1")) == (None, False, 2)
+    # An open end behind what both show is told as well, and what was found before it counts.
+    assert differ(Graph("0 a 1", opened=(0,)), Graph("0 b 1"))[0] == ("", "a", True, "a", {"b"})
+    assert differ(one, one) == (None, False, 3)
+
+
+def test_a_limit_of_pairs_is_no_answer() -> None:
+    one, other = Graph("0 a 1", "1 b 2", "2 c 3"), Graph("0 a 1", "1 b 2", "2 d 3")
+    assert differ(one, other, limit=3)[0] is not None
+    assert differ(one, other, limit=2) == (None, False, 2)
+    assert differ(one, other, limit=1) == (None, False, 1)
