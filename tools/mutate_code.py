@@ -41,7 +41,11 @@ CORE: dict[str, tuple[str, ...]] = {
     ),
     "fsm/policy/match.py": ("tests/test_policy_match.py",),
     "fsm/policy/in_force.py": ("tests/test_policy_in_force.py", "tests/test_policy_arbitrate.py"),
-    "fsm/policy/arbitrate.py": ("tests/test_policy_arbitrate.py", "tests/test_filter_oracle.py"),
+    "fsm/policy/arbitrate.py": (
+        "tests/test_policy_arbitrate.py",
+        "tests/test_policy_order_notes.py",
+        "tests/test_filter_oracle.py",
+    ),
 }
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "mutants", "diagrams")
 # As mutmut keeps them: exit status of the tests of one mutant. Others are a time-out or a signal.
