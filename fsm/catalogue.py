@@ -3,10 +3,10 @@
 A layer is written in many ways: management (FWPM) and run-time (FWPS) name, run-time id, GUID, the name `netsh`
 shows, the words and the `%%146xx` code of the Security log. `find` takes any of them. Names are exact: one without
 `_DISCARD` is never a discard layer. Words and codes are not: the log prints one word for a layer, its discard twin
-and both IP versions (FACTS e.1), so they give several layers.
+and both IP versions (fact e.1), so they give several layers.
 
 Numbers need a build. Ids 0-81 are the same everywhere; those above 81 move between builds, and 83 and 84 have no
-management name (FACTS f). `numbering` says which build an id is read for.
+management name (fact f/ids). `numbering` says which build an id is read for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fsm.names import IP_VERSIONS, WINDOWS
 K = TypeVar("K", bound=Hashable)
 MayBlock = Literal["yes", "no", "error-only", "unknown"]
 
-STABLE_IDS_TO = 81  # ids above this one move between builds (FACTS f)
+STABLE_IDS_TO = 81  # ids above this one move between builds (fact f/ids)
 
 # The keys of the `source` column. GUID-x says that x is cited for the GUID.
 SOURCES: dict[str, str] = {
@@ -40,7 +40,7 @@ SOURCES: dict[str, str] = {
     "RED": "MicrosoftDocs/windows-driver-docs windows-driver-docs-pr/network/using-bind-or-connect-redirection.md",
 }
 
-# What the Security log prints as LayerName (FACTS e.1) and the stems it stands for. Codes 14597, 14601 and
+# What the Security log prints as LayerName (fact e.1) and the stems it stands for. Codes 14597, 14601 and
 # 14608-14611 were seen beside their layer ids in real events; the others are assigned by their words.
 LAYER_CODES: dict[int, tuple[str, tuple[str, ...]]] = {
     14596: ("IP Packet", ("INBOUND_IPPACKET", "OUTBOUND_IPPACKET")),
@@ -103,7 +103,8 @@ class Layer:
     display_name : what `netsh wfp show state` of October 2024 calls it.
     ip_version : 4, 6, or None where the layer is not bound to a version.
     discard_twin : FWPM name of the discard layer, and from a discard layer that of the layer; None without one.
-    since, since_text : first Windows, as a word of `names.WINDOWS` and as the source says it.
+    since, since_text : first Windows, as a word of `names.WINDOWS` and as the source says it (facts f/vista,
+        f/vista-sp1, f/7, f/8, f/8.1, f/10, f/11).
     may_block : "error-only" means that FLOW_ESTABLISHED is no policy point, only an error may block there.
     rs5_id : the id above 81 in the Windows 10 RS5-era header; None where it has no such entry or the id is stable.
     source, note : the documents, and remarks on this layer (parted by " | ").
@@ -172,7 +173,7 @@ class Layer:
 def numbering(windows: str = "11") -> str:
     """Which build the run-time ids are read for, in one sentence.
 
-    Source: FACTS f (header versions compared; the `netsh wfp show state` file of October 2024 confirms 0-98).
+    Source: fact f/ids (header versions compared; the `netsh wfp show state` file of October 2024 confirms 0-98).
     """
     above = {
         "11": "are in the order documented in 2024 (and in a state file of October 2024)",

@@ -16,6 +16,7 @@ from fsm.explain.explained import Explained
 from fsm.explain.history import DEFAULT_LIMIT
 from fsm.explain.statements import STATEMENTS
 from fsm.explain.watching import Mark, Tally, Watch
+from fsm.fact_text import fact_json
 from fsm.names import WINDOWS, Verdict
 from fsm.rows import Row
 from fsm.rules import RULES
@@ -216,6 +217,7 @@ def _statement_json(name: str, tally: Tally) -> dict[str, Any]:
         "statement": name,
         "text": statement.text,
         "cite": list(statement.cite),
+        "facts": [fact_json(number) for number in statement.facts],
         "supports": tally.supports,
         "against": tally.against,
         "set_aside": tally.aside,

@@ -21,11 +21,11 @@ class Basis(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a classify can answer. Veto is a block against an earlier hard permit (FACTS b.2.4)."""
+    """What a classify can answer. Veto is a block against an earlier hard permit (fact b.2.4)."""
 
     PERMIT = "permit"
     BLOCK = "block"
-    ABSORB = "absorb"  # block without discard layer and audit (FACTS b.3)
+    ABSORB = "absorb"  # block without discard layer and audit (fact b.3)
     PEND = "pend"
     REDIRECT = "redirect"
     VETO = "veto"

@@ -36,7 +36,7 @@ OPERATIONS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Why the stack discards, as FWPS_DISCARD_METADATA0 gives it (FACTS c.1)."""
+    """Why the stack discards, as FWPS_DISCARD_METADATA0 gives it (fact c.1)."""
 
     module: str  # NETWORK | TRANSPORT | GENERAL
     reason: str  # IpDiscardPortUnreachable ...

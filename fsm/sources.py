@@ -1,4 +1,4 @@
-"""The documents and observations that rows cite, by the short keys that the rows use."""
+"""The documents and observations that rows and facts cite, by their short keys."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ _ALL: list[Source] = [
             "ALEC": ("ale-flow-customization", "ALE Flow Customization"),
             "ARB": ("filter-arbitration", "Filter Arbitration"),
             "WGT": ("filter-weight-assignment", "Filter Weight Assignment"),
+            "WGTID": ("filter-weight-identifiers", "Filter Weight Identifiers"),
             "AUD": ("auditing-and-logging", "Auditing and Logging"),
             "LOG": ("logging", "Logging"),
             "PPS": ("preventing-port-scanning", "Preventing Port Scanning"),
@@ -57,6 +58,7 @@ _ALL: list[Source] = [
                 "Filtering Conditions Available at Each Filtering Layer",
             ),
             "BCI": ("built-in-callout-identifiers", "Built-in Callout Identifiers"),
+            "SLI": ("management-filtering-sublayer-identifiers", "Management Filtering Sublayer Identifiers"),
             "BOP": ("basic-operation", "Basic Operation"),
         },
     ),
@@ -66,10 +68,12 @@ _ALL: list[Source] = [
             "PIP": ("packet-inspection-points", "Packet Inspection Points"),
             "WLR": ("wfp-layer-requirements-and-restrictions", "WFP Layer Requirements and Restrictions"),
             "ELM": ("ale-endpoint-lifetime-management", "ALE Endpoint Lifetime Management"),
+            "RTL": ("run-time-filtering-layer-identifiers", "Run-time Filtering Layer Identifiers"),
             "TOC": ("types-of-callouts", "Types of Callouts"),
             "ASY": ("processing-classify-callouts-asynchronously", "Processing Classify Callouts Asynchronously"),
             "RED": ("using-bind-or-connect-redirection", "Using Bind or Connect Redirection"),
             "MDL": ("metadata-fields-at-each-filtering-layer", "Metadata Fields at Each Filtering Layer"),
+            "MDI": ("metadata-field-identifiers", "Metadata Field Identifiers"),
             "DOP": ("data-offset-positions", "Data Offset Positions"),
             "INJ": ("packet-injection-functions", "Packet Injection Functions"),
             "PRG": ("callout-driver-programming-considerations", "Callout Driver Programming Considerations"),
@@ -85,6 +89,8 @@ _ALL: list[Source] = [
             ),
             "CH7": ("wfp-changes-for-windows-7", "WFP Changes for Windows 7"),
             "CH8": ("wfp-changes-for-windows-8", "WFP Changes for Windows 8"),
+            "VSW": ("using-virtual-switch-filtering", "Using Virtual Switch Filtering"),
+            "UCD": ("using-a-callout-for-deep-inspection", "Using a Callout for Deep Inspection"),
         },
     ),
     *_microsoft(
@@ -99,11 +105,20 @@ _ALL: list[Source] = [
             "DDI-connect-request": ("ns-fwpsk-_fwps_connect_request0", "FWPS_CONNECT_REQUEST0"),
             "DDI-apply": ("nf-fwpsk-fwpsapplymodifiedlayerdata0", "FwpsApplyModifiedLayerData0"),
             "DDI-flow-context": ("nf-fwpsk-fwpsflowassociatecontext0", "FwpsFlowAssociateContext0"),
+            "DDI-flow-delete": (
+                "nc-fwpsk-fwps_callout_flow_delete_notify_fn0",
+                "FWPS_CALLOUT_FLOW_DELETE_NOTIFY_FN0 (flowDeleteFn)",
+            ),
             "DDI-flow-abort": ("nf-fwpsk-fwpsflowabort0", "FwpsFlowAbort0"),
         },
     ),
     Source("SDK-out", "microsoft", "FWPS_CLASSIFY_OUT0", _SDK + "fwpstypes/ns-fwpstypes-fwps_classify_out0"),
     Source("SDK-filter", "microsoft", "FWPM_FILTER0", _SDK + "fwpmtypes/ns-fwpmtypes-fwpm_filter0"),
+    Source("SDK-run-filter", "microsoft", "FWPS_FILTER0", _SDK + "fwpstypes/ns-fwpstypes-fwps_filter0"),
+    Source("SDK-option", "microsoft", "FWPM_CLASSIFY_OPTION0", _SDK + "fwpmtypes/ns-fwpmtypes-fwpm_classify_option0"),
+    Source("SDK-layers", "microsoft", "FWPS_BUILTIN_LAYERS", _SDK + "fwpsu/ne-fwpsu-fwps_builtin_layers"),
+    Source("SDK-types", "microsoft", "fwptypes.h: actions, match types, data types", _SDK + "fwptypes/"),
+    Source("SDK-mtypes", "microsoft", "fwpmtypes.h: management structures, net events", _SDK + "fwpmtypes/"),
     Source("WSK-sendto", "microsoft", "sendto function", _SDK + "winsock/nf-winsock-sendto"),
     Source("WSK-recvfrom", "microsoft", "recvfrom function", _SDK + "winsock/nf-winsock-recvfrom"),
     Source(
@@ -133,12 +148,44 @@ _ALL: list[Source] = [
         "Macro values: SDK header copies and constant tables made from the Windows metadata",
         "https://github.com/microsoft/windows-rs",
     ),
+    Source("FWPMU", "header", "Windows SDK fwpmu.h: GUIDs, and since when they are there", _SDK + "fwpmu/"),
+    Source("AUDC", "microsoft", "Audit Filtering Platform Connection", _AUDIT + "audit-filtering-platform-connection"),
     Source("RFC4443", "observation", "RFC 4443: ICMPv6", "https://www.rfc-editor.org/rfc/rfc4443"),
     Source(
         "WDS144",
         "observation",
         "UDP redirect to a local process fails on Windows 10 1703",
         "https://github.com/microsoft/Windows-driver-samples/issues/144",
+    ),
+    Source(
+        "WDS374",
+        "observation",
+        "The local end at CONNECT_REDIRECT is not set yet",
+        "https://github.com/microsoft/Windows-driver-samples/issues/374",
+    ),
+    Source(
+        "WDD3110",
+        "observation",
+        "A new local address at CONNECT_REDIRECT works for TCP only",
+        "https://github.com/MicrosoftDocs/windows-driver-docs/issues/3110",
+    ),
+    Source(
+        "AMN3160",
+        "observation",
+        "A DNS client whose datagrams are blocked at AUTH_CONNECT times out",
+        "https://github.com/amnezia-vpn/amnezia-client/issues/3160",
+    ),
+    Source(
+        "WIN252", "observation", "Drops of WinDivert are not logged", "https://github.com/basil00/WinDivert/issues/252"
+    ),
+    Source(
+        "MYS375",
+        "observation",
+        "Output of netsh wfp show filters",
+        "https://github.com/mysteriumnetwork/node/issues/375",
+    ),
+    Source(
+        "WLB", "observation", "Winlogbeat's security module: the %% message codes", "https://github.com/elastic/beats"
     ),
     Source(
         "WSL4985",

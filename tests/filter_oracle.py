@@ -1,9 +1,10 @@
 """A slow, literal interpreter of the filter engine: what the documents say, sentence by sentence, and nothing more.
 
-It is written from the fact sheet (section in every comment) and from the pages that it cites, and shares no code with
-the engine it judges: only the values of `fsm.policy.model` are common. Where a document leaves something open (two
-filters of one weight, a callout nobody has described, a field nobody knows) it plays every possibility: the answer is
-the set of outcomes, and the engine may be certain only where that set has one member.
+It is written from the facts (`fsm.facts`; each comment has the number) and from the pages that they cite, whose words
+stand in quotation marks with FWPM_FILTER0, FWP_MATCH_TYPE, ARB, BOP or TOC. It shares no code with the engine it
+judges: only the values of `fsm.policy.model` are common. Where a document leaves something open (two filters of one
+weight, a callout nobody has described, a field nobody knows) it plays every possibility: the answer is the set of
+outcomes, and the engine may be certain only where that set has one member.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Outcome:
     deciding: tuple[tuple[str, str, str], ...]
 
 
-# a.16.3: "condition names ICMP_TYPE and ICMP_CODE are aliases of the local and remote port GUIDs"
+# a.16.3: each pair is one GUID
 SAME_FIELD = {
     "FWPM_CONDITION_ICMP_TYPE": "FWPM_CONDITION_IP_LOCAL_PORT",
     "FWPM_CONDITION_ICMP_CODE": "FWPM_CONDITION_IP_REMOTE_PORT",
@@ -85,11 +86,11 @@ def field_of(condition: Condition) -> str:
 
 
 def value_equals(field_value: object, wanted: Value) -> bool | None:
-    # b.2, data types: an IPv4 field is compared with an address and mask.
+    # b.2/types: an IPv4 field is compared with an address and mask.
     if wanted.type == "V4_ADDR_MASK":
         address, mask = wanted.data  # type: ignore[misc]
         return (field_value & mask) == (address & mask)  # type: ignore[operator]
-    # b.2, data types: an IPv6 field is compared with an address and a prefix length.
+    # b.2/types: an IPv6 field is compared with an address and a prefix length.
     if wanted.type == "V6_ADDR_MASK":
         address, length = wanted.data  # type: ignore[misc]
         bits = range(127, 127 - length, -1)
@@ -110,10 +111,10 @@ def condition_holds(condition: Condition, values: Mapping[str, object]) -> bool 
     value: Any = values[field_of(condition)]
     wanted = condition.value
     match = condition.match
-    # b.2.9, a.11.4: "Field listed but value FWP_EMPTY matches EQUAL." The other match types are not mentioned.
+    # b.2.9, a.11.4: an empty field passes EQUAL. Of the other match types nothing is said.
     if value is EMPTY:
         return True if match == "EQUAL" else None
-    # b.2, match types; FWP_MATCH_TYPE: "tests whether the value is equal to the condition value".
+    # b.2/match; FWP_MATCH_TYPE: "tests whether the value is equal to the condition value".
     if match == "EQUAL":
         return value_equals(value, wanted)
     # "... not equal to the condition value"
@@ -179,7 +180,7 @@ def filter_matches(
     # FWPM_FILTER0, before the note: "All must be true ... the conditions are evaluated using the AND operator."
     if not windows_7:
         return all_of([condition_holds(condition, values) for condition in conditions])
-    # b.2.9: "All different fields AND-ed; consecutive conditions on the same field OR-ed (Windows 7+)."
+    # b.2.9: from Windows 7 on, neighbours on one field are alternatives; different fields must all hold.
     groups: list[list[Condition]] = []
     for condition in conditions:
         if same_field == "consecutive":
@@ -198,10 +199,10 @@ def filter_matches(
 
 
 def is_in_force(each: Filter, *, booting: bool = False) -> bool:
-    # b.2, filter flags; FWPM_FILTER0: "Filter is disabled."
+    # b.2/flags; FWPM_FILTER0: "Filter is disabled."
     if "DISABLED" in each.flags:
         return False
-    # b.2.14: "Boot-time filters hold from tcpip.sys start until the Base Filtering Engine runs."
+    # b.2.14: boot-time filters hold until the engine runs, all others from then on.
     return ("BOOTTIME" in each.flags) == booting
 
 
@@ -209,15 +210,15 @@ def weight_range(each: Filter) -> tuple[int, int]:
     # e.3: `netsh` prints what the engine made of the weight.
     if each.effective_weight is not None:
         return each.effective_weight, each.effective_weight
-    # b.2.8: "UINT64 used as given"
+    # b.2.8: as given
     if each.weight.type == "UINT64":
         assert each.weight.value is not None
         return each.weight.value, each.weight.value
-    # b.2.8: "UINT8 n (0-15): n goes in the top 4 bits and the low 60 are automatic"
+    # b.2.8: the top 4 bits are given, nobody says what the others will be
     if each.weight.type == "UINT8":
         assert each.weight.value is not None
         return each.weight.value * 2**60, each.weight.value * 2**60 + 2**60 - 1
-    # b.2.8: "EMPTY: automatic, in [0, 2^60)"
+    # b.2.8: automatic, below every UINT8 weight but 0
     return 0, 2**60 - 1
 
 
@@ -234,7 +235,7 @@ def heaviest_first(items: Sequence[Any], weight_of: Callable[[Any], tuple[int, i
 
 
 def sublayer_of(each: Filter) -> str:
-    # b.2.11: "Sublayer of filters with no key: UNIVERSAL (default sublayer)."
+    # b.2.11: the default
     return each.sublayer or UNIVERSAL
 
 
@@ -291,27 +292,27 @@ def answer_of(
     registered: dict[str, bool] | None,
 ) -> Answer:
     clear = "CLEAR_ACTION_RIGHT" in each.flags
-    # b.2.3: "filter permit soft"; b.2.5: the flag "makes a filter's action hard"
+    # b.2.3: a filter permits soft; b.2.5: unless it has the flag
     if each.action == "PERMIT":
         return Answer("permit", hard=clear)
-    # b.2.3: "filter block hard"
+    # b.2.3: a filter blocks hard
     if each.action == "BLOCK":
         return Answer("block", hard=True)
-    # b.2.1: "Continue passes on."
+    # b.2.1: after Continue comes the next filter
     if each.action == "CONTINUE":
         return Answer("continue")
 
     callout = callout_of(policy, each)
-    # b.2.10: "Filter whose callout is not registered: acts as block, unless PERMIT_IF_CALLOUT_UNREGISTERED (allowed for
-    # CALLOUT_TERMINATING and CALLOUT_UNKNOWN only)"; BOP: such filters "are treated as Block filters".
+    # b.2.10: without its callout a filter blocks; two of the three callout actions may carry the flag that makes it
+    # permit; BOP: such filters "are treated as Block filters".
     if not is_registered(callout, choose, registered, each.callout):
         allowed = each.action in ("CALLOUT_TERMINATING", "CALLOUT_UNKNOWN")
         if "PERMIT_IF_CALLOUT_UNREGISTERED" in each.flags and allowed:
             return Answer("permit", hard=clear)
         return Answer("block", hard=True)
 
-    # b.1: CALLOUT_INSPECTION is a callout action with the flag NON_TERMINATING; a.14.3: "The callouts never permit or
-    # block: they are inspection callouts."
+    # b.1: CALLOUT_INSPECTION is a callout action with the flag NON_TERMINATING; a.14.3: the options
+    # callouts, which are such, neither permit nor block.
     if each.action == "CALLOUT_INSPECTION":
         return Answer("continue", by_callout=True)
 
@@ -324,20 +325,19 @@ def answer_of(
         said = choose(["permit", "block"] if each.action == "CALLOUT_TERMINATING" else ["permit", "block", "continue"])
         clears = clears or choose([False, True]) if said != "continue" else False
     if said == "pend":
-        # a.11.7: "Pending is impossible while IS_REAUTHORIZE is set"; what its callout answers then is not said.
+        # a.11.7: nothing can be pended then; what its callout answers instead is not said.
         if reauthorize:
             said = choose(["permit", "block"])
-        # a.21.5: "A callout that wants to pend or modify must find ACTION_WRITE set on entry ..."; TOC: else it "must
+        # a.21.5: it must find the right to write, to pend; TOC: else it "must
         # not pend the indication and should not change the current action type", so that action is what it returns.
         elif not write:
             return Answer(action, hard=True)
-        # "... and clear it with its BLOCK+ABSORB"
+        # a.21.5: and it clears the right as it blocks and absorbs
         else:
             clears = True
     if said == "continue":
         return Answer("continue", by_callout=True)
-    # b.2.3: "callout permit soft, callout block soft ... unless the callout clears the right; the guidance is that a
-    # callout clears it ... on PERMIT only if the filter carries CLEAR_ACTION_RIGHT"; b.2.5: the flag makes it hard.
+    # b.2.3: what a callout answers is soft unless it clears the right; b.2.5: or the filter has the flag.
     hard = clears or clear
     # a.22: a redirection is a permit with another destination or another local end.
     if said in ("permit", "redirect"):
@@ -363,7 +363,7 @@ def classify_once(
     apart: bool = False,
 ) -> Outcome:
     registered: dict[str, bool] | None = None if apart else {}
-    # b.2.7: "No matching filter at all: the layer permits."
+    # b.2.7: the answer where no filter matches
     action, write, veto, effect, redirected = "permit", True, False, "", False
     deciding: list[tuple[str, str, str]] = []
 
@@ -377,16 +377,16 @@ def classify_once(
         if truth:
             matching.append(each)
 
-    # b.2.1: "Layer = sublayers, high weight first"
+    # b.2.1: the heaviest sublayer first
     keys = []
     for each in matching:
         if sublayer_of(each) not in keys:
             keys.append(sublayer_of(each))
     for key in heaviest_first(keys, lambda key: sublayer_weight(policy, key), choose):
-        # b.2.2 / g.8: "All sublayers are evaluated, even after a block; in the same page: a block is final and stops"
+        # b.2.2, g.8: whether the others are asked after a hard block is disputed
         if after_block == "stop" and action == "block" and not write:
             break
-        # b.2.1: "in a sublayer matching filters high weight first until one returns Permit or Block"
+        # b.2.1: in it the heaviest filter first, to the first that permits or blocks
         inside = [each for each in matching if sublayer_of(each) == key]
         for each in heaviest_first(inside, weight_range, choose):
             answer = answer_of(
@@ -396,15 +396,15 @@ def classify_once(
                 continue
             deciding.append((key, each.key, answer.effect or answer.action))
             if write:
-                # b.2.3: "soft ones may be changed by later (lighter) sublayers"
+                # b.2.3: what is soft a lighter sublayer may change
                 action, write = answer.action, not answer.hard
                 effect = answer.effect if answer.action == "block" else ""
                 redirected = redirected or answer.effect == "redirect"
             elif action == "permit" and answer.action == "block" and answer.by_callout:
-                # b.2.4: "Veto = a block returned when ACTION_WRITE had already been cleared by an earlier permit";
-                # b.2.3: "Hard permit yields only to a veto"; ARB: "only by a callout Veto"
+                # b.2.4: a block after a permit has cleared the right is a veto;
+                # b.2.3: nothing else undoes a hard permit; ARB: "only by a callout Veto"
                 action, write, veto, effect = "block", False, True, answer.effect
-            # b.2.3: "hard block to nothing"
+            # b.2.3: nothing undoes a hard block
             break
     if action == "block":
         redirected = False
@@ -496,7 +496,7 @@ CONSEQUENCES = {
     "INBOUND_ICMP_ERROR": Consequence("INBOUND_ICMP_ERROR_DISCARD", True, "no 10054", (5152,)),
     "OUTBOUND_ICMP_ERROR": Consequence("OUTBOUND_ICMP_ERROR_DISCARD", True, "remote times out", (5152,)),
     "INBOUND_IPPACKET_DISCARD": Consequence(None, True, "remote times out", (5152,)),
-    # "UDP: ICMP error still attempted"
+    # b.4/INBOUND_TRANSPORT_DISCARD: for UDP the ICMP error is still attempted
     "INBOUND_TRANSPORT_DISCARD": Consequence(None, False, "nothing changes", (5152,)),
 }
 
@@ -520,7 +520,7 @@ PATHS = {
         "DATAGRAM_DATA",
     ),
     "next_receive": ("INBOUND_IPPACKET", "INBOUND_TRANSPORT", "DATAGRAM_DATA"),
-    # a.9, model default suggested by the evidence
+    # a.9, as logs show it
     "no_listener": (
         "INBOUND_IPPACKET",
         "INBOUND_TRANSPORT_DISCARD",
@@ -528,7 +528,7 @@ PATHS = {
         "OUTBOUND_TRANSPORT",
         "OUTBOUND_IPPACKET",
     ),
-    # a.9, UDPF
+    # a.9, by the base page
     "no_listener_as_documented": (
         "INBOUND_IPPACKET",
         "INBOUND_IPPACKET_DISCARD",
@@ -566,9 +566,9 @@ def walk(
                 after_block="continue",
             )
             visits.append((name, outcome.action))
-            # b.2.6: "No arbitration between layers"; b.2.12: "the shim, not the engine, drops"
+            # b.2.6: each layer decides for itself; b.2.12: the shim drops what it was told to
             if outcome.action == "block" and CONSEQUENCES[layer].ends:
-                # b.3: "The packet vanishes: no discard layer, no audit event."
+                # b.3: what is absorbed comes to no discard layer
                 twin = CONSEQUENCES[layer].discard
                 if twin is not None and outcome.effect == "":
                     visits.append((full_name(twin, ip), "noted"))

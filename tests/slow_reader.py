@@ -2,8 +2,8 @@
 
 It shares no code with `fsm.table`: from the package it takes the rows and the data of choices, stimuli and views,
 and says again in its own words what standing, guards, next, flags and refusals mean. It is slow, and short enough to
-be checked by eye against DESIGN 1-3. The rows are sorted once by where they stand and what they wait for; nothing
-else is prepared.
+be checked by eye against the docstrings of `fsm.rows` and `fsm.choices`. The rows are sorted once by where they stand
+and what they wait for; nothing else is prepared.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fsm.rules import FLAG_WINDOWS, RULES, SETTING_FLAGS, VERDICT_REFUSALS
 from fsm.stimuli import STIMULI, VIEWS
 
 VERDICT_WORDS = ("permit", "block", "absorb", "pend", "redirect", "veto")
-# DESIGN 3, the order in which the voices are listened to.
+# The order in which the voices are listened to; written out again, to share nothing.
 VOICES = {
     "base": ["base", "microsoft", "logs", "inference", "minor"],
     "documented": ["microsoft", "base", "logs", "inference", "minor"],
@@ -36,7 +36,7 @@ class Where:
     position: str = IDLE
 
     def name(self) -> str:
-        """As DESIGN 1 and the JSON write a state."""
+        """As the JSON writes a state."""
         values = dict(self.registers)
         words = [values.get("socket", "NO_SOCKET")]
         words += {"no": [], "this": ["connected"], "other": ["connected elsewhere"]}[values.get("connected", "no")]

@@ -78,13 +78,13 @@ def test_a_callout_is_shown_the_whole_classify() -> None:
 def test_a_layer_shows_the_tuple_that_it_has(
     words: str, last: str, options: dict[str, object], layer: str, shown: Tuple5
 ) -> None:
-    """FACTS a.1.5 (empty bind address), a.2.7 (no ports at IPPACKET), a.5.2 (mapped), a.16.3 (ICMP type and code)."""
+    """Fact a.1.5 (empty bind address), a.2.7 (no ports at IPPACKET), a.5.2 (mapped), a.16.3 (ICMP type and code)."""
     found = [c.tuple5 for c in contexts(driven(words, **options), last) if layer in c.layer.fwpm_name]
     assert found[-1] == shown
 
 
 def test_the_icmp_error_that_goes_back_is_icmp_and_shows_no_ports() -> None:
-    """FACTS a.9: protocol 1, ports 0/0; a.9.8 for IPv6."""
+    """Fact a.9: protocol 1, ports 0/0; a.9.8 for IPv6."""
     for ip, protocol in ((4, 1), (6, 58)):
         endpoint = Endpoint("dropped_port", configure(ip=ip))
         shown = {c.layer.stem: c.tuple5 for c in contexts(endpoint, "datagram")}
@@ -119,7 +119,7 @@ def test_every_peer_has_an_address_of_its_own_in_the_order_of_first_use() -> Non
     ],
 )
 def test_packet_and_flow_direction_are_told_apart(words: str, last: str, layer: str, packet: str, flow: str) -> None:
-    """FACTS a.8.4, a.11.4."""
+    """Facts a.8.4, a.11.4."""
     found = [c for c in contexts(driven(words), last) if layer in c.layer.fwpm_name]
     assert [(c.packet_direction, c.flow_direction) for c in found] == [(packet, flow)]
 
@@ -143,7 +143,7 @@ def test_packet_and_flow_direction_are_told_apart(words: str, last: str, layer: 
 def test_the_reason_of_a_reauthorization_is_kept_until_it_is_dealt_with(
     words: str, last: str, options: dict[str, object], reason: int
 ) -> None:
-    """FACTS a.11, table of reasons; f: the field came with Windows 7."""
+    """Facts a.11/reasons, f/7: the field came with Windows 7."""
     endpoint = driven(words, **options)
     found = [c.reauthorize_reason for c in contexts(endpoint, last) if "_AUTH_" in c.layer.fwpm_name]
     assert sum(found) == reason
@@ -154,7 +154,7 @@ def test_the_reason_of_a_reauthorization_is_kept_until_it_is_dealt_with(
 
 
 def test_the_completion_of_a_pended_classify_is_a_reason_of_its_own() -> None:
-    """FACTS a.12.3."""
+    """Fact a.12.3."""
     endpoint = Endpoint("sender", configure())
     endpoint.register(verdict_at({CONNECT: "pend"}))
     go(endpoint, "bind sendto")
@@ -162,7 +162,7 @@ def test_the_completion_of_a_pended_classify_is_a_reason_of_its_own() -> None:
 
 
 def test_a_callouts_own_packet_is_told_from_others() -> None:
-    """FACTS a.21.3, a.12.3."""
+    """Facts a.21.3, a.12.3."""
     assert all(c.injected_by_self for c in contexts(driven("bind sendto"), "inject_send"))
     assert not any(c.injected_by_self for c in contexts(driven("bind sendto"), "sendto"))
     endpoint = Endpoint("receiver", configure())
@@ -217,7 +217,7 @@ def test_a_callout_that_raises_leaves_the_endpoint_before_the_layer() -> None:
 
 
 def test_a_callout_that_pends_leaves_second_classifies_and_its_own_packets_alone() -> None:
-    """FACTS a.12.7, a.21.3."""
+    """Facts a.12.7, a.21.3."""
     endpoint = Endpoint("sender", configure())
     endpoint.register(verdict_at({CONNECT: "pend"}))
     assert [go(endpoint, word).history[-1].outcome for word in ("bind", "sendto", "complete", "inject_send")] == [
@@ -317,7 +317,7 @@ def test_each_peer_has_its_flow_and_what_happens_to_the_socket_happens_to_all() 
     ],
 )
 def test_a_connected_socket_hears_its_peer_only(words: str, outcome: str) -> None:
-    """FACTS a.5.4."""
+    """Fact a.5.4."""
     assert driven(words).history[-1].outcome == outcome
 
 
@@ -334,7 +334,7 @@ def test_a_connected_socket_hears_its_peer_only(words: str, outcome: str) -> Non
     ],
 )
 def test_a_connect_that_was_held_is_about_the_peer_that_it_named(connect: str, then: str, outcome: str) -> None:
-    """FACTS a.12.2, a.5.4."""
+    """Facts a.12.2, a.5.4."""
     endpoint = driven("bind")
     endpoint.register(verdict_at({REDIRECT: "pend"}))
     assert go(endpoint, connect).history[-1].outcome == "pended"
@@ -363,7 +363,7 @@ def test_a_connect_that_was_held_is_about_the_peer_that_it_named(connect: str, t
     ],
 )
 def test_flows_end_after_60_seconds_and_the_group_state_after_4(words: str, ended: list[str], flows: list[str]) -> None:
-    """FACTS a.14.1, a.15.1."""
+    """Facts a.14.1, a.15.1."""
     before, _, last = words.rpartition(" ")
     endpoint = driven(before)
     then = endpoint.now_s
@@ -376,7 +376,7 @@ def test_flows_end_after_60_seconds_and_the_group_state_after_4(words: str, ende
 
 
 def test_a_flow_that_a_callout_holds_does_not_end_by_itself() -> None:
-    """FACTS a.12, a.14: completion begins it."""
+    """Facts a.12, a.14: completion begins it."""
     endpoint = driven("bind")
     endpoint.register(verdict_at({CONNECT: "pend"}))
     go(endpoint, "sendto")
@@ -448,7 +448,7 @@ def test_a_stimulus_in_progress_is_gone_on_with_after_going_back() -> None:
     ],
 )
 def test_what_is_kept_of_a_flow_ends_with_it(words: str, touched: dict[str, int], reasons: dict[str, int]) -> None:
-    """FACTS a.11, a.13.4, a.13.5, a.14.1."""
+    """Facts a.11, a.13.4, a.13.5, a.14.1."""
     taken = driven(words).snapshot()
     assert (dict(taken.touched_s), dict(taken.reasons)) == (touched, reasons)
 
@@ -478,7 +478,7 @@ def test_a_record_and_a_refusal_name_the_peer_that_was_meant() -> None:
 
 
 def test_a_redirection_that_is_classified_again_has_no_reason_of_the_auth_layers() -> None:
-    """FACTS g.9."""
+    """Fact g.9."""
     endpoint = Endpoint("sender", configure(assume={"bind_reauthorization": "on_modification"}))
     endpoint.register(verdict_at({"FWPM_LAYER_ALE_BIND_REDIRECT_V4": "pend"}))
     endpoint.run("bind")

@@ -1,6 +1,6 @@
-"""What FACTS says of every row of a kind, by hand: what a block, an absorb, a pend, a redirection and a permit do.
+"""What the facts say of every row of a kind, by hand: what a block, an absorb, a pend, a redirection and a permit do.
 
-`test_sequences` and `test_whole_model` walk; here each row is held against the words of FACTS for its kind, whatever
+`test_sequences` and `test_whole_model` walk; here each row is held against the facts about its kind, whatever
 settings it stands under. Nothing is compiled: the file takes a fraction of a second.
 """
 
@@ -14,14 +14,14 @@ from fsm.rows import Row
 from fsm.rules import RULES
 
 Sees = tuple[str, str]
-# FACTS b.4, whole column "what the application sees": family of the position -> application, remote, of a lost datagram
+# Fact b.4, whole column "what the application sees": family of the position -> application, remote, of a lost datagram
 LOST: dict[str, Sees] = {
     "send": ("sendto returned success; the datagram is lost", "nothing arrives"),
     "receive": ("recv waits", "its send succeeded"),
     "icmp": ("nothing: the error of the earlier send is not reported", "its ICMP error was sent"),
     "drop": ("no socket owns the port", "timeout"),
 }
-# FACTS b.4: WSAEACCES for bind; for connect and sendto the code is not documented
+# Fact b.4: WSAEACCES for bind; for connect and sendto the code is not documented
 REFUSED_CALL = {
     "bind": "bind fails with WSAEACCES (10013)",
     "complete": "bind fails with WSAEACCES (10013)",
@@ -30,7 +30,7 @@ REFUSED_CALL = {
     "sendto": "sendto fails",
     "sendto_group": "sendto fails",
 }
-# FACTS a.12.1, a.12.2: the call whose operation is held
+# Facts a.12.1, a.12.2: the call whose operation is held
 HELD_CALL = {**{call: call.split("_")[0] for call in REFUSED_CALL}, "complete": "the call"}
 
 
@@ -78,7 +78,7 @@ def refusals_at_layers() -> list[Row]:
 
 
 def test_a_blocked_or_absorbed_datagram_is_lost_and_a_refused_reauthorization_ends_the_flow() -> None:
-    """FACTS b.3, b.4, a.11.6."""
+    """Facts b.3, b.4, a.11.6."""
     for row in refusals_at_layers():
         expected = ("drop_flow",) * tears_a_flow_down(row) + ("lose",) * has_datagram(row)
         assert row.ops == expected, row.key
@@ -87,20 +87,20 @@ def test_a_blocked_or_absorbed_datagram_is_lost_and_a_refused_reauthorization_en
 
 
 def test_a_block_is_told_as_blocked_and_an_absorb_as_silent() -> None:
-    """FACTS b.3: what is absorbed leaves no trace; b.4. Under `drop.icmp` it is the stack's own error."""
+    """Fact b.3: what is absorbed leaves no trace; b.4. Under `drop.icmp` it is the stack's own error."""
     for row in refusals_at_layers():
         own_error = row.at.startswith("drop.icmp")
         assert row.outcome == ("silent" if own_error or row.event == "absorb" else "blocked"), row.key
 
 
 def test_an_absorb_ends_there_and_is_not_logged() -> None:
-    """FACTS b.3."""
+    """Facts b.3, b.4.4."""
     for row in rows_where(lambda row: row.event == "absorb"):
         assert (row.next, row.logged) == (DONE, ()), row.key
 
 
 def test_what_is_seen_of_a_refusal_is_what_facts_say() -> None:
-    """FACTS b.4, by the call or the direction; g.22 and the owner of an echo (a.16.3) are the exceptions."""
+    """Fact b.4, by the call or the direction; g.22 and the owner of an echo (a.16.3) are the exceptions."""
     for row in refusals_at_layers():
         application, remote = row.application_sees, row.remote_sees
         if family(row) == "bind" and row.at == "bind.reclassify":
@@ -120,7 +120,7 @@ def test_what_is_seen_of_a_refusal_is_what_facts_say() -> None:
 
 
 def test_a_refused_completion_leaves_the_socket_unbound() -> None:
-    """FACTS a.12.1: the bind that was held has failed."""
+    """Fact a.12.1: the bind that was held has failed."""
     for row in rows_where(lambda row: row.at in ("bind.assign", "bind.assign_v6") and row.event == "block"):
         expected = (("socket", "UNBOUND"),) if guard(row, "stimulus") == ("complete",) else ()
         assert row.sets == expected, row.key
@@ -130,7 +130,7 @@ def test_a_refused_completion_leaves_the_socket_unbound() -> None:
 
 
 def test_a_pended_operation_is_queued_and_waits_and_only_the_datagram_of_an_implicit_bind_is_lost_at_once() -> None:
-    """FACTS a.12.1, a.12.2, a.12.4."""
+    """Facts a.12.1, a.12.2, a.12.4."""
     for row in rows_where(lambda row: row.event == "pend"):
         implicit = family(row) == "bind" and has_datagram(row)
         assert row.ops == ("queue",) + ("lose",) * implicit, row.key
@@ -139,7 +139,7 @@ def test_a_pended_operation_is_queued_and_waits_and_only_the_datagram_of_an_impl
 
 
 def test_a_pended_operation_is_remembered_where_it_is_held() -> None:
-    """FACTS a.12.1, a.12.2: which call holds it, and at which layer, decides what completion goes on with."""
+    """Facts a.12.1, a.12.2: which call holds it, and at which layer, decides what completion goes on with."""
     held = {
         "bind.redirect": "BIND_REDIRECT_PENDED",
         "bind.assign": "BIND_PENDED",
@@ -161,7 +161,7 @@ def test_a_pended_operation_is_remembered_where_it_is_held() -> None:
 
 
 def test_what_is_seen_of_a_pended_operation_is_what_facts_say() -> None:
-    """FACTS a.12: bind, connect and closesocket do not return; UDP sends and arrivals return as ever."""
+    """Fact a.12: bind, connect and closesocket do not return; UDP sends and arrivals return as ever."""
     for row in rows_where(lambda row: row.event == "pend"):
         sees = {
             "send": "sendto returned success",
@@ -174,7 +174,7 @@ def test_what_is_seen_of_a_pended_operation_is_what_facts_say() -> None:
 
 
 def test_a_redirection_rewrites_and_goes_on_unless_it_goes_to_a_local_process_where_that_fails() -> None:
-    """FACTS a.1.10, a.2.3, a.22, g.24."""
+    """Facts a.1.10, a.2.3, a.22, g.24."""
     for row in rows_where(lambda row: row.event == "redirect"):
         fails = option(row, "udp_local_redirect") == ("fails",)
         assert row.ops == ("rewrite",) + ("lose",) * fails, row.key
@@ -191,7 +191,7 @@ def test_a_redirection_rewrites_and_goes_on_unless_it_goes_to_a_local_process_wh
 
 
 def test_every_permit_of_an_assignment_or_authorization_is_logged_and_no_other() -> None:
-    """FACTS d: 5158 for a permitted bind, 5156 for a permitted connection; the packet layers log no permit."""
+    """Fact e.1/ids: 5158 for a permitted bind, 5156 for a permitted connection; the packet layers log no permit."""
     for row in rows_where(lambda row: row.event == "permit"):
         expected = {
             "ALE_RESOURCE_ASSIGNMENT": (5158,),
@@ -202,7 +202,7 @@ def test_every_permit_of_an_assignment_or_authorization_is_logged_and_no_other()
 
 
 def test_the_last_assignment_binds_the_socket_and_the_v4_one_of_a_dual_stack_socket_does_not() -> None:
-    """FACTS a.1.1, a.1.6."""
+    """Facts a.1.1, a.1.6."""
     for row in rows_where(lambda row: row.at in ("bind.assign", "bind.assign_v6") and row.event == "permit"):
         first_of_two = row.ip == 4 and option(row, "dual_stack") == ("yes",)
         assert (("socket", "BOUND") in row.sets) == (not first_of_two), row.key
@@ -210,7 +210,7 @@ def test_the_last_assignment_binds_the_socket_and_the_v4_one_of_a_dual_stack_soc
 
 
 def test_a_call_that_ends_with_its_bind_returns_success() -> None:
-    """FACTS a.1.1, a.12.1; connect() ends there before Windows 7, where no redirect layer follows (f)."""
+    """Facts a.1.1, a.12.1; connect() ends there before Windows 7, where no redirect layer follows (f/7)."""
     returns = {"bind": "bind returns success", "complete": "the pended call returns success"}
     for row in rows_where(lambda row: row.at in ("bind.assign", "bind.assign_v6") and row.event == "permit"):
         (stimulus,) = guard(row, "stimulus")
@@ -224,7 +224,7 @@ def test_a_call_that_ends_with_its_bind_returns_success() -> None:
 
 
 def test_a_connect_that_is_permitted_connects_to_whom_it_names() -> None:
-    """FACTS a.5.1, a.5.4."""
+    """Facts a.5.1, a.5.4."""
     for row in rows_where(lambda row: row.at == "connect.redirect" and row.event in ("permit", "redirect")):
         (stimulus,) = guard(row, "stimulus")
         assert row.sets == (("connected", {"connect": "this", "connect_other": "other"}[stimulus]),), row.key
@@ -232,7 +232,7 @@ def test_a_connect_that_is_permitted_connects_to_whom_it_names() -> None:
 
 
 def test_connecting_to_another_peer_goes_as_connecting_to_this_one() -> None:
-    """FACTS a.5.1: it is one call; which peer the flow record is about makes the difference (a.5.4)."""
+    """Fact a.5.1: it is one call; which peer the flow record is about makes the difference (a.5.4)."""
 
     def of(stimulus: str) -> list[str]:
         swapped = re.compile(r"\bconnect_other\b")
@@ -247,7 +247,7 @@ def test_connecting_to_another_peer_goes_as_connecting_to_this_one() -> None:
 
 
 def test_an_implicit_bind_of_a_send_to_a_group_goes_as_that_of_any_send() -> None:
-    """FACTS a.1.7, a.2.1: sendto on an unbound socket binds it, whoever the peer is."""
+    """Facts a.1.7, a.2.1: sendto on an unbound socket binds it, whoever the peer is."""
 
     def of(stimulus: str) -> list[tuple[object, ...]]:
         return sorted(
@@ -261,7 +261,7 @@ def test_an_implicit_bind_of_a_send_to_a_group_goes_as_that_of_any_send() -> Non
 
 
 def test_what_comes_of_a_datagram_at_its_last_layer_is_what_facts_say() -> None:
-    """FACTS a.2.2, a.6, a.15.5; a.9 and a.10.4 for the ICMP error."""
+    """Facts a.2.2, a.6, a.15.5; a.9 and a.10.4 for the ICMP error."""
     for row in rows_where(lambda row: row.at == "send.ippacket" and row.event == "permit"):
         seen = ("sendto returned success", "the datagram is on its way")
         assert (row.outcome, row.application_sees, row.remote_sees) == ("sent", *seen), row.key
@@ -282,7 +282,7 @@ def test_what_comes_of_a_datagram_at_its_last_layer_is_what_facts_say() -> None:
 
 
 def test_what_the_stack_drops_by_itself_is_lost_and_told() -> None:
-    """FACTS a.9, a.9.4, a.9.9, a.5.4: a discard that no filter asked for, at the last discard layer of the drop."""
+    """Facts a.9, a.9.4, a.9.9, a.5.4: a discard that no filter asked for, at the last discard layer of the drop."""
     reached = {row.next for row in refusals_at_layers()}
     for row in rows_where(lambda row: (row.layer or "").endswith("_DISCARD") and row.at not in reached):
         mine = row.at == "receive.connected_discard"
@@ -302,7 +302,7 @@ def test_what_the_stack_drops_by_itself_is_lost_and_told() -> None:
 
 
 def test_a_filters_block_is_told_to_the_twin_as_such_and_what_is_said_there_changes_nothing() -> None:
-    """FACTS c.1 to c.3."""
+    """Facts c.1, c.2, c.3."""
     reached = {row.next for row in refusals_at_layers()}
     for row in rows_where(lambda row: (row.layer or "").endswith("_DISCARD") and row.at in reached):
         assert row.discard is not None, row.key
@@ -311,7 +311,7 @@ def test_a_filters_block_is_told_to_the_twin_as_such_and_what_is_said_there_chan
 
 
 def test_what_the_stack_discards_itself_has_the_module_of_its_layer() -> None:
-    """FACTS a.9.7, a.5.4, c.1: TRANSPORT at the transport layer, NETWORK at the packet layer."""
+    """Facts a.9.7, a.5.4, c.1: TRANSPORT at the transport layer, NETWORK at the packet layer."""
     reached = {row.next for row in refusals_at_layers()}
     for row in rows_where(lambda row: (row.layer or "").endswith("_DISCARD") and row.at not in reached):
         module = {"INBOUND_TRANSPORT_DISCARD": "TRANSPORT", "INBOUND_IPPACKET_DISCARD": "NETWORK"}[row.layer or ""]
@@ -326,7 +326,7 @@ def test_only_discard_layers_are_told_a_reason() -> None:
 
 
 def test_what_a_callout_injects_is_its_clone() -> None:
-    """FACTS a.21.1; a completion reinjects only where the packet given to it is to come in afresh (a.12.3, g.10)."""
+    """Fact a.21.1; a completion reinjects only where the packet given to it is to come in afresh (a.12.3, g.10)."""
     for row in rows_where(lambda row: row.event in ("inject_send", "inject_receive")):
         assert row.ops == ("reinject",) and not row.sets and row.next != DONE, row.key
     reinjecting = {row.key for row in RULES if "reinject" in row.ops and not row.event.startswith("inject_")}
@@ -334,7 +334,7 @@ def test_what_a_callout_injects_is_its_clone() -> None:
 
 
 def test_a_closed_socket_keeps_nothing() -> None:
-    """FACTS a.13.4: its flows are deleted with it, and what it was connected to and let in goes with the endpoint."""
+    """Fact a.13.4: its flows are deleted with it, and what it was connected to and let in goes with the endpoint."""
     for row in rows_where(lambda row: ("socket", "CLOSED") in row.sets):
         assert dict(row.sets) == {"socket": "CLOSED", "connected": "no", "window": "closed", "flow": "NONE"}, row.key
         assert row.application_sees == "closesocket returns success" and not row.outcome, row.key
@@ -342,14 +342,14 @@ def test_a_closed_socket_keeps_nothing() -> None:
 
 
 def test_a_flow_that_ends_is_dropped_and_no_layer_sees_it() -> None:
-    """FACTS a.14.1, a.13.5; the group state of a.15.1 is no flow."""
+    """Facts a.14.1, a.13.5; the group state of a.15.1 is no flow."""
     for row in rows_where(lambda row: row.event in ("idle_timeout", "flow_abort")):
         assert (row.layer, row.next, row.sets, row.ops) == (None, DONE, (("flow", "NONE"),), ("drop_flow",)), row.key
     for row in rows_where(lambda row: row.event == "window_timeout"):
         assert (row.layer, row.next, row.sets, row.ops) == (None, DONE, (("window", "closed"),), ()), row.key
 
 
-REASONS = {  # FACTS a.11.3 and the table of reasons: stimulus -> since which Windows (f)
+REASONS = {  # facts a.11.3, a.11/reasons: stimulus -> since which Windows (f/vista, f/vista-sp1, f/7)
     "policy_change": "vista",
     "interface_change": "vista-sp1",
     **dict.fromkeys(("next_hop_change", "profile_change", "ipsec_change", "socket_property_change"), "7"),
@@ -358,7 +358,7 @@ REASONS = {  # FACTS a.11.3 and the table of reasons: stimulus -> since which Wi
 
 
 def test_a_reason_to_authorize_again_marks_a_flow_in_either_direction_and_every_further_reason_is_kept() -> None:
-    """FACTS a.11.3: the next packet in either direction; the reasons are bits. A socket without a flow has no such."""
+    """Fact a.11.3: the next packet in either direction; the reasons are bits. A socket without a flow has no such."""
     marked = ("mark_stale",)
     assert {row.event for row in RULES if "mark_stale" in row.ops} == set(REASONS)
     for stimulus, since in REASONS.items():

@@ -339,7 +339,7 @@ def test_tables_are_shared_and_an_unknown_endpoint_is_refused() -> None:
     ("flags", "windows", "seen"),
     [
         (("IS_WILDCARD_BIND", "IS_IMPLICIT_BIND"), "vista", ("IS_WILDCARD_BIND", "IS_IMPLICIT_BIND")),
-        (("IS_WILDCARD_BIND", "IS_IMPLICIT_BIND"), "11", ("IS_WILDCARD_BIND",)),  # FACTS c: until Vista
+        (("IS_WILDCARD_BIND", "IS_IMPLICIT_BIND"), "11", ("IS_WILDCARD_BIND",)),  # fact c/flags: until Vista
     ],
 )
 def test_a_flag_is_seen_on_the_windows_that_have_it(
@@ -350,7 +350,7 @@ def test_a_flag_is_seen_on_the_windows_that_have_it(
 
 
 def test_a_setting_adds_its_flag_at_its_layers_and_their_twins() -> None:
-    """FACTS a.17: IS_LOOPBACK for same-host traffic; IS_RAW_ENDPOINT (a.16.5) at the assignment."""
+    """Fact a.17: IS_LOOPBACK for same-host traffic; IS_RAW_ENDPOINT (a.16.5) at the assignment."""
     table = made(assume={"protocol": "raw"})
     assert table.flags(1) == ("IS_WILDCARD_BIND", "IS_RAW_ENDPOINT")
     assert table.flags(3) == ("IS_RAW_ENDPOINT",)

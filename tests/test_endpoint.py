@@ -231,7 +231,7 @@ def test_contexts_of_ip_version_6_have_ip_version_6_addresses(make: Make) -> Non
         assert context.tuple5.remote_address is None or ":" in context.tuple5.remote_address
 
 
-DIRECTIONS = [  # FACTS a.8.4, a.11.4: words | layer | packet direction | flow direction
+DIRECTIONS = [  # facts a.8.4, a.11.4: words | layer | packet direction | flow direction
     (("bind",), "ALE_RESOURCE_ASSIGNMENT", "", ""),
     (("bind",), "ALE_BIND_REDIRECT", "", ""),
     (("sendto",), "ALE_RESOURCE_ASSIGNMENT", "", ""),
@@ -280,7 +280,7 @@ def test_a_reauthorization_carries_its_flag_and_an_initial_authorization_does_no
 
 @pytest.mark.parametrize("stem", ["ALE_BIND_REDIRECT", "ALE_RESOURCE_ASSIGNMENT", "ALE_RESOURCE_RELEASE"])
 def test_a_layer_without_remote_fields_shows_no_remote_address(make: Make, stem: str) -> None:
-    """FACTS a.13.3 and conditions.csv: of these layers only ENDPOINT_CLOSURE has fields for a remote end."""
+    """Fact a.13.3 and conditions.csv: of these layers only ENDPOINT_CLOSURE has fields for a remote end."""
     endpoint, seen = make(assume={"close": "closure_release"}), []
     endpoint.register(lambda c: seen.append(c.tuple5), layer(stem))
     for word in ("bind", "sendto", "close"):
@@ -289,7 +289,7 @@ def test_a_layer_without_remote_fields_shows_no_remote_address(make: Make, stem:
 
 
 def test_an_icmp_error_on_its_way_out_is_a_packet_of_protocol_1_without_ports(make: Make) -> None:
-    """FACTS a.9.2, b.4: 5152 at layer 32 has protocol 1 and ports 0."""
+    """Facts a.9.2, b.4: 5152 at layer 32 has protocol 1 and ports 0."""
     found = [c.tuple5 for c in contexts(make("dropped_port"), "datagram") if c.layer.stem == "OUTBOUND_ICMP_ERROR"]
     assert [(t.protocol, t.local_port, t.remote_port) for t in found] == [(1, 0, 0)]
 
@@ -691,7 +691,7 @@ OTHERS = ["sendto_group", "datagram_group", "icmp_error", "flow_abort", "wait", 
 
 
 def test_the_registers_of_every_peer_follow_a_simple_model_through_a_random_walk(make: Make) -> None:
-    """An oracle in a few lines: permit everywhere, what FACTS a.2-a.15 and a.21 say of each flow and of the group."""
+    """An oracle in a few lines: permit everywhere, what facts a.2 to a.15 and a.21 say of flows and the group."""
     for seed in range(10):
         dice, endpoint = random.Random(seed), make()
         endpoint.run("bind")
@@ -704,7 +704,7 @@ def test_the_registers_of_every_peer_follow_a_simple_model_through_a_random_walk
                     if flow != "NONE" and endpoint.now_s - touched[p] >= 60:
                         flows[p] = "NONE"
             elif word != "flow_abort" or flows[peer] != "NONE":
-                answered = endpoint.now_s - sent_to_group < 4  # FACTS a.15.1: no flow is needed
+                answered = endpoint.now_s - sent_to_group < 4  # fact a.15.1: no flow is needed
                 endpoint.run(word, peer)
                 if word in MARKS:
                     flows = {p: f if f == "NONE" or "_" in f else f + "_STALE" for p, f in flows.items()}
@@ -722,7 +722,7 @@ def test_the_registers_of_every_peer_follow_a_simple_model_through_a_random_walk
 
 
 def test_connect_hears_its_peer_only_through_a_random_walk(make: Make) -> None:
-    """FACTS a.5.3, a.5.4: sendto overrides the peer for one datagram, reception is from the connected one alone."""
+    """Facts a.5.3, a.5.4: sendto overrides the peer for one datagram, reception is from the connected one alone."""
     for seed in range(6):
         dice, endpoint, connected = random.Random(seed), make(), ""
         endpoint.run("bind")

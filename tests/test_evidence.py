@@ -21,6 +21,7 @@ from fsm.explain.evidence_text import evidence_text
 from fsm.explain.explainer import Explainer
 from fsm.explain.report import WIDTH
 from fsm.explain.statements import STATEMENTS, only, rows
+from fsm.fact_text import fact_json, fact_line
 from fsm.logs import LogEvent, LogItem, read
 from fsm.placement import place
 from fsm.rules import RULES
@@ -392,6 +393,25 @@ def test_command_prints_findings_first() -> None:
     assert at == sorted(at)
     assert "option no_listener=ippacket" in result.stdout and "record 222" not in result.stdout.split("Findings")[0]
     assert result.stdout.isascii() and all(len(line) <= WIDTH for line in lines if "/" not in line)
+
+
+def test_command_prints_the_facts_behind_a_finding_and_the_numbers_of_all() -> None:
+    text = run(str(LSASS), "--evidence-report").stdout
+    words = " ".join(text.split())
+    findings, _, rest = words.partition("statement for against aside counted for [facts]")
+    assert findings.count(" fact ") == sum(len(STATEMENTS[name].facts) for name in contradicted_by(LSASS)) > 3
+    assert f" fact {' '.join(fact_line('a.9.1').split())} " in findings
+    for statement in STATEMENTS.values():
+        assert f"{statement.unit} [{', '.join(statement.facts)}]" in rest
+    assert f"'wfp-udp sources {STATEMENTS['authorized_once'].facts[0]}' prints a fact with its sources." in text
+
+
+def contradicted_by(path: Path) -> list[str]:
+    statements = json.loads(run(str(path), "--evidence-report", "--format", "json").stdout)["evidence"]["statements"]
+    for one in statements:
+        assert [fact["fact"] for fact in one["facts"]] == list(STATEMENTS[one["statement"]].facts)
+        assert one["facts"] == [fact_json(fact["fact"]) for fact in one["facts"]]
+    return [one["statement"] for one in statements if one["against"]]
 
 
 def test_command_prints_json() -> None:

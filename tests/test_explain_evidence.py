@@ -18,7 +18,7 @@ from fsm.placement import place
 
 LSASS, NTDS = DATA / "lsass_udp_drops.json", DATA / "ntds_icmp_errors.json"
 
-# Records that are not TCP's, by the tables of the evidence README: (explained, code counts that matter).
+# Records that are not TCP's, counted by hand: (explained, code counts that matter).
 RECORDINGS = {
     "cmd_dumping_ntds_dit_file_ntdsutil.zip": (185, {"icmp_error_for_own_flow": 10, "bind": 45}),
     "metasploit_procdump_lsass_memory_dump.zip": (

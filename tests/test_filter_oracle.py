@@ -1,4 +1,4 @@
-"""The oracle against answers worked out by hand: every item of FACTS b.1-b.3 and every row of b.4 as an example.
+"""The oracle against answers worked out by hand: every item of facts b.1 to b.3 and every row of b.4 as an example.
 
 The tables here were written from the documents with a pencil; nothing is computed. An expected outcome reads
 `permit soft`, `permit hard`, `block soft`, `block hard`, with `veto`, `absorb`, `pend` or `redirect` behind it.
@@ -228,7 +228,7 @@ WORKED = [
     ("A: call redirect", "permit soft redirect"),
     ("A: call redirect | B: permit", "permit soft redirect"),
     ("A: call redirect | B: block", "block hard"),
-    # b.2, filter flags: a disabled filter is not in force; b.2.14: nor is a boot-time filter once the engine runs
+    # b.2/flags: a disabled filter is not in force; b.2.14: nor is a boot-time filter once the engine runs
     ("A: disabled block", "permit soft"),
     ("A: boottime block", "permit soft"),
     ("A: boottime block dns permit!", "permit hard"),

@@ -85,7 +85,7 @@ def test_any_termination_is_the_same_for_sender_and_receiver() -> None:
         assert runs[0] == runs[1]
 
 
-OUTCOME_OF = {  # DESIGN 8
+OUTCOME_OF = {  # what fsm.names.OUTCOMES says of each
     "receiver.passive_open": None,
     "sender.active_open": "sent",
     "receiver.first_datagram": "delivered",
@@ -148,9 +148,9 @@ def test_a_flow_is_refused_on_vista_only_where_vista_lacks_what_it_needs() -> No
         told = told_by(flow, configure(windows="vista"), "table")
         assert isinstance(told, str) == (flow in NOT_ON_VISTA), (flow, told)
         assert not isinstance(told, str) or NOT_ON_VISTA[flow] in told
-    told = told_by("sender.interface_change", configure(windows="vista-sp1"), "table")  # FACTS a.11.3
+    told = told_by("sender.interface_change", configure(windows="vista-sp1"), "table")  # fact a.11.3
     assert not isinstance(told, str)
-    assert "Windows 7" in str(told_by("sender.flow_aborted", configure(windows="7"), "table"))  # FACTS a.13.5
+    assert "Windows 7" in str(told_by("sender.flow_aborted", configure(windows="7"), "table"))  # fact a.13.5
     assert not isinstance(told_by("sender.flow_aborted", configure(windows="8"), "table"), str)
 
 
@@ -460,7 +460,7 @@ def test_each_option_of_a_dispute_about_flags_shows_different_flags(dispute: str
     assert len({shows(dispute, option, "layer") for option in options}) == 1
 
 
-EVIDENCE_CHOOSES = [  # DESIGN 3
+EVIDENCE_CHOOSES = [  # the first voice of fsm.choices.PREFERENCE that speaks
     ("no_listener", "base", "ippacket"),
     ("no_listener", "documented", "transport"),
     ("no_listener", "observed", "transport"),
@@ -473,7 +473,7 @@ EVIDENCE_CHOOSES = [  # DESIGN 3
     ("blocked_first_send_result", "base", "success"),
     ("blocked_first_send_result", "documented", "success"),
     ("blocked_first_send_result", "observed", "success"),
-    # FACTS g.10, g.16, g.9, g.14, g.17, g.27, g.24: what the documents say outweighs, unless logs are asked first.
+    # Facts g.10, g.16, g.9, g.14, g.17, g.27, g.24: what the documents say outweighs, unless logs are asked first.
     *((name, evidence, option) for evidence in ("base", "documented", "observed") for name, option in (
         ("recv_accept_completion", "reinject"),
         ("multicast_reauthorization", "each_packet"),

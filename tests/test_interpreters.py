@@ -592,7 +592,7 @@ def test_on_every_path_the_fate_of_the_datagram_and_the_flow_add_up(view: str, o
 
 
 def test_no_event_is_logged_and_no_discard_layer_follows_where_an_absorb_ends_the_path() -> None:
-    """FACTS b.3."""
+    """Fact b.3."""
     for view in VIEWS:
         for table in tables(view, old_and_new):
             for row in table.rows:
@@ -601,14 +601,14 @@ def test_no_event_is_logged_and_no_discard_layer_follows_where_an_absorb_ends_th
 
 
 def test_what_is_pended_is_not_logged_and_goes_on_nowhere() -> None:
-    """FACTS a.12.1: a pend is a block with absorb, so nothing is discarded and nothing is audited."""
+    """Fact a.12.1: a pend is a block with absorb, so nothing is discarded and nothing is audited."""
     for row in RULES:
         if row.event == "pend":
             assert (row.next, row.logged, row.outcome) == ("done", (), "pended"), row.key
 
 
 def test_after_a_block_only_the_discard_twin_follows() -> None:
-    """FACTS b.4; the discards of the stack itself (13, 1) are no twins of a block."""
+    """Fact b.4; the discards of the stack itself (13, 1) are no twins of a block."""
     for view in VIEWS:
         for table in tables(view, old_and_new):
             event = table.event_ids["block"]
@@ -633,7 +633,7 @@ def test_permit_is_possible_at_every_layer() -> None:
 
 
 def test_a_reauthorization_can_never_be_pended() -> None:
-    """FACTS a.11.7: STATUS_FWP_CANNOT_PEND."""
+    """Fact a.11.7: STATUS_FWP_CANNOT_PEND."""
     met = 0
     for view in ("sender", "receiver"):
         for table in tables(view, old_and_new):

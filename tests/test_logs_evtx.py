@@ -23,7 +23,7 @@ from fsm.logs import LogEvent, NotUnderstood, OtherRecord, ReadSummary, read
 HEADER, CHUNK = 4096, 65536
 FIRST_RECORD = HEADER + 512
 
-# Security_short_selected.evtx (see the evidence README): github.com/omerbenamram/evtx, samples/, commit
+# Security_short_selected.evtx: github.com/omerbenamram/evtx, samples/, commit
 # 9c7d0b5429e86200d9e449bbdd2679cbe54b54ea, MIT or Apache-2.0. Whole and unchanged, as zlib in base 85.
 SHORT = zlib.decompress(
     base64.b85decode(
@@ -67,7 +67,7 @@ iR^ry@2GeiOvx!7C7MGA@Q^X{qC{=T+qzZjrR8y2<Di^0JePS2qDyW<rW6?C4!*`bQ$88QX>eX1xPW#V
     )
 )
 
-# file, records, events by id, protocol and layer: the table of the evidence README
+# file, records, events by id, protocol and layer: counted by hand
 RECORDINGS: list[tuple[str, int, dict[tuple[int, int | None, int | None], int]]] = [
     ("Security_short_selected.evtx", 7, {(5152, 1, 44): 1, (5152, 6, 13): 1, (5157, 1, 44): 1}),
     ("ID4688-5447-4950-Firewall-disabled-command.evtx.gz", 998,
@@ -157,7 +157,7 @@ def test_pipe_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_echo_request_of_an_old_log_is_one_incident(tmp_path: Path) -> None:
-    """5152 and 5157 name the ends the other way round (README trap 1)."""
+    """5152 and 5157 name the ends the other way round (fact e.1/ends)."""
     out = json.loads(run(file(tmp_path, SHORT), "--format", "json").stdout)
     packet, connection = out["events"]
     assert packet["local"] == connection["local"] == {"address": "169.46.6.101", "port": None}

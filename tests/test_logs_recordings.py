@@ -1,4 +1,4 @@
-"""Every recording gives the counts of the evidence README, and nothing is lost on the way."""
+"""Every recording gives the counts that were made by hand, and nothing is lost on the way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA = Path(__file__).parent / "data"
 EVIDENCE = Path(__file__).parents[2] / "shared" / "evidence"
 needs_evidence = pytest.mark.skipif(not EVIDENCE.is_dir(), reason="the recordings are not beside this checkout")
 
-# file, lines, members that are no log, counts as the evidence README writes them
+# file, lines, members that are no log, counts made by hand
 SECURITY_JSON = [
     ("cmd_dumping_ntds_dit_file_ntdsutil.zip", 11184, 0,
      "5152 p17 L28: 10; 5156 p17 L44: 14, L46: 12, L48: 23, L50: 47; p2 L48: 2; p58 L46: 29, L50: 3; "
@@ -54,7 +54,7 @@ SECURITY_JSON = [
 
 
 def counts_of(text: str) -> Counter[tuple[int, int | None, int | None]]:
-    """The notation of the evidence README: `5152 p1 L32: 5; p17 L13: 7, L44: 1`."""
+    """The notation of these counts: `5152 p1 L32: 5; p17 L13: 7, L44: 1`."""
     counts: Counter[tuple[int, int | None, int | None]] = Counter()
     event, protocol = 0, None
     for part in text.replace(";", ",").split(","):

@@ -1,4 +1,4 @@
-"""Advice on where to register: its tables against the listed facts, its answers against runs of the machine."""
+"""Advice on where to register: its tables against the reviewed ones, its answers against runs."""
 
 from __future__ import annotations
 

@@ -158,6 +158,7 @@ def test_compare_is_public() -> None:
 @pytest.mark.skipif(not STATE.is_file(), reason="the recorded state is not here")
 def test_what_a_filter_of_the_real_state_does_is_found_when_it_is_taken_out() -> None:
     state = read_policy(STATE)
+    # Fact d.10: the filter that decides last there.
     default = next(f for f in state.filters if f.name == "Default Outbound" and f.layer.endswith("AUTH_CONNECT_V4"))
     turned = replace(state, filters=tuple(replace(f, action="BLOCK") if f is default else f for f in state.filters))
     found = compare(state, turned, event="sendto", to="*:53", ordinary=True, undeclared_callouts="permit", config=None)

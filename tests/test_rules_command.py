@@ -176,7 +176,7 @@ def test_each_layer_finds_its_rows_and_no_others(layer: str) -> None:
 
 @pytest.mark.parametrize("layer", sorted({row.layer for row in RULES if row.layer}))
 def test_each_layer_is_found_without_ale_and_by_its_run_time_ids(layer: str) -> None:
-    """FACTS and events name layers so: `BIND_REDIRECT (68/69)`."""
+    """Texts about WFP name layers so: `BIND_REDIRECT (68/69)`."""
     expected = rows_with(lambda row: row.layer == layer)
     given = [layer.removeprefix("ALE_"), *(str(catalogue.layer_of(layer, ip).runtime_id) for ip in IP_VERSIONS)]
     # A short name may mean the discard twin too: it finds no less than its own rows.

@@ -188,7 +188,7 @@ def test_a_layer_is_not_given_two_verdicts_without_a_word(wfp: Any) -> None:
 
 @pytest.mark.parametrize("ip", ["4", "6"])
 def test_a_layer_of_a_dual_stack_socket_is_found_without_its_version(wfp: Any, ip: str) -> None:
-    """FACTS a.5.2: it visits CONNECT_REDIRECT_V6 whatever the peer; nobody should have to know that to block it."""
+    """Fact a.5.2: it visits CONNECT_REDIRECT_V6 whatever the peer; nobody should have to know that to block it."""
     dual = ("--assume", "dual_stack=yes", "--ip", ip)
     got = told(wfp, "run", "sender", "bind", "sendto", *dual, "--block", "CONNECT_REDIRECT")
     assert got["unused_blocks"] == [] and got["blocked_at"] == "FWPM_LAYER_ALE_CONNECT_REDIRECT_V6"

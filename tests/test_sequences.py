@@ -1,7 +1,7 @@
-"""Sequences written by hand from FACTS, each with its section: what the layers see, what came of it, what is logged.
+"""Sequences written by hand from the facts, each with its numbers: what the layers see, what came of it, what is logged.
 
-The expectations are FACTS' words, not the model's output: layer names and run-time ids stand as FACTS has them
-(`A > B`, prefix `FWPM_LAYER_` and `ALE_` dropped). Every sequence is run for IPv4 and IPv6 and on both engines.
+The numbers are those of `fsm.facts` (diagrams/pages/facts.md). The expectations are what the facts say, not the
+model's output: layers stand as they do there (`A > B`, prefix `FWPM_LAYER_` and `ALE_` dropped), with run-time ids. Every sequence is run for IPv4 and IPv6 and on both engines.
 
 A word is a stimulus of the endpoint, `@B` names another peer, `wait:60` lets time pass, and `!LAYER=block` gives a
 verdict at a layer during that one stimulus. Expected are the layers of the last word, unless it is said otherwise.
@@ -23,7 +23,7 @@ from fsm.errors import NoTransition
 from fsm.flows import make_endpoint, perform
 from fsm.names import OUTCOMES
 
-# FACTS a.1-a.13 and b.4: "NAME (V4/V6)".
+# As the facts a.1 to a.13 and b.4 have them, V4 and V6.
 RUNTIME_IDS = {
     "INBOUND_IPPACKET": (0, 2),
     "INBOUND_IPPACKET_DISCARD": (1, 3),
@@ -62,12 +62,12 @@ ICMP_OUT = "OUTBOUND_ICMP_ERROR > OUTBOUND_TRANSPORT > OUTBOUND_IPPACKET"
 ICMP_IN = "INBOUND_IPPACKET > INBOUND_ICMP_ERROR"
 NONE = ""
 SENDTO_SUCCESS = "sendto returned success"
-ANY: Any = object()  # FACTS does not say
+ANY: Any = object()  # the facts do not say
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """What FACTS says of the last of `words`; `refused` lists what the refusal must mention instead."""
+    """What the facts say of the last of `words`; `refused` lists what the refusal must mention instead."""
 
     section: str
     endpoint: str
@@ -124,8 +124,8 @@ SEQUENCES = [
     seq("a.1.1, g.1", S, "bind", BIND, None, windows="7"),
     seq("a.1.1, g.1", S, "bind", BIND, None, windows="8.1"),
     seq("a.1.1, g.1", S, "bind", BIND, None, windows="10"),
-    seq("f", S, "bind", "RESOURCE_ASSIGNMENT", None, "bind returns success", [5158], **OLD),
-    seq("f", R, "bind", "RESOURCE_ASSIGNMENT", None, "bind returns success", [5158], **SP1),
+    seq("f/7", S, "bind", "RESOURCE_ASSIGNMENT", None, "bind returns success", [5158], **OLD),
+    seq("f/7", R, "bind", "RESOURCE_ASSIGNMENT", None, "bind returns success", [5158], **SP1),
     seq("b.4", S, "bind!BIND_REDIRECT=block", "BIND_REDIRECT", "blocked", "WSAEACCES"),
     seq("b.4", R, "bind!RESOURCE_ASSIGNMENT=block", f"{BIND} > RESOURCE_ASSIGNMENT_DISCARD", "blocked", "10013", [5159]),
     seq("b.4", S, "bind!RESOURCE_ASSIGNMENT=block", "RESOURCE_ASSIGNMENT > RESOURCE_ASSIGNMENT_DISCARD", "blocked", "10013", [5159], **OLD),
@@ -139,8 +139,8 @@ SEQUENCES = [
     seq("a.2.2", S, "bind sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156]),
     seq("a.2.1", S, "sendto", f"{BIND} > {FIRST_SEND}", "sent", SENDTO_SUCCESS, [5158, 5156]),
     seq("a.2.2", R, "bind sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156]),
-    seq("a.2, f", S, "bind sendto", f"AUTH_CONNECT > FLOW_ESTABLISHED > {DOWN}", "sent", SENDTO_SUCCESS, [5156], **OLD),
-    seq("a.2.1, f", S, "sendto", f"RESOURCE_ASSIGNMENT > AUTH_CONNECT > FLOW_ESTABLISHED > {DOWN}", "sent", SENDTO_SUCCESS, [5158, 5156], **SP1),
+    seq("a.2, f/7", S, "bind sendto", f"AUTH_CONNECT > FLOW_ESTABLISHED > {DOWN}", "sent", SENDTO_SUCCESS, [5156], **OLD),
+    seq("a.2.1, f/7", S, "sendto", f"RESOURCE_ASSIGNMENT > AUTH_CONNECT > FLOW_ESTABLISHED > {DOWN}", "sent", SENDTO_SUCCESS, [5158, 5156], **SP1),
     seq("b.4", S, "sendto!BIND_REDIRECT=block", "BIND_REDIRECT", "blocked", "sendto fails"),
     seq("b.4, end of g", S, "sendto!RESOURCE_ASSIGNMENT=block", f"{BIND} > RESOURCE_ASSIGNMENT_DISCARD", "blocked", "sendto fails", [5159]),
     seq("b.4", S, "sendto!RESOURCE_ASSIGNMENT=block sendto", f"{BIND} > {FIRST_SEND}", "sent"),
@@ -149,10 +149,10 @@ SEQUENCES = [
     seq("b.4", S, "bind sendto!AUTH_CONNECT=block", "AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", SENDTO_SUCCESS, [5157, 5152], **OLD),
     seq("g.22", S, "bind sendto!AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "10013", [5157, 5152],
         assume={"blocked_first_send_result": "wsaeacces"}),
-    seq("b.4 note 1", S, "bind sendto!AUTH_CONNECT=block sendto!AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", SENDTO_SUCCESS, [5157, 5152]),
-    seq("b.4 note 1", S, "bind sendto!AUTH_CONNECT=block sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156]),
-    seq("b.4 note 1", S, "sendto!AUTH_CONNECT=block sendto", FIRST_SEND, "sent"),
-    seq("b.4 note 1", S, "bind sendto!AUTH_CONNECT=block datagram", FIRST_RECEIVE, "delivered"),
+    seq("b.4.1", S, "bind sendto!AUTH_CONNECT=block sendto!AUTH_CONNECT=block", "CONNECT_REDIRECT > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", SENDTO_SUCCESS, [5157, 5152]),
+    seq("b.4.1", S, "bind sendto!AUTH_CONNECT=block sendto", FIRST_SEND, "sent", SENDTO_SUCCESS, [5156]),
+    seq("b.4.1", S, "sendto!AUTH_CONNECT=block sendto", FIRST_SEND, "sent"),
+    seq("b.4.1", S, "bind sendto!AUTH_CONNECT=block datagram", FIRST_RECEIVE, "delivered"),
     seq("b.4", S, "bind sendto!DATAGRAM_DATA=block", "CONNECT_REDIRECT > AUTH_CONNECT > FLOW_ESTABLISHED > DATAGRAM_DATA > DATAGRAM_DATA_DISCARD", "blocked", SENDTO_SUCCESS, [5156, 5152]),
     seq("b.4", S, "bind sendto sendto!OUTBOUND_TRANSPORT=block", "DATAGRAM_DATA > OUTBOUND_TRANSPORT > OUTBOUND_TRANSPORT_DISCARD", "blocked", SENDTO_SUCCESS, [5152]),
     seq("b.4", S, "bind sendto sendto!OUTBOUND_IPPACKET=block", f"{DOWN} > OUTBOUND_IPPACKET_DISCARD", "blocked", SENDTO_SUCCESS, [5152]),
@@ -189,16 +189,16 @@ SEQUENCES = [
     # --- receive
     seq("a.6", R, "bind datagram", FIRST_RECEIVE, "delivered", "recv returns the datagram", [5156]),
     seq("a.6", S, "bind datagram", FIRST_RECEIVE, "delivered", "recv returns the datagram", [5156]),
-    seq("a.6, f", R, "bind datagram", FIRST_RECEIVE, "delivered", logged=[5156], **OLD),
+    seq("a.6, f/vista", R, "bind datagram", FIRST_RECEIVE, "delivered", logged=[5156], **OLD),
     seq("a.7", R, "bind datagram datagram", LATER_RECEIVE, "delivered", "recv returns", []),
     seq("a.6", R, "bind datagram datagram@B", FIRST_RECEIVE, "delivered", logged=[5156]),
     seq("a.7", R, "bind datagram datagram@B datagram", LATER_RECEIVE, "delivered", logged=[]),
     seq("b.4", R, "bind datagram!INBOUND_IPPACKET=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "blocked", "recv waits", [5152]),
     seq("b.4", R, "bind datagram!INBOUND_TRANSPORT=block", f"{UP} > INBOUND_TRANSPORT_DISCARD", "blocked", "recv waits", [5152]),
-    seq("b.4", R, "bind datagram!AUTH_RECV_ACCEPT=block", ACCEPT_BLOCKED, "blocked", "recv waits", [5152, 5157], "its send succeeded"),
-    seq("b.4 note 1", R, "bind datagram!AUTH_RECV_ACCEPT=block datagram!AUTH_RECV_ACCEPT=block", ACCEPT_BLOCKED, "blocked", "recv waits", [5152, 5157]),
-    seq("b.4 note 1", R, "bind datagram!AUTH_RECV_ACCEPT=block datagram", FIRST_RECEIVE, "delivered", logged=[5156]),
-    seq("b.4 note 1", R, "bind datagram!AUTH_RECV_ACCEPT=block sendto", FIRST_SEND, "sent", logged=[5156]),
+    seq("b.4, b.4.3", R, "bind datagram!AUTH_RECV_ACCEPT=block", ACCEPT_BLOCKED, "blocked", "recv waits", [5152, 5157], "its send succeeded"),
+    seq("b.4.1", R, "bind datagram!AUTH_RECV_ACCEPT=block datagram!AUTH_RECV_ACCEPT=block", ACCEPT_BLOCKED, "blocked", "recv waits", [5152, 5157]),
+    seq("b.4.1", R, "bind datagram!AUTH_RECV_ACCEPT=block datagram", FIRST_RECEIVE, "delivered", logged=[5156]),
+    seq("b.4.1", R, "bind datagram!AUTH_RECV_ACCEPT=block sendto", FIRST_SEND, "sent", logged=[5156]),
     seq("b.4", R, "bind datagram!DATAGRAM_DATA=block", f"{FIRST_RECEIVE} > DATAGRAM_DATA_DISCARD", "blocked", "recv waits", [5156, 5152]),
     seq("b.4, a.7", R, "bind datagram!DATAGRAM_DATA=block datagram", LATER_RECEIVE, "delivered"),  # the flow was made
     seq("b.4", R, "bind datagram datagram!INBOUND_TRANSPORT=block datagram", LATER_RECEIVE, "delivered"),
@@ -216,9 +216,9 @@ SEQUENCES = [
     seq("a.9.1, g.3 A", D, "datagram", f"INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", "no socket", [], "10054"),
     seq("a.9.2, g.3 B", D, "datagram", f"INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > {ICMP_OUT}", "icmp_error", "no socket", [], **LOGS),
     seq("g.3 B", D, "datagram", f"INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > {ICMP_OUT}", "icmp_error", **PAGES),
-    seq("a.9, DESIGN 3", D, "datagram", f"INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", **BOTH),
+    seq("a.9 both", D, "datagram", f"INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", **BOTH),
     seq("a.9.1", D, "datagram datagram", f"INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error"),
-    seq("f", D, "datagram", f"INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", **OLD),
+    seq("f/vista", D, "datagram", f"INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", **OLD),
     seq("a.9.1, b.4", D, "datagram!INBOUND_IPPACKET_DISCARD=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "silent", "no socket", [5152], "timeout"),
     seq("a.9.5, b.4", D, "datagram!INBOUND_TRANSPORT_DISCARD=block", f"INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > {ICMP_OUT}", "icmp_error", logged=[5152], remote="10054", **LOGS),
     seq("a.9.5, b.4", D, "datagram!INBOUND_TRANSPORT_DISCARD=block", f"INBOUND_IPPACKET > INBOUND_TRANSPORT_DISCARD > INBOUND_IPPACKET_DISCARD > {ICMP_OUT}", "icmp_error", logged=[5152], **BOTH),
@@ -237,7 +237,7 @@ SEQUENCES = [
     seq("g.4 B", D, "datagram!INBOUND_TRANSPORT=block", f"{UP} > INBOUND_TRANSPORT_DISCARD", "blocked", logged=[5152], remote="timeout", **HEARD),
     seq("g.4 B", D, "datagram", f"{UP} > INBOUND_TRANSPORT_DISCARD > {ICMP_OUT}", "icmp_error",
         assume={"inbound_transport_without_listener": "present", "no_listener": "transport"}),
-    seq("b.4, b.4 note 5", D, "datagram!INBOUND_IPPACKET=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "blocked", "no socket", [5152], "timeout"),
+    seq("b.4, b.4.5", D, "datagram!INBOUND_IPPACKET=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD", "blocked", "no socket", [5152], "timeout"),
     seq("b.4", D, "datagram!OUTBOUND_TRANSPORT=block", "INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD > OUTBOUND_ICMP_ERROR > OUTBOUND_TRANSPORT > OUTBOUND_TRANSPORT_DISCARD", ANY, remote="timeout", logged=[5152]),
     seq("b.4", D, "datagram!OUTBOUND_IPPACKET=block", f"INBOUND_IPPACKET > INBOUND_IPPACKET_DISCARD > {ICMP_OUT} > OUTBOUND_IPPACKET_DISCARD", ANY, remote="timeout", logged=[5152]),
     seq("b.3", D, "datagram!INBOUND_IPPACKET=absorb", "INBOUND_IPPACKET", "silent", logged=[], remote="timeout"),
@@ -272,7 +272,7 @@ SEQUENCES = [
     seq("a.11.2", R, "bind datagram policy_change datagram!AUTH_RECV_ACCEPT=block", ACCEPT_BLOCKED, "blocked", "recv waits", [5152, 5157]),
     seq("a.11.2", S, "bind sendto policy_change sendto", f"AUTH_CONNECT > {DOWN}", "sent", SENDTO_SUCCESS, [5156]),  # by a.11.5, a.15.3
     seq("a.11.2", S, "bind sendto policy_change sendto!AUTH_CONNECT=block", "AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", SENDTO_SUCCESS, [5157, 5152]),
-    seq("a.11.2, f", S, "bind sendto policy_change sendto", f"AUTH_CONNECT > {DOWN}", "sent", **OLD),
+    seq("a.11.2, f/7", S, "bind sendto policy_change sendto", f"AUTH_CONNECT > {DOWN}", "sent", **OLD),
     seq("a.11.4", S, "bind sendto policy_change datagram", f"{UP} > AUTH_CONNECT > DATAGRAM_DATA", "delivered", "recv returns", [5156]),  # by a.11.5, a.15.3
     seq("a.11.4", R, "bind datagram policy_change sendto", f"AUTH_RECV_ACCEPT > {DOWN}", "sent", SENDTO_SUCCESS, [5156]),  # by a.11.5, a.15.3
     seq("a.11.4", S, "bind sendto policy_change datagram!AUTH_CONNECT=block", f"{UP} > AUTH_CONNECT > AUTH_CONNECT_DISCARD", "blocked", "recv waits", [5157, 5152], "its send succeeded"),
@@ -337,9 +337,9 @@ SEQUENCES = [
     seq("a.13.2, g.2 B", R, "bind datagram close", "ENDPOINT_CLOSURE > RESOURCE_RELEASE", None, **CLOSES),
     seq("a.13.1 once", S, "bind sendto sendto@B sendto@C close", "ENDPOINT_CLOSURE > RESOURCE_RELEASE", None, **CLOSES),
     seq("a.13.1 implicit bind", S, "sendto close", "ENDPOINT_CLOSURE > RESOURCE_RELEASE", None, **CLOSES),
-    seq("a.13.1, f", S, "bind close", "ENDPOINT_CLOSURE > RESOURCE_RELEASE", None, windows="7", **CLOSES),
-    seq("a.13.1, f", S, "bind sendto close", NONE, None, "closesocket returns success", windows="vista", **CLOSES),
-    seq("a.13.1, f", S, "bind close", NONE, None, windows="vista-sp1", evidence="documented"),
+    seq("a.13.1, f/7", S, "bind close", "ENDPOINT_CLOSURE > RESOURCE_RELEASE", None, windows="7", **CLOSES),
+    seq("a.13.1, f/7", S, "bind sendto close", NONE, None, "closesocket returns success", windows="vista", **CLOSES),
+    seq("a.13.1, f/7", S, "bind close", NONE, None, windows="vista-sp1", evidence="documented"),
     seq("a.13.1 no assignment", S, "close", NONE, None, **CLOSES),
     no("a.13, b.4", S, "bind close!ENDPOINT_CLOSURE=block", "block", "ENDPOINT_CLOSURE", "cannot be blocked", **CLOSES),
     no("a.13, b.4", S, "bind close!RESOURCE_RELEASE=block", "block", "RESOURCE_RELEASE", "cannot be blocked", **CLOSES),
@@ -347,9 +347,9 @@ SEQUENCES = [
     no("b.3", S, "bind close!RESOURCE_RELEASE=absorb", "absorb", "RESOURCE_RELEASE", **CLOSES),
     no("a.13", S, "bind close sendto", "'sendto' is not possible in state CLOSED", "nothing, this is the end"),
     no("a.13", S, "close bind", "'bind' is not possible in state CLOSED"),
-    no("a.13, f", S, "bind sendto close sendto", "'sendto' is not possible in state CLOSED", **OLD),
+    no("a.13, f/7", S, "bind sendto close sendto", "'sendto' is not possible in state CLOSED", **OLD),
     no("a.13", S, "bind sendto close sendto", "'sendto' is not possible in state CLOSED", **CLOSES),
-    no("a.13.4, f", S, "bind sendto sendto@B close sendto@B", "'sendto' is not possible in state CLOSED", **OLD),
+    no("a.13.4, f/7", S, "bind sendto sendto@B close sendto@B", "'sendto' is not possible in state CLOSED", **OLD),
     no("a.13.4", S, "bind sendto sendto@B close idle_timeout@B", "'idle_timeout' is not possible in state CLOSED", **CLOSES),
     no("a.13", S, "bind close bind", "'bind' is not possible in state CLOSED"),
     no("a.13", S, "bind close close", "'close' is not possible in state CLOSED"),
@@ -368,7 +368,7 @@ VERSION = re.compile(r"_V([46])$")
 
 
 def full_names(layers: str, ip: int) -> list[tuple[str, int]]:
-    """FACTS' notation `A > B` as full FWPM names with their run-time ids; `A_V6` where the version does not follow."""
+    """The notation `A > B` as full FWPM names with their run-time ids; `A_V6` where the version does not follow."""
     found = []
     for word in filter(None, layers.split(" > ")):
         base, discard = word.removesuffix("_DISCARD"), "_DISCARD" if word.endswith("_DISCARD") else ""
@@ -395,7 +395,7 @@ def play(endpoint: Endpoint, words: str) -> list[StimulusRecord]:
         for pair in filter(None, given.split(",")):
             stem, _, verdict = pair.partition("=")
             verdicts[stem] = verdict
-        assert all(VERSION.sub("", stem) in RUNTIME_IDS for stem in verdicts), f"{word}: no such layer in FACTS"
+        assert all(VERSION.sub("", stem) in RUNTIME_IDS for stem in verdicts), f"{word}: no such layer in the facts"
         records = perform(endpoint, stimulus)
         assert not verdicts, f"{word}: {', '.join(verdicts)} was not reached"
     return records
@@ -479,7 +479,7 @@ def test_there_are_enough_sequences_and_no_two_are_the_same() -> None:
         )
 
 
-BLOCKED_AT = [  # FACTS b.4: words | the layer whose verdict stopped it
+BLOCKED_AT = [  # fact b.4: words | the layer whose verdict stopped it
     (S, "bind!BIND_REDIRECT=block", "BIND_REDIRECT"),
     (S, "bind!RESOURCE_ASSIGNMENT=block", "RESOURCE_ASSIGNMENT"),
     (S, "bind sendto!CONNECT_REDIRECT=block", "CONNECT_REDIRECT"),
@@ -510,7 +510,7 @@ ENDS_AT_A_TWIN = [s for s in SEQUENCES if s.words.endswith("=block") and s.layer
 
 @pytest.mark.parametrize("sequence", ENDS_AT_A_TWIN, ids=[s.name for s in ENDS_AT_A_TWIN])
 def test_a_second_block_at_the_discard_twin_changes_nothing(sequence: Sequence) -> None:
-    """FACTS c.3, b.4: the item is discarded already; only the discards of the stack itself can still be decided."""
+    """Facts c.3, b.4: the item is discarded already; only the discards of the stack itself can still be decided."""
     twin = sequence.layers.split(" > ")[-1]
     told = []
     for words in (sequence.words, f"{sequence.words},{twin}=block"):
@@ -527,7 +527,7 @@ def test_every_layer_with_a_twin_is_among_those_blocked_twice() -> None:
 
 
 def test_a_block_at_13_is_told_alike_whether_1_follows_or_not() -> None:
-    """FACTS a.9.5, b.4: the silent drop at 13 is logged and does not stop the ICMP error, under either option."""
+    """Facts a.9.5, b.4: the silent drop at 13 is logged and does not stop the ICMP error, under either option."""
     told = set()
     for option in ("transport", "both"):
         endpoint = make_endpoint(D, configure(assume={"no_listener": option}))
@@ -539,8 +539,8 @@ def test_a_block_at_13_is_told_alike_whether_1_follows_or_not() -> None:
 FLAGS = [  # words | options | layer | condition flags of its classify
     ("g.14", S, "sendto", {}, "RESOURCE_ASSIGNMENT", {"IS_WILDCARD_BIND"}),
     ("g.14", S, "bind", {}, "RESOURCE_ASSIGNMENT", set()),  # a port was asked for
-    ("c", S, "sendto", OLD, "RESOURCE_ASSIGNMENT", {"IS_WILDCARD_BIND", "IS_IMPLICIT_BIND"}),
-    ("c", S, "sendto", {"windows": "7"}, "RESOURCE_ASSIGNMENT", {"IS_WILDCARD_BIND"}),
+    ("c/flags", S, "sendto", OLD, "RESOURCE_ASSIGNMENT", {"IS_WILDCARD_BIND", "IS_IMPLICIT_BIND"}),
+    ("c/flags", S, "sendto", {"windows": "7"}, "RESOURCE_ASSIGNMENT", {"IS_WILDCARD_BIND"}),
     ("a.11.1", S, "bind sendto", {}, "AUTH_CONNECT", set()),
     ("a.11.1", S, "bind sendto policy_change sendto", {}, "AUTH_CONNECT", {"IS_REAUTHORIZE"}),
     ("a.11.1", S, "bind sendto policy_change datagram", {}, "AUTH_CONNECT", {"IS_REAUTHORIZE"}),
@@ -570,7 +570,7 @@ def test_a_layer_is_classified_with_the_flags_that_facts_give(
     assert seen[-1] == flags
 
 
-DISCARDS = [  # FACTS c.1-c.3 and a.9.7: words | options | discard layer | module, reason, value
+DISCARDS = [  # facts c.1, c.2, c.3, c/network, c/transport and a.9.7: words | options | discard layer | module, reason, value
     (S, "bind sendto!AUTH_CONNECT=block", {}, "AUTH_CONNECT_DISCARD", ("GENERAL", "FIREWALL_POLICY", 0)),
     (R, "bind datagram!AUTH_RECV_ACCEPT=block", {}, "AUTH_RECV_ACCEPT_DISCARD", ("GENERAL", "FIREWALL_POLICY", 0)),
     (R, "bind datagram!INBOUND_IPPACKET=block", {}, "INBOUND_IPPACKET_DISCARD", ("GENERAL", "FIREWALL_POLICY", 0)),
@@ -595,7 +595,7 @@ def test_discard_layers_give_the_module_and_reason_of_facts(
     assert (steps[0].discard.module, steps[0].discard.reason, steps[0].discard.value) == reason
 
 
-LOGGED_AT = [  # FACTS b.4: the layer id that the Security event names is that of the layer, not of its discard twin
+LOGGED_AT = [  # fact b.4: the layer id that the Security event names is that of the layer, not of its discard twin
     (S, "bind!RESOURCE_ASSIGNMENT=block", {}, [(5159, 36)]),
     (S, "bind sendto!AUTH_CONNECT=block", {}, [(5157, 48), (5152, 48)]),
     (R, "bind datagram!AUTH_RECV_ACCEPT=block", {}, [(5152, 44), (5157, 44)]),
@@ -616,15 +616,15 @@ def test_security_events_carry_the_layer_id_of_facts(
     assert [(event, step.runtime_id) for event, step in record.logged] == events
 
 
-BASES = [  # FACTS marks: endpoint | words | layer | basis of the last step there
-    ("a.2.2 [D]", S, "bind sendto", "AUTH_CONNECT", "documented"),
-    ("a.11.2 [D]", R, "bind datagram policy_change datagram", "AUTH_RECV_ACCEPT", "documented"),
-    ("a.11.2 [I by symmetry]", S, "bind sendto policy_change sendto", "AUTH_CONNECT", "inferred"),
-    ("a.9.1 [D]", D, "datagram", "INBOUND_IPPACKET_DISCARD", "documented"),
-    ("a.10.1 [I for the IPPACKET step]", S, "bind sendto icmp_error", "INBOUND_IPPACKET", "inferred"),
-    ("b.4 [I]", S, "bind!BIND_REDIRECT=block", "BIND_REDIRECT", "inferred"),
-    ("b.4 [I]", S, "bind sendto!CONNECT_REDIRECT=block", "CONNECT_REDIRECT", "inferred"),
-    ("b.4 [O:EBPF tests]", S, "bind sendto!AUTH_CONNECT=block", "AUTH_CONNECT", "observed"),
+BASES = [  # marks of the facts: endpoint | words | layer | basis of the last step there
+    ("a.2.2", S, "bind sendto", "AUTH_CONNECT", "documented"),
+    ("a.11.2", R, "bind datagram policy_change datagram", "AUTH_RECV_ACCEPT", "documented"),
+    ("a.11.2 by symmetry", S, "bind sendto policy_change sendto", "AUTH_CONNECT", "inferred"),
+    ("a.9.1", D, "datagram", "INBOUND_IPPACKET_DISCARD", "documented"),
+    ("a.10.1 the IPPACKET step", S, "bind sendto icmp_error", "INBOUND_IPPACKET", "inferred"),
+    ("b.4", S, "bind!BIND_REDIRECT=block", "BIND_REDIRECT", "inferred"),
+    ("b.4", S, "bind sendto!CONNECT_REDIRECT=block", "CONNECT_REDIRECT", "inferred"),
+    ("b.4", S, "bind sendto!AUTH_CONNECT=block", "AUTH_CONNECT", "observed"),
 ]
 
 
@@ -635,7 +635,7 @@ def test_a_step_has_the_basis_that_facts_mark(section: str, endpoint: str, words
 
 
 def test_a_reauthorization_that_is_absorbed_is_not_called_documented() -> None:
-    """FACTS b.3 documents that the packet vanishes; that the flow ends with it (a.11.6) is concluded."""
+    """Fact b.3 documents that the packet vanishes; that the flow ends with it (a.11.6) is concluded."""
     for endpoint, words in (
         (S, "bind sendto policy_change sendto!AUTH_CONNECT=absorb"),
         (R, "bind datagram policy_change datagram!AUTH_RECV_ACCEPT=absorb"),

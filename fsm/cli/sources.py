@@ -1,4 +1,4 @@
-"""`wfp-udp sources`: where the sources disagree, and what each setting takes."""
+"""`wfp-udp sources`: where the sources disagree, what each setting takes, and the facts that rows and tests cite."""
 
 from __future__ import annotations
 
@@ -10,17 +10,31 @@ from fsm.cli.options import config_of, machine_options
 
 
 @click.command("sources")
+@click.argument("facts", metavar="[FACT]...", nargs=-1)
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @machine_options
-def command(output_format: str, ip: int, windows: str, evidence: str, assumptions: tuple[str, ...]) -> None:
-    """Print each dispute with its sides, who speaks for them, and which one each order of evidence takes."""
+def command(
+    facts: tuple[str, ...], output_format: str, ip: int, windows: str, evidence: str, assumptions: tuple[str, ...]
+) -> None:
+    """Print each dispute with its sides, who speaks for them, and which one each order of evidence takes.
+
+    With FACT, a number such as a.9.2 or a part such as g, print those facts and their sources: they are what comments,
+    tests and evidence reports cite, and the same on every machine.
+    """
     from dataclasses import asdict
 
-    from fsm import rule_text
+    from fsm import fact_text, rule_text
+    from fsm.facts import find
     from fsm.sources import SOURCES
 
     config = config_of(ip, windows, evidence, assumptions)
-    if output_format == "json":
+    if facts:
+        found = find(facts)
+        if output_format == "json":
+            click.echo(json.dumps({"facts": [fact_text.fact_json(fact.number) for fact in found]}, indent=2))
+        else:
+            click.echo(fact_text.facts_text(found))
+    elif output_format == "json":
         record = {"choices": rule_text.disputes_json(config), "sources": [asdict(s) for s in SOURCES.values()]}
         click.echo(json.dumps(record, indent=2))
     else:

@@ -12,7 +12,7 @@ from fsm.explain.reading import net_event_type
 
 # A flow without packets ends after 60 s (ALES); an answer that took longer can be new traffic to an old port.
 FLOW_LIFETIME_S = 60.0
-DYNAMIC_PORTS_FROM = 49152  # the default range of Windows (FACTS g.13)
+DYNAMIC_PORTS_FROM = 49152  # the default range of Windows (fact g.13)
 FIRST_ASSIGNMENT = 36  # ALE_RESOURCE_ASSIGNMENT_V4, the first half of a dual-stack bind
 CLASSIFY_COMPLETION = 0x10  # of fsm.reasons
 
@@ -42,7 +42,7 @@ class Decision:
 
 
 def decide(draft: Draft) -> Decision:
-    """The code by the precedence of DESIGN 7, with confidence and tags."""
+    """The code by precedence (the first case that fits), with confidence and tags."""
     code = _code(draft)
     confidence, doubt = _confidence(draft, code)
     tags = draft.tags | _tags(draft, code)
@@ -137,7 +137,7 @@ def _tags(draft: Draft, code: str) -> set[str]:
     group = draft.group
     if group is not None:
         tags.add("multicast" if group.kind == "group" else "likely_broadcast")
-    if group is not None and reading.packet_direction == "inbound" and draft.peer_is_own:  # FACTS a.15.5
+    if group is not None and reading.packet_direction == "inbound" and draft.peer_is_own:  # fact a.15.5
         tags.add("own_copy")
     if reading.inferred:
         tags.add("layer_inferred")
@@ -232,7 +232,7 @@ def _protocol(draft: Draft) -> tuple[tuple[str, str], ...]:
 
 
 def _dual_stack(draft: Draft) -> tuple[tuple[str, str], ...]:
-    """Proven by an IPv4 layer for a socket that is bound to the IPv6 wildcard (FACTS a.1.6)."""
+    """Proven by an IPv4 layer for a socket that is bound to the IPv6 wildcard (fact a.1.6)."""
     layer, bound = draft.reading.layer, draft.ends.local if draft.reading.stem in _BINDS else None
     if bound is None and draft.bind is not None:
         bound = draft.bind.local

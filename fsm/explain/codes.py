@@ -400,7 +400,7 @@ class Origin:
     cite: tuple[str, ...] = ("FOR",)
 
 
-# By origin, case-folded and without blanks. FACTS d.7 and e.1; wording after Microsoft's page on filter origins.
+# By origin, case-folded and without blanks. Facts d.7 and e.1; wording after Microsoft's page on filter origins.
 ORIGINS: dict[str, Origin] = {
     "stealth": Origin(
         "a filter of stealth mode, which answers nothing where nobody listens",
@@ -441,7 +441,7 @@ ORIGINS: dict[str, Origin] = {
     ),
 }
 
-# Kinds of ICMP messages that logs show (FACTS a.16.3), by protocol and type.
+# Kinds of ICMP messages that logs show (fact a.16.3), by protocol and type.
 ICMP_WORDS: dict[tuple[int, int], str] = {
     (1, 0): "echo reply", (1, 8): "echo request", (1, 9): "router advertisement", (1, 10): "router solicitation",
     (1, 13): "timestamp request",

@@ -12,7 +12,7 @@ from fsm.explain.reading import Reading, icmp_type_and_code
 from fsm.logs.event import LogEvent
 
 PROTOCOLS_WITH_PORTS = (6, 17, 33, 132, 136)
-# Echo request and reply. Replies are never recorded (FACTS a.16.3); one that is would be echo traffic all the same.
+# Echo request and reply. Replies are never recorded (fact a.16.3); one that is would be echo traffic all the same.
 ECHO_TYPES = {1: (8, 0), 58: (128, 129)}
 NEW_INBOUND_GROUP_PACKET = 0x100  # NEW_INBOUND_MCAST_BCAST_PACKET of fsm.reasons
 
@@ -101,7 +101,7 @@ class Draft:
 
     @property
     def traffic(self) -> str:
-        """One of udp, icmp_echo, icmp (another message), igmp, other: rows and words differ (FACTS a.16)."""
+        """One of udp, icmp_echo, icmp (another message), igmp, other: rows and words differ (fact a.16)."""
         if self.icmp is not None and self.icmp[0] in ECHO_TYPES[self.event.protocol or 0]:
             return "icmp_echo"
         return {None: "udp", 17: "udp", 1: "icmp", 58: "icmp", 2: "igmp"}.get(self.event.protocol, "other")
@@ -124,7 +124,7 @@ class Draft:
 
     @property
     def is_drop(self) -> bool:
-        """A datagram that no socket took: the discard side of the inbound transport or IP layer (FACTS a.9)."""
+        """A datagram that no socket took: the discard side of the inbound transport or IP layer (fact a.9)."""
         return self.reading.is_discard and self.reading.stem in ("INBOUND_TRANSPORT", "INBOUND_IPPACKET")
 
     @property

@@ -8,6 +8,7 @@ from fsm.evidence import CONFIRMED, CONTRADICTED, NEVER, NOT_SEEN, STATUSES, Rep
 from fsm.explain.report import ascii_safe, counted, file_name, wrapped
 from fsm.explain.statements import STATEMENTS
 from fsm.explain.watching import Mark, Tally
+from fsm.fact_text import fact_line
 
 CITED = 4  # sources named with a statement; JSON has all
 TITLES = {
@@ -51,6 +52,7 @@ def _findings(report: Report) -> list[str]:
         speaks = f"option {statement.choice}" if statement.choice else "every option"
         sources = f"; sources {', '.join(statement.cite[:CITED])}" if statement.cite else ""
         lines.append(wrapped(speaks + sources, "    against       ", " " * 18))
+        lines += [wrapped(fact_line(number), "    fact          ", " " * 18) for number in statement.facts]
         rules = [*statement.rules, *tally.rules]
         lines += [wrapped(ascii_safe(rule), "    rule          ", " " * 18) for rule in dict.fromkeys(rules)]
     return lines
@@ -58,11 +60,13 @@ def _findings(report: Report) -> list[str]:
 
 def _statements(report: Report) -> str:
     width = max(map(len, STATEMENTS))
-    lines = [f"{'statement':<{width}}  {'for':>7} {'against':>7} {'aside':>7}  counted for"]
+    lines = [f"{'statement':<{width}}  {'for':>7} {'against':>7} {'aside':>7}  counted for [facts]"]
     for name, statement in STATEMENTS.items():
         tally = report.tallies[name]
         numbers = f"{tally.supports:>7,} {tally.against:>7,} {tally.aside:>7,}"
-        lines.append(wrapped(f"{name:<{width}}  {numbers}  {statement.unit}", "", " " * (width + 28)))
+        facts = ", ".join(statement.facts)
+        lines.append(wrapped(f"{name:<{width}}  {numbers}  {statement.unit} [{facts}]", "", " " * (width + 28)))
+    lines.append(f"'wfp-udp sources {next(iter(STATEMENTS.values())).facts[0]}' prints a fact with its sources.")
     return "\n".join(lines)
 
 

@@ -81,7 +81,7 @@ class HostHistory:
         self._addresses: OrderedDict[str, None] = OrderedDict()
         self._numbers: OrderedDict[tuple[int | None, int, str | None], None] = OrderedDict()
         self._limit = limit
-        # Inbound 5156/5157 that could be decided by an address: [packet order, turned round] (FACTS g.12).
+        # Inbound 5156/5157 that could be decided by an address: [packet order, turned round] (fact g.12).
         self.orders = [0, 0]
 
     @property

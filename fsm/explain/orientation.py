@@ -1,7 +1,7 @@
 """Which end of a record is the local one.
 
 Security events name a source and a destination. 5152 gives the packet's; inbound 5156 and 5157 give the packet's on
-Windows 10 and later and local/remote on older systems (FACTS e.1, g.12). In this order: an address that no sender
+Windows 10 and later and local/remote on older systems (facts e.1, g.12). In this order: an address that no sender
 can have, addresses known to be the host's own, what decidable records of this host did, and at last the packet's
 order, marked as assumed.
 """
@@ -71,7 +71,7 @@ def _inbound(event: LogEvent, source: End, dest: End, known: HostHistory) -> End
         return packet_order
     if own == (True, False):
         return turned
-    if own == (True, True):  # the sender's record comes first (FACTS a.6) and says who that was
+    if own == (True, True):  # the sender's record comes first (fact a.6) and says who that was
         if known.connect(event.protocol, source, dest, event.time_s):
             return packet_order
         if known.connect(event.protocol, dest, source, event.time_s):
@@ -95,7 +95,7 @@ def _either(source: End, dest: End, known: HostHistory) -> Ends:
 
 
 def _one_end(source: End | None, reading: Reading, known: HostHistory) -> Ends:
-    """5153 names one end, the source (FACTS e.1)."""
+    """5153 names one end, the source (fact e.1)."""
     if source is None:
         return Ends(None, None)
     if known.owns(source.address) or reading.packet_direction == "outbound":

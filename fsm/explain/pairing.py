@@ -1,8 +1,8 @@
 """Records that belong together, found among neighbours within one second of log time.
 
-- 5152 and 5157 of one packet: same filter, same ends, possibly turned round (FACTS b.4, README trap 1).
-- A drop that no socket took and the suppressed ICMP error to the same peer, logged after it (FACTS a.9.2).
-- A drop and its copy with the ports exchanged, in the same millisecond (README trap 6).
+- 5152 and 5157 of one packet: same filter, same ends, possibly turned round (facts b.4, e.1/ends).
+- A drop that no socket took and the suppressed ICMP error to the same peer, logged after it (fact a.9.2).
+- A drop and its copy with the ports exchanged, in the same millisecond (seen once, in tests/data/lsass_udp_drops.json).
 
 Records without time belong together when they are adjacent.
 """
@@ -84,7 +84,7 @@ class Neighbours:
                 return
 
     def _join_error_logged_first(self, drop: Draft) -> None:
-        """Records of the same millisecond have no certain order (README trap 11)."""
+        """Records of the same millisecond have no certain order."""
         for error in self._unpaired(("error", *_peer(drop)), drop):
             gap = gap_s(error, drop)
             if gap == 0 or (gap is None and drop.turn - error.turn == 1):
@@ -126,7 +126,7 @@ def _mark_copy(wrong: Draft, right: Draft) -> None:
 
 
 def _trust_packet(packet: Draft, connection: Draft, history: HostHistory) -> None:
-    """5152 has the packet's order on every Windows, so it tells how the host writes 5157 (FACTS e.1)."""
+    """5152 has the packet's order on every Windows, so it tells how the host writes 5157 (fact e.1)."""
     if connection.ends.local == packet.ends.local or packet.ends.assumed:
         return
     turned = not connection.ends.turned

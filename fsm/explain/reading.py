@@ -14,7 +14,7 @@ from fsm.errors import UnknownName
 from fsm.explain.ends import ICMP_PROTOCOLS
 from fsm.logs.event import LogEvent
 
-# The three reasons for which a readable record is not explained (DESIGN 7).
+# The three reasons for which a readable record is not explained (the account names no other).
 NOT_WFP = "not a WFP record"
 TCP = "TCP"
 NO_DATAGRAM = "an event about no datagram or socket"
@@ -22,7 +22,7 @@ OTHER_REASONS = (NOT_WFP, TCP, NO_DATAGRAM)
 
 Verdict = Literal["permit", "block", "veto"]
 
-# FACTS e.1. 5031, 5150/5151 (MAC frames), 544x and the rest are about no datagram or socket.
+# Fact e.1. 5031, 5150/5151 (MAC frames), 544x and the rest are about no datagram or socket.
 VERDICT_OF_ID: dict[int, Verdict] = {
     5152: "block", 5153: "veto", 5154: "permit", 5155: "block",
     5156: "permit", 5157: "block", 5158: "permit", 5159: "block",
@@ -65,7 +65,7 @@ class Reading:
 
 
 def net_event_type(event: LogEvent) -> str:
-    """The type of a net event without its prefixes; PUBLIC_ ones mean the same (README trap 3)."""
+    """The type of a net event without its prefixes; PUBLIC_ ones mean the same."""
     return (event.event_type or "").upper().removeprefix("FWPM_NET_EVENT_TYPE_").removeprefix("PUBLIC_")
 
 
@@ -98,7 +98,7 @@ def read(event: LogEvent) -> Reading | str:
     way = None if layer is None else layer.direction
     told = event.direction if event.direction in ("inbound", "outbound", "forward") else None
     disagrees = way in ("inbound", "outbound") and told in ("inbound", "outbound") and told != way
-    # The layer, not the record, says which way (README trap 4); where a layer sees both, the record does.
+    # The layer, not the record, says which way (fact e.2/direction); where a layer sees both, the record does.
     packet = {"inbound": "inbound", "outbound": "outbound", "forward": "forward", "local": None}.get(way or "", told)
     return Reading(layer, stem, layer is not None and layer.is_discard, verdict, packet, inferred, disagrees)
 
@@ -127,7 +127,7 @@ def _inferred_layer(event: LogEvent) -> Layer | None:
 
 
 def _inferred_stem(event: LogEvent) -> str | None:
-    """The stem by event and words. A drop at "Transport" without process is one that no socket took (FACTS a.9.2)."""
+    """The stem by event and words. A drop at "Transport" without process is one that no socket took (fact a.9.2)."""
     if event.event_id in SOCKET_EVENTS:
         return "ALE_RESOURCE_ASSIGNMENT" if event.event_id in (5158, 5159) else "ALE_AUTH_LISTEN"
     if event.event_id in (5156, 5157):
@@ -152,7 +152,7 @@ def _stems_of_words(text: str) -> tuple[str, ...]:
 def icmp_type_and_code(
     event: LogEvent, reading: Reading, local: int | None, remote: int | None
 ) -> tuple[int, int] | None:
-    """Type and code that stand in the port fields: type on the local side, code on the remote side (FACTS a.16.3).
+    """Type and code that stand in the port fields: type on the local side, code on the remote side (fact a.16.3).
 
     At the ICMP error layers the fields are those of the embedded datagram, or 0 and 0 whatever the type (trap 5).
     """

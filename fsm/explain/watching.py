@@ -18,7 +18,7 @@ from fsm.explain.pairing import LOOK_AHEAD_S, SAME_MOMENT_S, gap_s
 from fsm.explain.statements import STATEMENTS
 from fsm.rules import RULES
 
-GROUP_LIFETIME_S = 4.0  # of the state that an outbound group datagram makes (FACTS a.15.1)
+GROUP_LIFETIME_S = 4.0  # of the state that an outbound group datagram makes (fact a.15.1)
 EXAMPLES = 3  # of each side of a statement
 
 _LOGGED = {row.key: row.logged for row in RULES}

@@ -28,7 +28,7 @@ from fsm.explain.reading import net_event_type
 from fsm.reasons import REASONS
 from fsm.sources import SOURCES
 
-# The audit subcategories that write the events (FACTS e.1). Their names are translated on other Windows; GUIDs are not.
+# The audit subcategories that write the events (fact e.1). Their names are translated on other Windows; GUIDs are not.
 PACKET_DROP = "Packet Drop {0CCE9225-69AE-11D9-BED3-505054503030}"
 CONNECTION = "Connection {0CCE9226-69AE-11D9-BED3-505054503030}"
 

@@ -14,7 +14,7 @@ class LogEvent:
     """One WFP record as it was written, numbers as numbers, nothing interpreted.
 
     `source_*` and `dest_*` are the columns of a Security event as recorded; which end is local is decided
-    elsewhere (it differs between Windows generations, FACTS g.12). Net events name the ends themselves and
+    elsewhere (it differs between Windows generations, fact g.12). Net events name the ends themselves and
     fill `local_*` and `remote_*` instead. Fields that the record does not have are None.
     """
 

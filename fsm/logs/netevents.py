@@ -1,6 +1,7 @@
 """One net event of `netsh wfp show netevents` or of a capture as a LogEvent.
 
-Source: FACTS e.2 (order of the elements, flags, types) and the traps 3 and 4 of the evidence README.
+Source: fact e.2 (types, flags, order of the elements). A capture calls the item `netEvent`, and its types can begin
+with PUBLIC_.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One Security event, in any shape that collectors give it, as a LogEvent.
 
 The shapes differ only in where the header and the fields stand; `_parts` brings them to one, `security_item` reads it.
-Source: FACTS e.1 (events and the order of their fields), evidence README (shapes seen).
+Source: fact e.1 (events and the order of their fields); the shapes are those of public recordings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .spellings import unwrapped, usual_names
 PROVIDER = "Microsoft-Windows-Security-Auditing"
 WFP_EVENTS = frozenset({5031, *range(5148, 5160), *range(5440, 5451)})
 _FLOW_EVENTS = frozenset(range(5152, 5160))  # those that name addresses, ports and a layer
-_TWO_ENDED = frozenset({5152, 5156, 5157})  # 5153 is documented without a destination (FACTS e.1)
+_TWO_ENDED = frozenset({5152, 5156, 5157})  # 5153 is documented without a destination (fact e.1)
 _WITH_PORTS = (6, 17)
 
 DEEPER_EXPORT = "export with `wevtutil qe Security /f:xml > events.xml`, or Get-WinEvent with `ConvertTo-Json -Depth 4`"
@@ -41,7 +41,7 @@ _BASE = ("Application", "Direction", "SourceAddress", "SourcePort", "DestAddress
 _END = ("FilterRTID", "LayerName", "LayerRTID")
 _REMOTE = ("RemoteUserID", "RemoteMachineID")
 _ONE_ENDED = ("ProcessId", "Application", "SourceAddress", "SourcePort", "Protocol", *_END)
-# Names of fields that come without names, by event and how many there are (FACTS e.1).
+# Names of fields that come without names, by event and how many there are (fact e.1).
 _ORDERS: dict[tuple[int, int], tuple[str, ...]] = {
     **{(e, 8): _ONE_ENDED for e in (5153, 5154, 5155, 5158, 5159)},
     (5152, 11): ("ProcessId", *_BASE, *_END),

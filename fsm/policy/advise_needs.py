@@ -1,7 +1,8 @@
 """What a callout can want of a layer, and whether it gets it there: yes, in part, or no, with reason and source.
 
 Computed from the catalogue (`layers.csv`), the fields per layer (`conditions.csv`), and what is listed for each layer
-of metadata and of where the packet begins (`metadata.csv`, which only this module reads; sources MDL and DOP).
+of metadata and of where the packet begins (`metadata.csv`, which only this module reads; sources MDL and DOP, facts
+c.4, c/metadata, c/start).
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fsm.policy.model import Behaviour, Callout, Filter
 from fsm.policy.well_known import spelled_key
 
-# Built-in callouts of which a page says what they do (BCI, UCO). The options callouts never permit or block.
+# Built-in callouts of which a page says what they do (BCI, UCO; facts d.1, d.2, d.4). The options callouts never permit
+# or block (fact a.14.3).
 BUILT_IN: dict[str, Behaviour] = {
     **{f"FWPM_CALLOUT_WFP_TRANSPORT_LAYER_{ip}_SILENT_DROP": Behaviour("block") for ip in ("V4", "V6")},
     **{

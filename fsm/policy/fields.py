@@ -1,7 +1,8 @@
 """The condition fields: names, aliases, data types and the layers that offer them; only reader of `conditions.csv`.
 
-Several names are one field (one GUID): the ICMP layers call the port fields ICMP_TYPE and ICMP_CODE, and Windows 7
-renamed some interface fields. What was read keeps its spelling; what compares fields goes through `canonical`.
+Several names are one field (one GUID): the ICMP layers call the port fields ICMP_TYPE and ICMP_CODE (facts a.10.2,
+a.16.3), and Windows 7 renamed some interface fields. What was read keeps its spelling; what compares fields goes
+through `canonical`.
 
 Source: CAL (fields per layer), CID (data types), header GUIDs; rows of source WST are layers and fields that the
 pages do not have, as a `netsh wfp show state` file of October 2024 lists them. Match types: SDK page FWP_MATCH_TYPE.

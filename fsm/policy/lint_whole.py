@@ -130,7 +130,10 @@ def _of_one_version(ready: Ready) -> bool:
 
 
 def silent_drops(work: Work) -> Iterator[LintFinding]:
-    """Drops at INBOUND_TRANSPORT_DISCARD without a block of the ICMP error; ICMPv4 types at the layer of ICMPv6."""
+    """Drops at INBOUND_TRANSPORT_DISCARD without a block of the ICMP error; ICMPv4 types at the layer of ICMPv6.
+
+    Source: facts a.9.5, d.3, d.9.
+    """
     for ip in (4, 6):
         dropping = layer_of("INBOUND_TRANSPORT_DISCARD", ip).name
         error = layer_of("OUTBOUND_ICMP_ERROR", ip).name

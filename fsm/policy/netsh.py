@@ -1,8 +1,8 @@
 """Dumps of `netsh wfp` (show filters, show state, parts of them) to a `Policy`, as a stream and with all guards on.
 
 expat with the guards of the log reader: no document type, bounded depth, texts, tags, records. A dump is often no
-single document (`show state` writes two roots): at the end of a root a new parser takes over. A damaged dump is
-refused as a whole: what half a policy would do is no answer.
+single document (`show state` writes two roots, fact e.3): at the end of a root a new parser takes over. A damaged dump
+is refused as a whole: what half a policy would do is no answer.
 
 The accounts: every element is used, or lies in a part that is no policy (`set_aside`, counted), or is told in
 `not_understood`, once per kind with the first line and the count.
