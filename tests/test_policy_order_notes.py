@@ -29,8 +29,9 @@ from test_policy_arbitrate import (
     permit,
 )
 
+from fsm.errors import UnknownName
 from fsm.policy.arbitrate import ONLY, arbitrate
-from fsm.policy.arbitration import Arbitration, OpenQuestion, OrderNote, PassedOver
+from fsm.policy.arbitration import Arbitration, Deciding, OpenQuestion, OrderNote, PassedOver
 from fsm.policy.in_force import index_policy
 from fsm.policy.match import UNKNOWN
 from fsm.policy.match import Test as Compared
@@ -209,3 +210,49 @@ def test_what_is_overridden_is_what_the_verdict_is_not(
 ) -> None:
     found = asked(*filters)
     assert (found.verdict, [(d.action, d.overridden) for d in found.deciding]) == (verdict, returned)
+
+
+def test_what_each_sublayer_returned_is_told_whole() -> None:
+    hard, soft = permit(HEAVY, flags=HARD), callout("block", LIGHT)
+    found = asked(hard, soft)
+    assert found.layer == LAYER
+    assert found.deciding == (
+        Deciding(HEAVY, hard, "permit", True, True, "heavy"),
+        Deciding(LIGHT, soft[0], "block", False, False, "light"),
+    )
+
+
+def test_possible_verdicts_are_told_from_the_mildest_to_the_hardest() -> None:
+    filters = (
+        permit(HEAVY, conditions=BY_SOMEBODY, flags=HARD),
+        callout("block", MIDDLE, conditions=BY_ANOTHER, clears=True),
+        permit(LIGHT),
+    )
+    assert asked(*filters).verdicts == ("permit", "veto", "block")
+
+
+def test_a_callout_that_nobody_described_keeps_to_what_its_layer_takes() -> None:
+    layer = "FWPM_LAYER_ALE_FLOW_ESTABLISHED_V4"
+    filter, known = callout("unknown", action="CALLOUT_TERMINATING")
+    here = (replace(filter, layer=layer), known)
+    index = index_policy(Policy((here[0],), SUBLAYERS, (known,)))
+    assert arbitrate(index, layer, VALUES).verdicts == ("permit",)
+    assert set(asked((filter, known)).verdicts) == {"permit", "block"}
+
+
+def test_an_option_that_does_not_exist_is_one_line() -> None:
+    with pytest.raises(UnknownName) as caught:
+        arbitrate(index_policy(Policy()), LAYER, {}, after_block="stopp")
+    assert str(caught.value) == ("arbitrate: no option of arbitration_after_block named 'stopp'. Did you mean 'stop'?")
+
+
+def test_two_sublayers_whose_weight_nobody_said_are_a_question_and_not_a_note() -> None:
+    soft, allowed = callout("block", "{one}"), permit("{two}")
+    assert asked(soft, allowed).order_notes == ()
+
+
+def test_every_pair_of_one_weight_is_noted() -> None:
+    upper = [permit(HEAVY), block(HEAVY)]
+    lower = [permit(MIDDLE), named(block(MIDDLE), "below")]
+    noted = [(note.first, note.other) for note in asked(*upper, *lower).order_notes]
+    assert noted == [(upper[0], upper[1]), (lower[0], lower[1])]
