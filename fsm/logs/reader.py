@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from fsm.errors import LogError
 
-from . import evtx_records, json_records, recognise, xml_records
+from . import envelopes, evtx_records, json_records, recognise, xml_records
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord, Skipped
 from .fields import clean
 from .netevents import net_event_item
@@ -193,7 +193,8 @@ def _log(stream: ByteStream, name: str) -> Iterator[LogItem]:
 def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
     held: list[NotUnderstood] = []  # objects that are no events, until there is one that is
     found = False
-    for ordinal, (where, value, why, broken) in enumerate(json_records.records(text, prefix, name), 1):
+    records = envelopes.opened(json_records.records(text, prefix, name))
+    for ordinal, (where, value, why, broken) in enumerate(records, 1):
         item: LogItem
         if value is None:
             item = NotUnderstood(name, ordinal, where, why, broken)
@@ -230,30 +231,9 @@ def _xml(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
         if node is None:
             yield NotUnderstood(name, ordinal, where, why, broken)
         elif node.name == "Event":
-            yield security_item(_event_record(node), name, ordinal, where)
+            yield security_item(xml_records.event_record(node), name, ordinal, where)
         else:
             yield net_event_item(node, name, ordinal, where)
-
-
-def _event_record(node: xml_records.Node) -> dict[str, Any]:
-    """An Event element in the shape that evtx_dump gives it in JSON."""
-    system: dict[str, Any] = {}
-    body: dict[str, Any] = {}
-    unnamed: list[str] = []
-    for part in node.children:
-        if part.name == "System":
-            for child in part.children:
-                if child.name in ("Provider", "TimeCreated"):
-                    system[child.name] = {"#attributes": child.attributes}
-                else:
-                    system[child.name] = child.text
-        elif part.name == "EventData":
-            for child in part.children:
-                if child.name == "Data" and "Name" in child.attributes:
-                    body[child.attributes["Name"]] = child.text
-                elif child.name == "Data":
-                    unnamed.append(child.text)
-    return {"Event": {"System": system, "EventData": body or ({"Data": unnamed} if unnamed else {})}}
 
 
 # -------------------------------------------------------------------------------------------------------- archives

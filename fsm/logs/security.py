@@ -6,17 +6,19 @@ Source: FACTS e.1 (events and the order of their fields), evidence README (shape
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from xml.parsers import expat
 
-from . import fields
+from . import fields, rendered
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
 from .fields import BadField
-from .spellings import unwrapped, usual_names
+from .spellings import usual_names
+from .xml_text import BadXml, fields_in
 
-PROVIDER = "Microsoft-Windows-Security-Auditing"
+# Its name, and what Windows shows to people for it.
+PROVIDERS = frozenset({"microsoft-windows-security-auditing", "microsoft windows security auditing."})
 WFP_EVENTS = frozenset({5031, *range(5148, 5160), *range(5440, 5451)})
 _FLOW_EVENTS = frozenset(range(5152, 5160))  # those that name addresses, ports and a layer
 _TWO_ENDED = frozenset({5152, 5156, 5157})  # 5153 is documented without a destination (FACTS e.1)
@@ -25,9 +27,10 @@ _WITH_PORTS = (6, 17)
 DEEPER_EXPORT = "export with `wevtutil qe Security /f:xml > events.xml`, or Get-WinEvent with `ConvertTo-Json -Depth 4`"
 NO_EVENT_ID = "no event id (EventID, event_id, Id or Event.System.EventID) in this record"
 
+_LAYER_KEYS = frozenset(("LayerRTID", "LayerId"))
 # Collectors that put header and fields side by side: everything that is header and therefore no field.
 _ID_KEYS = ("EventID", "event_id", "EventId", "Id", "EventCode")
-_PROVIDER_KEYS = ("SourceName", "source_name", "EventSourceName", "provider_name", "Provider")
+_PROVIDER_KEYS = ("SourceName", "source_name", "EventSourceName", "provider_name", "Provider", "Source")
 _RECORD_KEYS = ("RecordNumber", "record_number", "EventRecordID", "EventRecordId", "record_id", "RecordId")
 _HOST_KEYS = ("Hostname", "computer_name", "Computer", "MachineName", "ComputerName", "hostname")
 _TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTime", "_time")
@@ -35,7 +38,7 @@ _TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTim
 _LEFT_OUT = frozenset({"Message", "message", "event_data", "EventData", "winlog", "Properties", "_raw"})
 _HEADER_KEYS = frozenset((*_ID_KEYS, *_PROVIDER_KEYS, *_RECORD_KEYS, *_HOST_KEYS, *_TIME_KEYS, "@timestamp"))
 # What makes an object without event id still an event of something else (a line of another log in a mixed export).
-_SIGNS_OF_AN_EVENT = ("@timestamp", "Channel", "SourceName", "source_name", "Message", "message", "winlog", "event")
+SIGNS_OF_AN_EVENT = ("@timestamp", "Channel", "SourceName", "source_name", "Message", "message", "winlog", "event")
 
 _BASE = ("Application", "Direction", "SourceAddress", "SourcePort", "DestAddress", "DestPort", "Protocol")
 _END = ("FilterRTID", "LayerName", "LayerRTID")
@@ -70,7 +73,7 @@ class _Unusable(Exception):
 
 
 def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: str) -> LogItem:
-    """The item for one decoded record; `where` goes into NotUnderstood."""
+    """The item for one decoded record, out of its wrapping (`envelopes`); `where` goes into NotUnderstood."""
     # Nearly all records of a Security log are other events: decide the common flat shape without further ado.
     plain_id = record.get("EventID")
     if type(plain_id) is int and plain_id not in WFP_EVENTS:
@@ -82,17 +85,20 @@ def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: s
 
 
 def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
-    parts = _parts(unwrapped(record))
+    parts = _parts(record)
     if parts.event_id is None:
         raise _Unusable(NO_EVENT_ID)
     event_id = fields.integer(parts.event_id)
     if event_id is None:
         raise _Unusable(f"EventID {fields.shown(parts.event_id)} is no number (allowed: a number such as 5152)")
     # Other providers use the same numbers for other things.
-    if event_id not in WFP_EVENTS or (parts.provider and str(parts.provider).casefold() != PROVIDER.casefold()):
+    if event_id not in WFP_EVENTS or (parts.provider and str(parts.provider).casefold() not in PROVIDERS):
         return OtherRecord(source, ordinal)
     if event_id in _FLOW_EVENTS and parts.positional is None:
         parts = parts._replace(data=usual_names(parts.data))
+    if event_id in _FLOW_EVENTS and not parts.positional and not _LAYER_KEYS & parts.data.keys():
+        if text := rendered.fields_in(record):
+            parts = parts._replace(data=text, positional=None, flat=False)
     try:
         return _event(event_id, parts, source, ordinal)
     except BadField as error:
@@ -123,7 +129,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
         return _event_parts(event)
     if isinstance(record.get("System"), dict):
         return _event_parts(record)
-    if "@timestamp" not in record and not any(key in record for key in (*_ID_KEYS, *_SIGNS_OF_AN_EVENT)):
+    if "@timestamp" not in record and not any(key in record for key in (*_ID_KEYS, *SIGNS_OF_AN_EVENT)):
         raise _Unusable(NO_EVENT_ID)
 
     data: Mapping[str, Any] = record
@@ -134,10 +140,8 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     elif isinstance(record.get("EventData"), dict):
         data, positional = _named(record["EventData"])
         flat = False
-    elif isinstance(record.get("EventData"), str) and record["EventData"].lstrip()[:1] == "<":  # Azure Log Analytics
-        data, flat = _data_from_xml(record["EventData"]), False
-    elif (raw := _raw_event(record)) and "LayerRTID" not in record:  # Splunk, Elastic
-        data, flat = _data_from_xml(raw), False
+    elif (text := _text_of_fields(record)) and not _LAYER_KEYS & record.keys():
+        data, flat = _from_text(text), False
     elif "Properties" in record and "Id" in record:  # PowerShell: Get-WinEvent | ConvertTo-Json
         data, positional, flat = {}, _powershell_values(record["Properties"]), False
     elif "Id" in record and "MachineName" in record and "Protocol" not in record:
@@ -146,7 +150,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     event_id = _first(record, _ID_KEYS)
     if event_id is None:
         event_id = fields.integer(_nested(record, "event", "code"))  # of records of other kinds it is no number
-    if event_id is None and any(key in record for key in _SIGNS_OF_AN_EVENT):
+    if event_id is None and any(key in record for key in SIGNS_OF_AN_EVENT):
         event_id = -1  # an event of something else: no event of the Security log has this number
     provider = _first(record, _PROVIDER_KEYS)
     if provider is None:
@@ -158,13 +162,31 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     return _Parts(event_id, provider, _first(record, _RECORD_KEYS), host, time, data, positional, flat)
 
 
+def event_id_in(record: Mapping[str, Any]) -> int | None:
+    """The event id in the header of a record; None where it has none, or a number that is no id (they have 16 bits)."""
+    winlog, event, system = record.get("winlog"), record.get("Event"), record.get("System")
+    if isinstance(winlog, dict):
+        given = winlog.get("event_id", _nested(record, "event", "code"))
+    elif isinstance(event, dict) or isinstance(system, dict):
+        inner = event.get("System") if isinstance(event, dict) else system
+        given = _system_id(inner) if isinstance(inner, dict) else None
+    else:
+        given = _first(record, _ID_KEYS)
+        if given is None:
+            given = _nested(record, "event", "code")
+    number = fields.integer(given)
+    return number if number is not None and 0 <= number < 65536 else None
+
+
+def _system_id(system: Mapping[str, Any]) -> object:
+    given = system.get("EventID")
+    return given.get("#text", given.get("Value")) if isinstance(given, dict) else given
+
+
 def _event_parts(event: Mapping[str, Any]) -> _Parts:
     system = event.get("System")
     if not isinstance(system, dict):
         raise _Unusable("an Event without System part, so without event id")
-    event_id = system.get("EventID")
-    if isinstance(event_id, dict):
-        event_id = event_id.get("#text", event_id.get("Value"))
     provider = system.get("Provider")
     if isinstance(provider, dict):
         attributes = provider.get("#attributes")
@@ -175,7 +197,7 @@ def _event_parts(event: Mapping[str, Any]) -> _Parts:
     body = event.get("EventData")
     data, positional = _named(body) if isinstance(body, dict) else ({}, None)
     number, host = system.get("EventRecordID"), system.get("Computer")
-    return _Parts(event_id, provider, number, host, (created, None, None), data, positional, False)
+    return _Parts(_system_id(system), provider, number, host, (created, None, None), data, positional, False)
 
 
 def _named(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
@@ -210,38 +232,27 @@ def _powershell_values(properties: object) -> list[Any]:
     return [] if any(isinstance(v, str) and v.startswith("System.Diagnostics.") for v in values) else values
 
 
-def _data_from_xml(text: str) -> dict[str, Any]:
-    """The named Data elements of an `<EventData>` that a collector kept as a string."""
-    data: dict[str, Any] = {}
-    name: list[str] = []
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        name[:] = [attributes.get("Name", "")] if tag.rpartition(":")[2] == "Data" else []
-
-    def characters(piece: str) -> None:
-        if name and name[0]:
-            data[name[0]] = data.get(name[0], "") + piece
-
-    def refuse(*_: object) -> None:
-        raise _Unusable("EventData holds XML with a document type, which is not read")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.CharacterDataHandler = start, characters
-    parser.EndElementHandler = lambda _tag: name.clear()
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(text[:1_000_000].encode("utf-8", "replace"), True)
-    except expat.ExpatError as error:
-        raise _Unusable(f"EventData holds broken XML ({error})") from None
-    return data
-
-
-def _raw_event(record: Mapping[str, Any]) -> str:
-    """The event as XML text beside the fields, as Splunk (`_raw`) and Elastic (`event.original`) keep it, or ""."""
-    for text in (record.get("_raw"), _nested(record, "event", "original")):
+def _text_of_fields(record: Mapping[str, Any]) -> str:
+    """The fields as text beside the header, or "": EventData of Azure, the whole event of Splunk, Elastic and others."""
+    text = record.get("EventData")
+    if isinstance(text, str) and text.lstrip()[:1] in ("<", "{"):
+        return text
+    for text in (_nested(record, "event", "original"), *record.values()):
         if isinstance(text, str) and text.lstrip()[:7] in ("<Event ", "<Event>"):
             return text
     return ""
+
+
+def _from_text(text: str) -> dict[str, Any]:
+    try:
+        if text.lstrip()[:1] == "<":
+            return fields_in(text)
+        data = json.loads(text)
+    except BadXml as error:
+        raise _Unusable(f"its fields are {error}") from None
+    except (ValueError, RecursionError):
+        raise _Unusable("EventData is broken JSON") from None
+    return data if isinstance(data, dict) else {}
 
 
 def _first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
