@@ -1,7 +1,7 @@
 """The same Security records in the wrappings that collectors, clouds and exports put around them: `WRAPPINGS` by name.
 
-Each maker takes flat records (JSON lines of a recording) and gives the bytes of one file. The shape of each wrapping is
-documented or public; where is said in `tests/data/README.md`. Nothing is added to an event: what a wrapping needs of its
+Each maker takes flat records (JSON lines of a recording) and gives the bytes of one file. The shape of each wrapping
+is documented or public; `tests/data/README.md` says where. Nothing is added to an event: what a wrapping needs of its
 own (stream names, index names, times of arrival) is made up here.
 """
 
@@ -219,12 +219,14 @@ def _kusto_columns(row: Record) -> list[Record]:
 
 
 def _kusto_v1(rows: Sequence[Record]) -> Record:
-    status = [{"ColumnName": "Timestamp", "DataType": "DateTime", "ColumnType": "datetime"},
-              {"ColumnName": "StatusDescription", "DataType": "String", "ColumnType": "string"}]  # fmt: skip
+    status = [
+        {"ColumnName": name, "DataType": "String", "ColumnType": "string"}
+        for name in ("Timestamp", "Severity", "StatusDescription", "ClientActivityId")
+    ]
     return {
         "Tables": [
             {"TableName": "Table_0", "Columns": _kusto_columns(rows[0]), "Rows": [list(r.values()) for r in rows]},
-            {"TableName": "Table_1", "Columns": status, "Rows": [["2023-08-15T05:34:13Z", "Query completed"]]},
+            {"TableName": "Table_1", "Columns": status, "Rows": [["2023-08-15T05:34:13Z", 4, "Query completed", "x"]]},
         ]
     }
 
@@ -241,7 +243,7 @@ def _kusto_v2(rows: Sequence[Record]) -> list[Record]:
     ]  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------------- Splunk, PowerShell
+# -------------------------------------------------------------------------------------------------- Splunk, PowerShell
 
 
 def _splunk_text(record: Record) -> str:

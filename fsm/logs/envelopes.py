@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 import zlib
@@ -14,15 +15,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import rendered
-from .fields import is_absent
+from .fields import integer, is_absent
 from .json_text import Decoded, no_object
-from .security import SIGNS_OF_AN_EVENT, WFP_EVENTS, event_id_in
+from .security import SIGNS_OF_AN_EVENT, WFP_EVENTS, event_id_in, given_id
 from .spellings import COLUMNS, LISTS, ROWS, TABLES, unwrapped
 from .tables import column_names, is_about_the_query, row_record
 from .xml_text import BadXml, events_in
 
 LIMIT_DEPTH = 3  # envelopes in envelopes: a list, in it a text, in it another text
 LIMIT_TEXT_CHARS = 1024 * 1024  # of one text that may be an event
+LIMIT_RECORDS = 20_000  # in one text
+SHORTEST_EVENT = 60  # characters; with provider and event id alone it has more
 LIMIT_UNPACKED_BYTES = 4 * 1024 * 1024  # of what a subscription of CloudWatch Logs packs
 
 # What a WFP event has in any shape, however often its quotation marks are escaped.
@@ -38,30 +41,46 @@ _ARRIVALS = ("_time", "timestamp", "@timestamp", "TimeGenerated", "time")  # tim
 def opened(records: Iterable[Decoded]) -> Iterator[Decoded]:
     """The records inside of each record, most of which are no envelope and stay as they are."""
     for decoded in records:
-        if decoded.value is None or type(decoded.value.get("EventID")) is int:  # nearly all
+        if decoded.value is None or _is_bare(decoded.value):
             yield decoded
         else:
             yield from _open(decoded.where, decoded.value, 0)
 
 
-def _open(where: str, value: Mapping[str, Any], depth: int) -> Iterator[Decoded]:
+def _is_bare(value: Mapping[str, Any]) -> bool:
+    """Whether an event stands here without any envelope, as in nearly all records of the most common shapes."""
+    given = value.get("EventID", value.get("event_id"))
+    if type(given) is int or (type(given) is str and given.isdigit()):
+        return True
+    if type(value.get("Id")) is int and "MachineName" in value:
+        return True
+    inner = value.get("winlog", value.get("Event"))
+    return type(inner) is dict and (inner.get("event_id") is not None or "System" in inner)
+
+
+def _open(where: str, value: dict[str, Any], depth: int) -> Iterator[Decoded]:
     record = unwrapped(value)
     event_id = event_id_in(record)
     if event_id in WFP_EVENTS:
-        yield Decoded(where, dict(record))
+        yield Decoded(where, record)
         return
     if event_id is None and depth < LIMIT_DEPTH and not any(key in record for key in SIGNS_OF_AN_EVENT):
         inside = _listed(where, record, depth)
         if inside is not None:
             yield from inside
             return
-    inside = _in_texts(where, record, depth, event_id is not None)
-    if inside:
-        yield from inside
-    elif event_id is None and _LOOKS_LIKE_WFP.search(_as_json(record)):
+    found = _in_texts(where, record, depth, event_id is not None)
+    if found:
+        yield from found
+    elif event_id is None and not _is_bad_id(given_id(record)) and _LOOKS_LIKE_WFP.search(_as_json(record)):
         yield Decoded(where, None, "this holds what looks like a WFP event, in a wrapping that is not read")
     else:
-        yield Decoded(where, dict(record))
+        yield Decoded(where, record)
+
+
+def _is_bad_id(given: object) -> bool:
+    """Whether an event id is given and no number, which is told where the event is read."""
+    return given is not None and integer(given) is None
 
 
 # ----------------------------------------------------------------------------------------------- lists and tables
@@ -70,7 +89,8 @@ def _open(where: str, value: Mapping[str, Any], depth: int) -> Iterator[Decoded]
 def _listed(where: str, record: Mapping[str, Any], depth: int) -> Iterator[Decoded] | None:
     """The records of the lists or tables in an object; None when it has none."""
     if "FrameType" in record and not _member(record, ROWS):  # the first and the last frame of Kusto
-        return iter(())
+        errors = [Decoded(where, None, "the query ended with errors: its result is not whole")]
+        return iter(errors if record.get("HasErrors") is True else [])
     for name in LISTS:
         inner = record.get(name)
         if isinstance(inner, dict) and any(key in inner for key in LISTS):
@@ -124,7 +144,10 @@ def _in_texts(where: str, record: Mapping[str, Any], depth: int, has_id: bool) -
         try:
             if depth >= LIMIT_DEPTH:
                 raise _NoEvent(f"more than {LIMIT_DEPTH} wrappings one in the other")
-            inner = [item for value in _values(text, record) for item in _open(at, value, depth + 1)]
+            items = (item for value in _values(text, record) for item in _open(at, value, depth + 1))
+            inner = list(itertools.islice(items, LIMIT_RECORDS + 1))
+            if len(inner) > LIMIT_RECORDS:
+                raise _NoEvent(f"it holds more than {LIMIT_RECORDS:,} records")
         except _NoEvent as error:
             if is_wfp:
                 return [Decoded(at, None, f"the text in {name!r} looks like a WFP event and cannot be read: {error}")]
@@ -141,7 +164,9 @@ class _NoEvent(ValueError):
 def _texts(record: Mapping[str, Any], deeper: int, before: str = "") -> Iterator[tuple[str, str]]:
     """The texts in a record that may be an event, with their names."""
     for key, value in record.items():
-        if isinstance(value, str):
+        if type(value) is str:
+            if len(value) < SHORTEST_EVENT:
+                continue
             text = value.lstrip("\ufeff \t\r\n")
             if text[:1] in ("{", "[", "<") or text.startswith(_PACKED) or "LogName=" in text[:100]:
                 yield f"{before}{key}"[:100], text

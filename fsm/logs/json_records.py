@@ -32,9 +32,7 @@ def records(stream: Readable, prefix: str, where: str) -> Iterator[Decoded]:
 
 # The list of records inside one object, or the frames of Kusto. Before the list stand members of one value, or flat
 # lists and objects.
-_MEMBER = (
-    r'"(?:[^"\\]|\\.)*+"\s*+:\s*+(?:"(?:[^"\\]|\\.)*+"|[-+.\w]++|\{[^{}\[\]]*+\}|\[[^{}\[\]]*+\])\s*+'
-)
+_MEMBER = r'"(?:[^"\\]|\\.)*+"\s*+:\s*+(?:"(?:[^"\\]|\\.)*+"|[-+.\w]++|\{[^{}\[\]]*+\}|\[[^{}\[\]]*+\])\s*+'
 _BEFORE = rf"(?:{_MEMBER},\s*+)*+"
 _WRAPPED = re.compile(
     rf'\[\s*+\{{\s*+"FrameType"|\{{\s*+{_BEFORE}(?:"hits"\s*+:\s*+\{{\s*+{_BEFORE})?'

@@ -85,6 +85,9 @@ def _elements(
             if label := _RECORD_LABEL.match(text.buffer, text.pos):
                 text.pos = label.end()
                 continue
+        if char == "}" or char == "]":
+            yield Decoded(at, None, f"{char!r} where a JSON record is expected{REST}", broken=True)
+            return
         if in_array and need_comma:
             why = f"{clean(char)!r} where the JSON array needs a comma{REST}"
             yield Decoded(at, None, why, broken=True)
@@ -108,17 +111,21 @@ def _walk(text: Text, depth: int) -> Iterator[Decoded]:
     at = f"line {text.line_at(text.pos)}"
     text.pos += 1
     around: dict[str, Any] = {}
-    has_list = False
+    has_list = need_comma = False
     size = 0  # of all that is no list
     while (char := text.next_char()) != "}":
         line = f"line {text.line_at(text.pos)}"
-        if char == ",":
+        if char == "," and need_comma:
             text.pos += 1
+            need_comma = False
             continue
-        if char != '"':
-            why = "the JSON object is never closed" if not char else f"{clean(char)!r} where a JSON object needs a name"
-            yield Decoded(line, None, f"{why}{REST}" if char else why, broken=True)
+        if char != '"' or need_comma:
+            wanted = "a comma" if need_comma else "a name"
+            why = f"{clean(char)!r} where a JSON object needs {wanted}{REST}"
+            yield Decoded(line, None, why if char else "the JSON object is never closed", broken=True)
             return
+        need_comma = True
+        before = text.place
         name, why, number = next_value(text)
         if not why and text.next_char() != ":":
             why, number = "a name in a JSON object without a value", text.line_at(text.pos)
@@ -135,7 +142,6 @@ def _walk(text: Text, depth: int) -> Iterator[Decoded]:
         elif char == "{" and depth < _DEEPEST and name in LISTS:
             inner = _walk(text, depth + 1)
         if inner is None:
-            before = text.place
             around[name], why, number = next_value(text)
             size += text.place - before
             if not why and size > LIMIT_RECORD_BYTES:

@@ -19,9 +19,10 @@ from typing import Any, BinaryIO
 
 from fsm.errors import LogError
 
-from . import envelopes, evtx_records, json_records, recognise, xml_records
+from . import csv_records, envelopes, evtx_records, json_records, recognise, xml_records
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord, Skipped
 from .fields import clean
+from .json_text import Decoded
 from .netevents import net_event_item
 from .security import NO_EVENT_ID, security_item
 from .stream import CHUNK_BYTES, PREFIX_BYTES, Broken, Budget, ByteStream, Utf8, WholeReads
@@ -183,18 +184,22 @@ def _log(stream: ByteStream, name: str) -> Iterator[LogItem]:
     if kind.form == "evtx":
         yield from _evtx(stream, name)
         return
-    if kind.form not in ("json", "xml"):
+    if kind.form not in ("json", "xml", "csv"):
         raise kind.refusal(name)
     text = Utf8(stream, kind.encoding)
     start = prefix.decode(kind.encoding, "replace")
-    yield from (_json if kind.form == "json" else _xml)(text, start, name)
+    if kind.form == "xml":
+        yield from _xml(text, start, name)
+    elif kind.form == "json":
+        yield from _decoded(json_records.records(text, start, name), name, "JSON")
+    else:
+        yield from _decoded(csv_records.records(text, start, name), name, "a table (CSV)")
 
 
-def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
+def _decoded(records: Iterable[Decoded], name: str, what: str) -> Iterator[LogItem]:
     held: list[NotUnderstood] = []  # objects that are no events, until there is one that is
     found = False
-    records = envelopes.opened(json_records.records(text, prefix, name))
-    for ordinal, (where, value, why, broken) in enumerate(records, 1):
+    for ordinal, (where, value, why, broken) in enumerate(envelopes.opened(records), 1):
         item: LogItem
         if value is None:
             item = NotUnderstood(name, ordinal, where, why, broken)
@@ -215,7 +220,7 @@ def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
         yield item
     if not found and held:
         why = f"{held[0].where}: {held[0].why}"
-        raise LogError(name, f"this is JSON, but no event log: {why}", recognise.READABLE, recognise.EXPORT)
+        raise LogError(name, f"this is {what}, but no event log: {why}", recognise.READABLE, recognise.EXPORT)
 
 
 def _evtx(stream: ByteStream, name: str) -> Iterator[LogItem]:

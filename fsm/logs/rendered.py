@@ -19,7 +19,8 @@ _LABEL = "|".join(re.escape(label) for label in sorted((*LABELS, *_HEADINGS), ke
 _FIELD = re.compile(rf"(?<![\w-])({_LABEL}):[ \t]*(.*?)\s*(?=(?<![\w-])(?:{_LABEL}):|[\r\n]|\Z)", re.DOTALL)
 # The agent of Amazon CloudWatch with `event_format` text: channel, level, event id, provider, computer, rendering.
 _BRACKETED = re.compile(
-    r"\[([^\]\r\n]{1,256})\] \[[^\]\r\n]{0,40}\] \[(\d{1,5})\] \[([^\]\r\n]{1,256})\] \[([^\]\r\n]{0,256})\] \[(.*)\]\s*",
+    r"\[([^\]\r\n]{1,256})\] \[[^\]\r\n]{0,40}\] \[(\d{1,5})\] \[([^\]\r\n]{1,256})\] \[([^\]\r\n]{0,256})\] "
+    r"\[(.*)\]\s*",
     re.DOTALL,
 )
 # The classic Windows input of Splunk: a local time, then one header a line, the rendering last.

@@ -58,7 +58,6 @@ _ORDERS: dict[tuple[int, int], tuple[str, ...]] = {
 
 
 class _Parts(NamedTuple):
-    event_id: object
     provider: object
     record_number: object
     host: object
@@ -66,6 +65,7 @@ class _Parts(NamedTuple):
     data: Mapping[str, Any]  # the fields by name
     positional: list[Any] | None  # the fields without names
     flat: bool  # header and fields side by side
+    is_headless: bool = False  # no shape of a Security event, and still an event of something
 
 
 class _Unusable(Exception):
@@ -85,20 +85,25 @@ def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: s
 
 
 def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
+    given = given_id(record)
+    event_id = fields.integer(given)
+    if event_id is not None and event_id not in WFP_EVENTS:
+        return OtherRecord(source, ordinal)
     parts = _parts(record)
-    if parts.event_id is None:
+    if given is None:
+        if parts.is_headless:  # an event of something else
+            return OtherRecord(source, ordinal)
         raise _Unusable(NO_EVENT_ID)
-    event_id = fields.integer(parts.event_id)
     if event_id is None:
-        raise _Unusable(f"EventID {fields.shown(parts.event_id)} is no number (allowed: a number such as 5152)")
+        raise _Unusable(f"EventID {fields.shown(given)} is no number (allowed: a number such as 5152)")
     # Other providers use the same numbers for other things.
-    if event_id not in WFP_EVENTS or (parts.provider and str(parts.provider).casefold() not in PROVIDERS):
+    if parts.provider and str(parts.provider).casefold() not in PROVIDERS:
         return OtherRecord(source, ordinal)
     if event_id in _FLOW_EVENTS and parts.positional is None:
         parts = parts._replace(data=usual_names(parts.data))
     if event_id in _FLOW_EVENTS and not parts.positional and not _LAYER_KEYS & parts.data.keys():
-        if text := rendered.fields_in(record):
-            parts = parts._replace(data=text, positional=None, flat=False)
+        text = rendered.fields_in(record)
+        parts = parts._replace(data=text, positional=None, flat=False) if text else parts
     try:
         return _event(event_id, parts, source, ordinal)
     except BadField as error:
@@ -113,9 +118,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     winlog = record.get("winlog")
     if isinstance(winlog, dict):  # Winlogbeat 7 and later
         event_data = winlog.get("event_data")
-        code = record["event"].get("code") if isinstance(record.get("event"), dict) else None
         return _Parts(
-            winlog.get("event_id", code),
             winlog.get("provider_name"),
             winlog.get("record_id"),
             winlog.get("computer_name") or _nested(record, "host", "name"),
@@ -147,11 +150,6 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     elif "Id" in record and "MachineName" in record and "Protocol" not in record:
         data, positional, flat = {}, [], False
 
-    event_id = _first(record, _ID_KEYS)
-    if event_id is None:
-        event_id = fields.integer(_nested(record, "event", "code"))  # of records of other kinds it is no number
-    if event_id is None and any(key in record for key in SIGNS_OF_AN_EVENT):
-        event_id = -1  # an event of something else: no event of the Security log has this number
     provider = _first(record, _PROVIDER_KEYS)
     if provider is None:
         provider = _nested(record, "event", "provider")
@@ -159,22 +157,27 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
         provider = record.get("ProviderName")  # in a flat 5447 ProviderName is the filter's provider
     host = _first(record, _HOST_KEYS) or _nested(record, "host", "name") or record.get("host")
     time = (_first(record, _TIME_KEYS), record.get("@timestamp"), record.get("EventReceivedTime"))
-    return _Parts(event_id, provider, _first(record, _RECORD_KEYS), host, time, data, positional, flat)
+    is_headless = any(key in record for key in SIGNS_OF_AN_EVENT)
+    return _Parts(provider, _first(record, _RECORD_KEYS), host, time, data, positional, flat, is_headless)
+
+
+def given_id(record: Mapping[str, Any]) -> object:
+    """What stands in the header of a record for the event id; None where it has none."""
+    winlog, event, system = record.get("winlog"), record.get("Event"), record.get("System")
+    if isinstance(winlog, dict):
+        return winlog.get("event_id", _nested(record, "event", "code"))
+    if isinstance(event, dict) or isinstance(system, dict):
+        inner = event.get("System") if isinstance(event, dict) else system
+        return _system_id(inner) if isinstance(inner, dict) else None
+    given = _first(record, _ID_KEYS)
+    return (
+        fields.integer(_nested(record, "event", "code")) if given is None else given
+    )  # of other kinds it is no number
 
 
 def event_id_in(record: Mapping[str, Any]) -> int | None:
-    """The event id in the header of a record; None where it has none, or a number that is no id (they have 16 bits)."""
-    winlog, event, system = record.get("winlog"), record.get("Event"), record.get("System")
-    if isinstance(winlog, dict):
-        given = winlog.get("event_id", _nested(record, "event", "code"))
-    elif isinstance(event, dict) or isinstance(system, dict):
-        inner = event.get("System") if isinstance(event, dict) else system
-        given = _system_id(inner) if isinstance(inner, dict) else None
-    else:
-        given = _first(record, _ID_KEYS)
-        if given is None:
-            given = _nested(record, "event", "code")
-    number = fields.integer(given)
+    """The event id of a record; None where it has none, or none that can be one (Windows keeps 16 bits)."""
+    number = fields.integer(given_id(record))
     return number if number is not None and 0 <= number < 65536 else None
 
 
@@ -197,7 +200,7 @@ def _event_parts(event: Mapping[str, Any]) -> _Parts:
     body = event.get("EventData")
     data, positional = _named(body) if isinstance(body, dict) else ({}, None)
     number, host = system.get("EventRecordID"), system.get("Computer")
-    return _Parts(_system_id(system), provider, number, host, (created, None, None), data, positional, False)
+    return _Parts(provider, number, host, (created, None, None), data, positional, False)
 
 
 def _named(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
@@ -233,7 +236,7 @@ def _powershell_values(properties: object) -> list[Any]:
 
 
 def _text_of_fields(record: Mapping[str, Any]) -> str:
-    """The fields as text beside the header, or "": EventData of Azure, the whole event of Splunk, Elastic and others."""
+    """The fields as text beside the header, or "": EventData of Azure, whole events of Splunk, Elastic and others."""
     text = record.get("EventData")
     if isinstance(text, str) and text.lstrip()[:1] in ("<", "{"):
         return text

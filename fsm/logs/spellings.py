@@ -6,8 +6,8 @@ What is here turns them into the shapes that `security.py` reads, and leaves a r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 
 # Fields of the events about a packet or socket, as Windows names them.
 FIELDS: tuple[str, ...] = (
@@ -32,14 +32,15 @@ _RENDERED = {
 _OTHER_HEADERS = {
     "eventcode": "EventID", "eventidentifier": "EventID", "computername": "Hostname", "computer": "Hostname",
     "recordid": "RecordNumber", "eventrecordid": "RecordNumber", "providername": "SourceName",
-    "timecreated": "TimeCreated", "dateandtime": "TimeCreated", "time": "_time", "timegenerated[utc]": "TimeGenerated",
+    "timecreated": "TimeCreated", "dateandtime": "TimeCreated", "time": "_time",
 }  # fmt: skip
 _WRAPPERS = ("_source", "result")
 # Members of one object that hold a list of records: a search response of Elasticsearch, a list that PowerShell 5 or
 # OData wraps, results of Splunk, exports of Azure, what Amazon CloudWatch Logs and Kinesis deliver.
 LISTS: tuple[str, ...] = ("value", "hits", "results", "events", "records", "Events", "Records", "logEvents")
 # Result tables of Azure Monitor (lower case) and Kusto.
-TABLES, COLUMNS, ROWS, COLUMN_NAMES = ("tables", "Tables"), ("columns", "Columns"), ("rows", "Rows"), ("name", "ColumnName")
+TABLES, ROWS = ("tables", "Tables"), ("rows", "Rows")
+COLUMNS, COLUMN_NAMES = ("columns", "Columns"), ("name", "ColumnName")
 _DEEPEST = 4  # dotted names
 _DOTTED = ("winlog.", "event.", "host.")
 
@@ -50,27 +51,45 @@ def _fold(key: str) -> str:
 
 _BY_FOLD = {_fold(name): name for name in FIELDS} | _RENDERED
 _HEADERS_BY_FOLD = {_fold(name): name for name in _HEADERS} | _OTHER_HEADERS
+_OF_AN_EVENT = frozenset(
+    ("eventid", "id", "eventcode", "eventidentifier", "event.code", "winlog.eventid", "event.original", "raw",
+     "rawdata", "message", "xml")
+)  # fmt: skip
 
 
-def unwrapped(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def column_name(name: str) -> str:
+    """The name of a column without the time zone that the Azure portal writes after it."""
+    return name.strip().removesuffix(" [UTC]")
+
+
+def names_an_event(columns: Iterable[str]) -> bool:
+    """Whether one of the columns of a table is the event id, or holds whole events."""
+    return any(_fold(column) in _OF_AN_EVENT for column in columns)
+
+
+def unwrapped(record: dict[str, Any]) -> dict[str, Any]:
     """The event inside a hit of Elasticsearch or a result of Splunk, with nested objects for dotted keys."""
-    inner = next((record[name] for name in _WRAPPERS if isinstance(record.get(name), dict) and record[name]), None)
-    if inner is not None:
-        record = inner
-    elif _is_fields(fields := record.get("fields")):
-        record = fields
+    for name in _WRAPPERS:
+        inner = record.get(name)
+        if isinstance(inner, dict) and inner:
+            record = inner
+            break
+    else:
+        inner = record.get("fields")
+        if _is_fields(inner):
+            record = inner
     record = _inside(record)
     if any(isinstance(key, str) and key.startswith(_DOTTED) for key in record):
         record = _nested(record)
     return record if _is_usual(record) else _headers(record)
 
 
-def _is_fields(value: object) -> bool:
+def _is_fields(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether this is what Elasticsearch and Kibana return for `fields`: a list for each field, with one value."""
     return isinstance(value, dict) and bool(value) and all(isinstance(inner, list) for inner in value.values())
 
 
-def _inside(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def _inside(record: dict[str, Any]) -> dict[str, Any]:
     """The event that a collector keeps deeper inside: Wazuh under `win`, Chainsaw in a document, EvtxECmd as text."""
     data, document = record.get("data"), record.get("document")
     win = data.get("win") if isinstance(data, dict) else record.get("win")
@@ -145,7 +164,7 @@ def _is_usual(record: Mapping[str, Any]) -> bool:
     return any(name in record for name in known)
 
 
-def _headers(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def _headers(record: dict[str, Any]) -> dict[str, Any]:
     """The same with headers in the spelling of the flat shape, if that makes an event of it."""
     found: dict[str, Any] = {}
     for key, value in record.items():

@@ -9,7 +9,7 @@ from .json_text import Decoded
 from .spellings import COLUMN_NAMES, COLUMNS
 
 # Columns of the tables that Kusto adds about the query itself: its properties, its status, the list of its tables.
-_ABOUT_THE_QUERY = ({"Value"}, {"StatusCode", "StatusDescription"}, {"Ordinal", "Kind", "PrettyName"})
+_ABOUT_THE_QUERY = ({"Value"}, {"Severity", "StatusDescription"}, {"Ordinal", "Kind", "PrettyName"})
 _RESULT = "PrimaryResult"
 
 
