@@ -235,8 +235,8 @@ def _kusto_v2(rows: Sequence[Record]) -> list[Record]:
     return [
         {"FrameType": "DataSetHeader", "IsProgressive": False, "Version": "v2.0"},
         {"FrameType": "DataTable", "TableId": 0, "TableKind": "QueryProperties",
-         "TableName": "@ExtendedProperties", "Columns": [{"ColumnName": "Value", "ColumnType": "dynamic"}],
-         "Rows": [['{"Visualization":null}']]},
+         "TableName": "@ExtendedProperties", "Columns": _kusto_columns({"TableId": 1, "Key": "x", "Value": "x"}),
+         "Rows": [[1, "Visualization", '{"Visualization":null}']]},
         {"FrameType": "DataTable", "TableId": 1, "TableKind": "PrimaryResult", "TableName": "PrimaryResult",
          "Columns": _kusto_columns(rows[0]), "Rows": [list(row.values()) for row in rows]},
         {"FrameType": "DataSetCompletion", "HasErrors": False, "Cancelled": False},

@@ -80,6 +80,13 @@ def test_rendered_text_whose_line_ends_became_blanks_says_the_same() -> None:
     assert isinstance(items(flat)[0], LogEvent)
 
 
+def test_what_follows_the_rendered_text_is_no_part_of_it() -> None:
+    record = json.loads((DATA / RECORDINGS[0]).read_text().splitlines()[1])
+    row = {"Id": record["EventID"], "MachineName": "h", "TimeCreated": record["TimeCreated"]}
+    more = record["Message"] + "\r\n\r\nThis event is about a port."
+    assert items(json.dumps({**row, "Message": more})) == items(json.dumps({**row, "Message": record["Message"]}))
+
+
 def test_rendered_text_of_another_language_is_told() -> None:
     row = {"Id": 5152, "MachineName": "h", "Message": "Die Windows-Filterplattform hat ein Paket blockiert."}
     (got,) = items(json.dumps(row))
@@ -233,19 +240,25 @@ def test_table_that_is_no_log_is_refused(text: str, why: str) -> None:
 # ------------------------------------------------------------------------------------------------------------ hostile
 
 _BOMB = f"<!DOCTYPE a [<!ENTITY l0 'ha'>{hostile._LAUGHS}]>"
-_INNER: dict[str, str] = {
-    "entities": f"{_BOMB}<Event><System><EventID>5152</EventID></System><a>&l9;</a></Event>",
-    "external entity": '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><Event><a>&x; LayerRTID</a></Event>',
-    "deep XML": "<Event>" + "<a>" * 100_000 + "LayerRTID",
-    "wide XML": "<Event>" + "<a/>" * 200_000 + "<LayerRTID/></Event>",
-    "long XML": "<Event><a>" + "x" * (2 << 20) + "</a><LayerRTID/></Event>",
-    "deep JSON": '{"LayerRTID":' * 100_000 + "1" + "}" * 100_000,
-    "many digits": '{"EventID": 5152, "LayerRTID": ' + "9" * 100_000 + "}",
-    "huge string": '{"LayerRTID": "' + "x" * (3 << 20),
-    "empty objects": "[" + "{}," * 300_000 + '{"LayerRTID":1}]',
-    "gzip bomb": base64.b64encode(gzip.compress(bytes(100 << 20))).decode(),
-    "labels": "LogName=Security\nEventCode=5152\nMessage=Filter Run-Time ID:" + "Direction: " * 100_000,
-    "brackets": "[" * 1_000_000 + "LayerRTID",
+_INNER: dict[str, tuple[str, str]] = {  # the text, and why it cannot be read
+    "entities": (
+        f"{_BOMB}<Event><System><EventID>5152</EventID></System><a>&l9;</a></Event>",
+        "XML with a document type or entities",
+    ),
+    "external entity": (
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><Event><a>&x; LayerRTID</a></Event>',
+        "XML with a document type or entities",
+    ),
+    "deep XML": ("<Event>" + "<a>" * 100_000 + "LayerRTID", "XML that nests elements deeper than 64"),
+    "wide XML": ("<Event>" + "<a/>" * 200_000 + "<LayerRTID/></Event>", "XML of more than 20000 elements"),
+    "long XML": ("<Event><a>" + "x" * (2 << 20) + "</a><LayerRTID/></Event>", "XML of more than 1 MiB"),
+    "deep JSON": ('{"LayerRTID":' * 100_000 + "1" + "}" * 100_000, "JSON nested too deeply"),
+    "many digits": ('{"EventID": 5152, "LayerRTID": ' + "9" * 100_000 + "}", "with a number too long"),
+    "huge string": ('{"LayerRTID": "' + "x" * (3 << 20), "broken JSON (Unterminated string"),
+    "empty objects": ("[" + "{}," * 300_000 + '{"LayerRTID":1}]', "it holds more than 20,000 records"),
+    "gzip bomb": (base64.b64encode(gzip.compress(bytes(100 << 20))).decode(), "packed, and of more than 4 MiB"),
+    "labels": ("LogName=Security\nEventCode=5152\nMessage=Filter Run-Time ID:" + "Direction: " * 100_000, ""),
+    "brackets": ("[" * 1_000_000 + "LayerRTID", ""),
 }
 
 
@@ -253,28 +266,31 @@ _INNER: dict[str, str] = {
 @pytest.mark.parametrize("field", ["message", "EventData", "event.original"])
 def test_hostile_text_in_a_field_is_one_clear_line(name: str, field: str) -> None:
     start = time.monotonic()
-    outer = {"EventID": "5152", field: _INNER[name]} if field == "EventData" else {field: _INNER[name]}
+    text, why = _INNER[name]
+    outer = {"EventID": "5152", field: text} if field == "EventData" else {field: text}
     before, bad, after = items("\n".join([LINE, json.dumps(outer), LINE]))
     assert isinstance(before, LogEvent) and isinstance(after, LogEvent)
     assert isinstance(bad, NotUnderstood), bad
     assert bad.why.isprintable() and len(bad.why) < 300
+    assert why in bad.why or field == "EventData"
     assert time.monotonic() - start < LIMIT_S
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        '{"hits":[{"a":1}]}' + '{"hits":' * 100_000,
-        '{"logEvents":[{"a":1}]}' + '{"tables":[' * 100_000,
-        '{"value":[{"a":1}]}{"a":1 "b"' + " " * 100,
-        '{"value":[{"a":1}]}{' + ",".join(f'"m{i}":{i}' for i in range(400_000)),
-        '{"value":[{"a":1}]}{' + "," * (4 << 20),
+        ('{"hits":[{"a":1}]}' + '{"hits":' * 100_000, "nested too deeply"),
+        ('{"logEvents":[{"a":1}]}' + '{"tables":[' * 100_000, "nested too deeply"),
+        ('{"value":[{"a":1}]}{"a":1 "b"' + " " * 100, "needs a comma"),
+        ('{"value":[{"a":1}]}{' + ",".join(f'"m{i}":{i}' for i in range(400_000)), "longer than 4 MiB"),
+        ('{"value":[{"a":1}]}{' + "," * (4 << 20), "needs a name"),
     ],
     ids=["hits in hits", "tables in tables", "no comma", "many members", "commas"],
 )
-def test_hostile_wrapping_ends(text: str) -> None:
+def test_hostile_wrapping_ends(text: str, why: str) -> None:
     start = time.monotonic()
-    with pytest.raises(LogError) as caught:
-        items(text)
-    assert str(caught.value).isprintable() and len(str(caught.value)) < 800
+    *before, last = items(json.dumps({"logEvents": [{"message": LINE}, {"message": LINE}]}) + text)
+    assert [type(item) for item in before[:2]] == [LogEvent, LogEvent]
+    assert isinstance(last, NotUnderstood) and last.broken_container
+    assert why in last.why and last.why.isprintable() and len(last.why) < 300
     assert time.monotonic() - start < LIMIT_S

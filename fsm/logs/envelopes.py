@@ -23,7 +23,6 @@ from .tables import column_names, is_about_the_query, row_record
 from .xml_text import BadXml, events_in
 
 LIMIT_DEPTH = 3  # envelopes in envelopes: a list, in it a text, in it another text
-LIMIT_TEXT_CHARS = 1024 * 1024  # of one text that may be an event
 LIMIT_RECORDS = 20_000  # in one text
 SHORTEST_EVENT = 60  # characters; with provider and event id alone it has more
 LIMIT_UNPACKED_BYTES = 4 * 1024 * 1024  # of what a subscription of CloudWatch Logs packs
@@ -178,8 +177,6 @@ def _values(text: str, around: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The objects that a text is."""
     if text.startswith(_PACKED):
         text = _unpacked(text)
-    if len(text) > LIMIT_TEXT_CHARS and text[:1] == "<":
-        raise _NoEvent(f"longer than {LIMIT_TEXT_CHARS >> 20} MiB")
     if text[:1] == "<":
         try:
             return events_in(text)
