@@ -487,9 +487,15 @@ _JSON = st.recursive(
     [
         (f'{{"value": [{LINE}, {LINE}', "the JSON array is never closed"),
         (f'{{"value": [{LINE}, {LINE}]', "the JSON object is never closed"),
-        (f'{{"value": [{LINE}, {LINE}]}} and more', "the list of records goes on in another way; the rest is not read"),
+        (
+            f'{{"value": [{LINE}, {LINE}]}} and more than one would like',
+            "no JSON (Expecting value); the rest is not read",
+        ),
+        (f'{{"value": [{LINE}, {LINE}]}}}}', "'}' where a JSON record is expected; the rest is not read"),
+        (f'{{"value": [{LINE}, {LINE}], 7}}', "'7' where a JSON object needs a name; the rest is not read"),
+        (f'{{"value": [{LINE}, {LINE}], "x" 7}}', "a name in a JSON object without a value; the rest is not read"),
+        (f'{{"value": [{LINE}, {LINE}], "x": banana                }}', "no JSON (Expecting value); the rest"),
         (f'{{"value": [{LINE}, {LINE}, 7]}}', "a JSON number where an object is expected"),
-        (f'{{"hits": {{"hits": [{LINE}, {LINE}], "other": [1]}}}}', "goes on in another way; the rest is not read"),
     ],
 )
 def test_a_wrapped_list_that_is_damaged_costs_nothing_that_was_read(text: str, why: str) -> None:

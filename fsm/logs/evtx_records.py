@@ -15,7 +15,7 @@ from typing import IO, Any
 from fsm.errors import LogError
 
 from .fields import clean
-from .json_records import Decoded
+from .json_text import Decoded
 from .recognise import READABLE
 from .stream import CHUNK_BYTES, Broken, ByteStream
 

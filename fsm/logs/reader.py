@@ -19,9 +19,10 @@ from typing import Any, BinaryIO
 
 from fsm.errors import LogError
 
-from . import evtx_records, json_records, recognise, xml_records
+from . import csv_records, envelopes, evtx_records, json_records, recognise, xml_records
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord, Skipped
 from .fields import clean
+from .json_text import Decoded
 from .netevents import net_event_item
 from .security import NO_EVENT_ID, security_item
 from .stream import CHUNK_BYTES, PREFIX_BYTES, Broken, Budget, ByteStream, Utf8, WholeReads
@@ -183,17 +184,22 @@ def _log(stream: ByteStream, name: str) -> Iterator[LogItem]:
     if kind.form == "evtx":
         yield from _evtx(stream, name)
         return
-    if kind.form not in ("json", "xml"):
+    if kind.form not in ("json", "xml", "csv"):
         raise kind.refusal(name)
     text = Utf8(stream, kind.encoding)
     start = prefix.decode(kind.encoding, "replace")
-    yield from (_json if kind.form == "json" else _xml)(text, start, name)
+    if kind.form == "xml":
+        yield from _xml(text, start, name)
+    elif kind.form == "json":
+        yield from _decoded(json_records.records(text, start, name), name, "JSON")
+    else:
+        yield from _decoded(csv_records.records(text, start, name), name, "a table (CSV)")
 
 
-def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
+def _decoded(records: Iterable[Decoded], name: str, what: str) -> Iterator[LogItem]:
     held: list[NotUnderstood] = []  # objects that are no events, until there is one that is
     found = False
-    for ordinal, (where, value, why, broken) in enumerate(json_records.records(text, prefix, name), 1):
+    for ordinal, (where, value, why, broken) in enumerate(envelopes.opened(records), 1):
         item: LogItem
         if value is None:
             item = NotUnderstood(name, ordinal, where, why, broken)
@@ -214,7 +220,7 @@ def _json(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
         yield item
     if not found and held:
         why = f"{held[0].where}: {held[0].why}"
-        raise LogError(name, f"this is JSON, but no event log: {why}", recognise.READABLE, recognise.EXPORT)
+        raise LogError(name, f"this is {what}, but no event log: {why}", recognise.READABLE, recognise.EXPORT)
 
 
 def _evtx(stream: ByteStream, name: str) -> Iterator[LogItem]:
@@ -230,30 +236,9 @@ def _xml(text: Utf8, prefix: str, name: str) -> Iterator[LogItem]:
         if node is None:
             yield NotUnderstood(name, ordinal, where, why, broken)
         elif node.name == "Event":
-            yield security_item(_event_record(node), name, ordinal, where)
+            yield security_item(xml_records.event_record(node), name, ordinal, where)
         else:
             yield net_event_item(node, name, ordinal, where)
-
-
-def _event_record(node: xml_records.Node) -> dict[str, Any]:
-    """An Event element in the shape that evtx_dump gives it in JSON."""
-    system: dict[str, Any] = {}
-    body: dict[str, Any] = {}
-    unnamed: list[str] = []
-    for part in node.children:
-        if part.name == "System":
-            for child in part.children:
-                if child.name in ("Provider", "TimeCreated"):
-                    system[child.name] = {"#attributes": child.attributes}
-                else:
-                    system[child.name] = child.text
-        elif part.name == "EventData":
-            for child in part.children:
-                if child.name == "Data" and "Name" in child.attributes:
-                    body[child.attributes["Name"]] = child.text
-                elif child.name == "Data":
-                    unnamed.append(child.text)
-    return {"Event": {"System": system, "EventData": body or ({"Data": unnamed} if unnamed else {})}}
 
 
 # -------------------------------------------------------------------------------------------------------- archives

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import struct
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fsm.errors import LogError
 
+from .spellings import column_name, names_an_event
+
 READABLE = (
-    "Readable here: Security events as JSON (lines, array or single object), event XML or EVTX, and net events XML of "
-    "`netsh wfp`, each plain or in .gz, .zip or .tar.gz"
+    "Readable here: Security events as JSON (lines, array or single object), event XML, EVTX or CSV, and net events "
+    "XML of `netsh wfp`, each plain or in .gz, .zip or .tar.gz"
 )
 EXPORT = "Export with `wevtutil qe Security /f:xml > events.xml` or `netsh wfp show netevents`"
 _WEVTUTIL = "Convert it with `wevtutil qe FILE /lf:true /f:xml > events.xml`"
 
-Form = Literal["json", "xml", "evtx", "gzip", "zip", "tar"]
+Form = Literal["json", "xml", "csv", "evtx", "gzip", "zip", "tar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,38 @@ def recognise(prefix: bytes) -> Kind:
     for pattern, kind in _TEXT:
         if pattern.match(text):
             return Kind(kind.form, kind.name, kind.convert, encoding)
+    if table_header(text) is not None:
+        return Kind("csv", encoding=encoding)
     if any(_is_object(line.group()) for line in _MAYBE_JSON_LINE.finditer(text)):
         return Kind("json", encoding=encoding)  # JSON lines whose first line is damaged, as of a cut log
     if _is_table(text):
-        return replace(_no("this looks like a table (CSV), not read yet"), encoding=encoding)
+        what = "this looks like a table (CSV), and none of its columns is an event id or an event"
+        return replace(_no(what), encoding=encoding)
     return replace(_no("this is text, but neither JSON nor XML"), encoding=encoding)
+
+
+class TableHeader(NamedTuple):
+    """The first row of a table: how cells are kept apart, the names of the columns, the lines up to its end."""
+
+    delimiter: str
+    names: tuple[str, ...]
+    lines: int
+
+
+_ABOVE_A_TABLE = ("#TYPE ", "sep=")  # PowerShell 5, and what tells Excel the delimiter
+
+
+def table_header(text: str) -> TableHeader | None:
+    """The header of a table (CSV) that has an event in each row; None when `text` does not begin with one."""
+    lines = text.removeprefix("\ufeff").split("\n", 3)[:3]
+    above = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(_ABOVE_A_TABLE)), None)
+    if above is None or len(lines[above]) > csv.field_size_limit():
+        return None
+    rows = [(mark, next(csv.reader([lines[above]], delimiter=mark), [])) for mark in ",;\t"]
+    delimiter, names = max(rows, key=lambda row: len(row[1]))
+    if len(names) < 2 or len(set(names)) < len(names) or not names_an_event(names):
+        return None
+    return TableHeader(delimiter, tuple(map(column_name, names)), above + 1)
 
 
 def _is_table(text: str) -> bool:

@@ -6,17 +6,19 @@ Source: fact e.1 (events and the order of their fields); the shapes are those of
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from xml.parsers import expat
 
-from . import fields
+from . import fields, rendered
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord
 from .fields import BadField
-from .spellings import unwrapped, usual_names
+from .spellings import usual_names
+from .xml_text import BadXml, fields_in
 
-PROVIDER = "Microsoft-Windows-Security-Auditing"
+# Its name, and what Windows shows to people for it.
+PROVIDERS = frozenset({"microsoft-windows-security-auditing", "microsoft windows security auditing."})
 WFP_EVENTS = frozenset({5031, *range(5148, 5160), *range(5440, 5451)})
 _FLOW_EVENTS = frozenset(range(5152, 5160))  # those that name addresses, ports and a layer
 _TWO_ENDED = frozenset({5152, 5156, 5157})  # 5153 is documented without a destination (fact e.1)
@@ -25,9 +27,10 @@ _WITH_PORTS = (6, 17)
 DEEPER_EXPORT = "export with `wevtutil qe Security /f:xml > events.xml`, or Get-WinEvent with `ConvertTo-Json -Depth 4`"
 NO_EVENT_ID = "no event id (EventID, event_id, Id or Event.System.EventID) in this record"
 
+_LAYER_KEYS = frozenset(("LayerRTID", "LayerId"))
 # Collectors that put header and fields side by side: everything that is header and therefore no field.
 _ID_KEYS = ("EventID", "event_id", "EventId", "Id", "EventCode")
-_PROVIDER_KEYS = ("SourceName", "source_name", "EventSourceName", "provider_name", "Provider")
+_PROVIDER_KEYS = ("SourceName", "source_name", "EventSourceName", "provider_name", "Provider", "Source")
 _RECORD_KEYS = ("RecordNumber", "record_number", "EventRecordID", "EventRecordId", "record_id", "RecordId")
 _HOST_KEYS = ("Hostname", "computer_name", "Computer", "MachineName", "ComputerName", "hostname")
 _TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTime", "_time")
@@ -35,7 +38,7 @@ _TIME_KEYS = ("TimeCreated", "EventTime", "TimeGenerated", "SystemTime", "UtcTim
 _LEFT_OUT = frozenset({"Message", "message", "event_data", "EventData", "winlog", "Properties", "_raw"})
 _HEADER_KEYS = frozenset((*_ID_KEYS, *_PROVIDER_KEYS, *_RECORD_KEYS, *_HOST_KEYS, *_TIME_KEYS, "@timestamp"))
 # What makes an object without event id still an event of something else (a line of another log in a mixed export).
-_SIGNS_OF_AN_EVENT = ("@timestamp", "Channel", "SourceName", "source_name", "Message", "message", "winlog", "event")
+SIGNS_OF_AN_EVENT = ("@timestamp", "Channel", "SourceName", "source_name", "Message", "message", "winlog", "event")
 
 _BASE = ("Application", "Direction", "SourceAddress", "SourcePort", "DestAddress", "DestPort", "Protocol")
 _END = ("FilterRTID", "LayerName", "LayerRTID")
@@ -55,7 +58,6 @@ _ORDERS: dict[tuple[int, int], tuple[str, ...]] = {
 
 
 class _Parts(NamedTuple):
-    event_id: object
     provider: object
     record_number: object
     host: object
@@ -63,6 +65,7 @@ class _Parts(NamedTuple):
     data: Mapping[str, Any]  # the fields by name
     positional: list[Any] | None  # the fields without names
     flat: bool  # header and fields side by side
+    is_headless: bool = False  # no shape of a Security event, and still an event of something
 
 
 class _Unusable(Exception):
@@ -70,7 +73,7 @@ class _Unusable(Exception):
 
 
 def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: str) -> LogItem:
-    """The item for one decoded record; `where` goes into NotUnderstood."""
+    """The item for one decoded record, out of its wrapping (`envelopes`); `where` goes into NotUnderstood."""
     # Nearly all records of a Security log are other events: decide the common flat shape without further ado.
     plain_id = record.get("EventID")
     if type(plain_id) is int and plain_id not in WFP_EVENTS:
@@ -82,17 +85,25 @@ def security_item(record: Mapping[str, Any], source: str, ordinal: int, where: s
 
 
 def _item(record: Mapping[str, Any], source: str, ordinal: int) -> LogItem:
-    parts = _parts(unwrapped(record))
-    if parts.event_id is None:
+    given = given_id(record)
+    event_id = fields.integer(given)
+    if event_id is not None and event_id not in WFP_EVENTS:
+        return OtherRecord(source, ordinal)
+    parts = _parts(record)
+    if given is None:
+        if parts.is_headless:  # an event of something else
+            return OtherRecord(source, ordinal)
         raise _Unusable(NO_EVENT_ID)
-    event_id = fields.integer(parts.event_id)
     if event_id is None:
-        raise _Unusable(f"EventID {fields.shown(parts.event_id)} is no number (allowed: a number such as 5152)")
+        raise _Unusable(f"EventID {fields.shown(given)} is no number (allowed: a number such as 5152)")
     # Other providers use the same numbers for other things.
-    if event_id not in WFP_EVENTS or (parts.provider and str(parts.provider).casefold() != PROVIDER.casefold()):
+    if parts.provider and str(parts.provider).casefold() not in PROVIDERS:
         return OtherRecord(source, ordinal)
     if event_id in _FLOW_EVENTS and parts.positional is None:
         parts = parts._replace(data=usual_names(parts.data))
+    if event_id in _FLOW_EVENTS and not parts.positional and not _LAYER_KEYS & parts.data.keys():
+        text = rendered.fields_in(record)
+        parts = parts._replace(data=text, positional=None, flat=False) if text else parts
     try:
         return _event(event_id, parts, source, ordinal)
     except BadField as error:
@@ -107,9 +118,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     winlog = record.get("winlog")
     if isinstance(winlog, dict):  # Winlogbeat 7 and later
         event_data = winlog.get("event_data")
-        code = record["event"].get("code") if isinstance(record.get("event"), dict) else None
         return _Parts(
-            winlog.get("event_id", code),
             winlog.get("provider_name"),
             winlog.get("record_id"),
             winlog.get("computer_name") or _nested(record, "host", "name"),
@@ -123,7 +132,7 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
         return _event_parts(event)
     if isinstance(record.get("System"), dict):
         return _event_parts(record)
-    if "@timestamp" not in record and not any(key in record for key in (*_ID_KEYS, *_SIGNS_OF_AN_EVENT)):
+    if "@timestamp" not in record and not any(key in record for key in (*_ID_KEYS, *SIGNS_OF_AN_EVENT)):
         raise _Unusable(NO_EVENT_ID)
 
     data: Mapping[str, Any] = record
@@ -134,20 +143,13 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
     elif isinstance(record.get("EventData"), dict):
         data, positional = _named(record["EventData"])
         flat = False
-    elif isinstance(record.get("EventData"), str) and record["EventData"].lstrip()[:1] == "<":  # Azure Log Analytics
-        data, flat = _data_from_xml(record["EventData"]), False
-    elif (raw := _raw_event(record)) and "LayerRTID" not in record:  # Splunk, Elastic
-        data, flat = _data_from_xml(raw), False
+    elif (text := _text_of_fields(record)) and not _LAYER_KEYS & record.keys():
+        data, flat = _from_text(text), False
     elif "Properties" in record and "Id" in record:  # PowerShell: Get-WinEvent | ConvertTo-Json
         data, positional, flat = {}, _powershell_values(record["Properties"]), False
     elif "Id" in record and "MachineName" in record and "Protocol" not in record:
         data, positional, flat = {}, [], False
 
-    event_id = _first(record, _ID_KEYS)
-    if event_id is None:
-        event_id = fields.integer(_nested(record, "event", "code"))  # of records of other kinds it is no number
-    if event_id is None and any(key in record for key in _SIGNS_OF_AN_EVENT):
-        event_id = -1  # an event of something else: no event of the Security log has this number
     provider = _first(record, _PROVIDER_KEYS)
     if provider is None:
         provider = _nested(record, "event", "provider")
@@ -155,16 +157,39 @@ def _parts(record: Mapping[str, Any]) -> _Parts:
         provider = record.get("ProviderName")  # in a flat 5447 ProviderName is the filter's provider
     host = _first(record, _HOST_KEYS) or _nested(record, "host", "name") or record.get("host")
     time = (_first(record, _TIME_KEYS), record.get("@timestamp"), record.get("EventReceivedTime"))
-    return _Parts(event_id, provider, _first(record, _RECORD_KEYS), host, time, data, positional, flat)
+    is_headless = any(key in record for key in SIGNS_OF_AN_EVENT)
+    return _Parts(provider, _first(record, _RECORD_KEYS), host, time, data, positional, flat, is_headless)
+
+
+def given_id(record: Mapping[str, Any]) -> object:
+    """What stands in the header of a record for the event id; None where it has none."""
+    winlog, event, system = record.get("winlog"), record.get("Event"), record.get("System")
+    if isinstance(winlog, dict):
+        return winlog.get("event_id", _nested(record, "event", "code"))
+    if isinstance(event, dict) or isinstance(system, dict):
+        inner = event.get("System") if isinstance(event, dict) else system
+        return _system_id(inner) if isinstance(inner, dict) else None
+    given = _first(record, _ID_KEYS)
+    return (
+        fields.integer(_nested(record, "event", "code")) if given is None else given
+    )  # of other kinds it is no number
+
+
+def event_id_in(record: Mapping[str, Any]) -> int | None:
+    """The event id of a record; None where it has none, or none that can be one (Windows keeps 16 bits)."""
+    number = fields.integer(given_id(record))
+    return number if number is not None and 0 <= number < 65536 else None
+
+
+def _system_id(system: Mapping[str, Any]) -> object:
+    given = system.get("EventID")
+    return given.get("#text", given.get("Value")) if isinstance(given, dict) else given
 
 
 def _event_parts(event: Mapping[str, Any]) -> _Parts:
     system = event.get("System")
     if not isinstance(system, dict):
         raise _Unusable("an Event without System part, so without event id")
-    event_id = system.get("EventID")
-    if isinstance(event_id, dict):
-        event_id = event_id.get("#text", event_id.get("Value"))
     provider = system.get("Provider")
     if isinstance(provider, dict):
         attributes = provider.get("#attributes")
@@ -175,7 +200,7 @@ def _event_parts(event: Mapping[str, Any]) -> _Parts:
     body = event.get("EventData")
     data, positional = _named(body) if isinstance(body, dict) else ({}, None)
     number, host = system.get("EventRecordID"), system.get("Computer")
-    return _Parts(event_id, provider, number, host, (created, None, None), data, positional, False)
+    return _Parts(provider, number, host, (created, None, None), data, positional, False)
 
 
 def _named(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
@@ -210,38 +235,27 @@ def _powershell_values(properties: object) -> list[Any]:
     return [] if any(isinstance(v, str) and v.startswith("System.Diagnostics.") for v in values) else values
 
 
-def _data_from_xml(text: str) -> dict[str, Any]:
-    """The named Data elements of an `<EventData>` that a collector kept as a string."""
-    data: dict[str, Any] = {}
-    name: list[str] = []
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        name[:] = [attributes.get("Name", "")] if tag.rpartition(":")[2] == "Data" else []
-
-    def characters(piece: str) -> None:
-        if name and name[0]:
-            data[name[0]] = data.get(name[0], "") + piece
-
-    def refuse(*_: object) -> None:
-        raise _Unusable("EventData holds XML with a document type, which is not read")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.CharacterDataHandler = start, characters
-    parser.EndElementHandler = lambda _tag: name.clear()
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(text[:1_000_000].encode("utf-8", "replace"), True)
-    except expat.ExpatError as error:
-        raise _Unusable(f"EventData holds broken XML ({error})") from None
-    return data
-
-
-def _raw_event(record: Mapping[str, Any]) -> str:
-    """The event as XML text beside the fields, as Splunk (`_raw`) and Elastic (`event.original`) keep it, or ""."""
-    for text in (record.get("_raw"), _nested(record, "event", "original")):
+def _text_of_fields(record: Mapping[str, Any]) -> str:
+    """The fields as text beside the header, or "": EventData of Azure, whole events of Splunk, Elastic and others."""
+    text = record.get("EventData")
+    if isinstance(text, str) and text.lstrip()[:1] in ("<", "{"):
+        return text
+    for text in (_nested(record, "event", "original"), *record.values()):
         if isinstance(text, str) and text.lstrip()[:7] in ("<Event ", "<Event>"):
             return text
     return ""
+
+
+def _from_text(text: str) -> dict[str, Any]:
+    try:
+        if text.lstrip()[:1] == "<":
+            return fields_in(text)
+        data = json.loads(text)
+    except BadXml as error:
+        raise _Unusable(f"its fields are {error}") from None
+    except (ValueError, RecursionError):
+        raise _Unusable("EventData is broken JSON") from None
+    return data if isinstance(data, dict) else {}
 
 
 def _first(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -12,7 +12,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from fsm.errors import LogError
@@ -72,6 +72,27 @@ class Node:
 
     def child(self, name: str) -> Node | None:
         return next((c for c in self.children if c.name == name), None)
+
+
+def event_record(node: Node) -> dict[str, Any]:
+    """An Event element in the shape that evtx_dump gives it in JSON."""
+    system: dict[str, Any] = {}
+    body: dict[str, Any] = {}
+    unnamed: list[str] = []
+    for part in node.children:
+        if part.name == "System":
+            for child in part.children:
+                if child.name in ("Provider", "TimeCreated"):
+                    system[child.name] = {"#attributes": child.attributes}
+                else:
+                    system[child.name] = child.text
+        elif part.name == "EventData":
+            for child in part.children:
+                if child.name == "Data" and "Name" in child.attributes:
+                    body[child.attributes["Name"]] = child.text
+                elif child.name == "Data":
+                    unnamed.append(child.text)
+    return {"Event": {"System": system, "EventData": body or ({"Data": unnamed} if unnamed else {})}}
 
 
 class Element(NamedTuple):
