@@ -374,7 +374,7 @@ def test_the_command_gives_json_with_every_part() -> None:
     status, text = claim("reaches", "sender", "AUTH_CONNECT:block", "--format", "json")
     data = json.loads(text)
     assert (status, data["verdict"], data["cause"]) == (1, "refuted", "unreachable")
-    assert set(data["parts"]) == {"why", "shortest way", "token", "draw"} and data["token"].startswith("wfp1~")
+    assert set(data["parts"]) == {"why", "shortest way", "token", "draw"} and data["token"].startswith("wfp2_")
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ def test_addresses_choose_the_machine() -> None:
                lines="sendto")  # fmt: skip
     assert "FWPM_LAYER_ALE_AUTH_CONNECT_V6" in six.stdout
     here = step("--policy", str(DNS), "--from", "127.0.0.1:5", "--to", "127.0.0.1:53", "--format", "json", lines="bind")
-    assert "path=loopback" in json.loads(here.stdout.splitlines()[0])["token"]
+    assert "base.path.loopback" in json.loads(here.stdout.splitlines()[0])["token"]
 
 
 def test_verdicts_of_the_command_line_go_before_the_policy() -> None:

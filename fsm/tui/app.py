@@ -18,6 +18,7 @@ from fsm.cli.dialogue import Dialogue
 from fsm.errors import FsmError
 from fsm.predicates import PEER_NAME
 from fsm.stepper import Walk
+from fsm.stepper.token import is_meant
 from fsm.tui import look, offers, panels, picture
 from fsm.tui.dialogs import Page, Prompt, TokenPage, keys_text
 from fsm.tui.keys import GROUPS, KEYS
@@ -417,7 +418,7 @@ class Stepper(App[None]):
 
     def action_load(self) -> None:
         def done(given: str) -> None:
-            if given.startswith("wfp1~") or "#wfp1~" in given:
+            if is_meant(given):
                 walk = Walk.from_token(given, manual=self.walk.manual, engine=self._engine)
                 if self._arm is not None:
                     self._arm(walk)
