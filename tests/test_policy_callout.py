@@ -236,6 +236,20 @@ def test_a_walk_stops_where_the_policy_leaves_it_open_and_somebody_chooses() -> 
     assert walk.outcome() == "sent"
 
 
+def test_a_walk_tells_what_a_layer_would_get_at_any_place() -> None:
+    walk = Walk(EndpointSystem("sender"), policy=policy_callout(CONNECT, open_questions="unknown"))
+    place, said = walk.system.take(walk.place, "sendto")[0], []
+    while layer := walk.system.layer(place):
+        verdict, by = walk.suggestion_at(place)
+        said.append((layer, verdict, by))
+        place, _ = walk.system.take(place, verdict)
+    assert walk.at == 0
+    with pytest.raises(NoTransition, match="no layer waits for a verdict in state BOUND/NONE"):
+        walk.suggestion_at(place)
+    walk.choose("sendto")
+    assert said == [(node.layer, node.verdict, node.decided_by) for node in walk.path if node.layer]
+
+
 def test_until_tries_every_verdict_that_the_policy_leaves_open_and_no_other() -> None:
     walk = Walk(EndpointSystem("sender"), policy=policy_callout(BY_PROGRAM, open_questions="unknown"))
     ran = walk.run_until("outcome=blocked")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tui_pilot import LARGE, SMALL, Screen, drive
+from tui_pilot import LARGE, SMALL, Screen, drive, undecided
 
 from fsm.errors import FsmError
 from fsm.fingerprint import fingerprint
@@ -20,6 +20,9 @@ from fsm.stepper import EndpointSystem, SessionSystem, Walk
 from fsm.stepper.token import sealed
 from fsm.tui import panels, picture, run, run_app
 from fsm.tui.keys import KEYS
+
+QUESTION = "permit or block, by filter 'Block one program': ALE_APP_ID \\device\\harddiskvolume1\\x.exe?"
+TOLD = f"The policy leaves it open: {QUESTION}\n"
 
 
 def sender(**options: object) -> Walk:
@@ -325,6 +328,35 @@ def test_watches_breakpoints_forks_and_jumps() -> None:
         assert walk.watches == {}
 
     drive(sender(), script, (100, 24))
+
+
+def test_an_open_question_of_the_policy_is_told_wherever_the_walk_stops_at_it() -> None:
+    async def script(screen: Screen) -> None:
+        screen.app.take("sendto")
+        assert screen.app.walk.question == QUESTION
+        assert screen.text("info").startswith(f"{TOLD}permit at ALE_AUTH_CONNECT_V4: ")
+        await screen.press("right_square_bracket", "down")
+        assert screen.text("info").startswith(f"{TOLD}block at ALE_AUTH_CONNECT_V4: ")
+        await screen.press("i")
+        assert screen.text("text").startswith(f"{TOLD}block at ALE_AUTH_CONNECT_V4: ")
+        await screen.press("escape", "space")
+        assert "the policy leaves the verdict of FWPM_LAYER_ALE_AUTH_CONNECT_V4 open" in screen.text("info")
+        await screen.press("2")
+        assert screen.app.walk.outcome() == "blocked"
+        assert "policy" not in screen.text("info")
+        await screen.press("left", "left")
+        assert screen.text("info").startswith(TOLD)
+
+    drive(undecided(), script)
+
+
+def test_a_walk_that_begins_at_an_open_question_says_so() -> None:
+    async def script(screen: Screen) -> None:
+        assert screen.text("info").startswith(TOLD)
+
+    walk = undecided()
+    walk.choose("sendto")
+    drive(walk, script)
 
 
 # ---- keeping
