@@ -16,7 +16,16 @@ from fsm.claims.decide import Difference, Following, InTurn, NotAfter, NotBefore
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.runs import Event
 from fsm.claims.settle import Settled, settle
-from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, checked_trace, of
+from fsm.claims.subject import (
+    EndpointSubject,
+    Given,
+    SessionSubject,
+    Subject,
+    TraceSubject,
+    checked_trace,
+    no_session,
+    of,
+)
 from fsm.claims.text import (
     COUNTER,
     GIVEN,
@@ -58,7 +67,7 @@ def reaches(subject: Given, target: str, *, limit_states: int | None = None, all
     ----------
     subject : an endpoint's name, `endpoint(...)`, a session, a trace.
     target : one event or state, see above.
-    limit_states : of sessions: explore so many states at most.
+    limit_states : of a session: explore so many states at most. Of anything else it is refused.
     allow_unknown : whether `require` passes when the limit was hit before the claim was decided.
 
     Raises
@@ -241,7 +250,11 @@ def equivalent(
     nothing. A refutation has the shortest sequence that only one can show,
     and its witness is a run of that one.
     """
-    one, two = of(subject, limit_states=limit_states), of(other, limit_states=limit_states)
+    one, two = of(subject), of(other)
+    if limit_states is not None:
+        if not any(isinstance(side, SessionSubject) for side in (one, two)):
+            raise no_session(f"neither {one.title} nor {two.title}")
+        one, two = (of(s, limit_states=limit_states) if isinstance(s, SessionSubject) else s for s in (one, two))
     observing = observing.replace(",", " ").split() if isinstance(observing, str) else observing
     for word in observing:
         if word not in OBSERVABLE:
