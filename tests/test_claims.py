@@ -348,6 +348,8 @@ def test_the_limit_that_is_given_with_a_claim_is_the_one_that_counts() -> None:
     assert reaches(SessionSubject(make_session()), "(close)", limit_states=1).verdict == "unknown"
     seen = equivalent(make_session(), "sender", limit_states=1)
     assert (seen.verdict, seen.cause) == ("unknown", "limit")
+    other = equivalent("sender", make_session(), limit_states=5)
+    assert other.message.splitlines()[1].startswith("searched: the first 5 states of the session; there are others")
 
 
 CLAIMS: dict[str, Callable[..., Finding]] = {

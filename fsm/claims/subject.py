@@ -53,9 +53,7 @@ class EndpointSubject:
     def title(self) -> str:
         """`sender (IPv4, Windows 11, block ALE_AUTH_CONNECT_V4)`."""
         config = self.table.config
-        words = [f"IPv{config.ip}", f"Windows {config.windows}"]
-        words += [f"evidence {config.evidence}"] if config.evidence != "base" else []
-        words += [f"{name}={option}" for name, option in config.assume]
+        words = [f"IPv{config.ip}", f"Windows {config.windows}", *_chosen(config)]
         words += [f"only {' '.join(self.named)}"] if self.named else []
         return f"{self.table.view.name} ({', '.join((*words, *self.settings))})"
 
@@ -93,6 +91,12 @@ class EndpointSubject:
         return Vocabulary(self.table.config, stimuli, condition, (), self.title, others)
 
 
+def _chosen(config: Config) -> list[str]:
+    """How the disputes of the sources are decided, where that is not the usual way."""
+    words = [f"evidence {config.evidence}"] if config.evidence != "base" else []
+    return words + [f"{name}={option}" for name, option in config.assume]
+
+
 @dataclass(frozen=True)
 class SessionSubject:
     """A session, explored to a limit. Made by `of` from `make_session(...)`."""
@@ -103,7 +107,11 @@ class SessionSubject:
     @property
     def title(self) -> str:
         members = ", ".join(f"{member.name}@{member.host}" for member in self.session.members)
-        return f"session ({members}; verdicts {', '.join(self.session.verdicts)})"
+        config = self.session.config
+        words = [f"IPv{config.ip}"] if config.ip != 4 else []
+        words += [f"Windows {config.windows}"] if config.windows != "11" else []
+        machine = "".join(f"; {word}" for word in (*words, *_chosen(config)))
+        return f"session ({members}; verdicts {', '.join(self.session.verdicts)}{machine})"
 
     @cached_property
     def space(self) -> StateSpace:
