@@ -202,7 +202,7 @@ def wfp_session(wfp_config: Config) -> Callable[..., Session]:
 
 @pytest.fixture
 def wfp_walk(wfp_config: Config) -> Callable[..., Walk]:
-    """Makes walks that can be stepped and shared: `wfp_walk("sender")`, `wfp_walk(token="wfp1~...")`."""
+    """Makes walks that can be stepped and shared: `wfp_walk("sender")`, `wfp_walk(token="wfp2_...")`."""
 
     def make(endpoint: str = "sender", *, token: str = "", **options: Any) -> Walk:
         from fsm.stepper import EndpointSystem, Walk

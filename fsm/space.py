@@ -177,11 +177,23 @@ def explore(session: Session, *, limit_states: int = LIMIT_STATES, rows: Iterabl
 
     Raises
     ------
-    FsmError : a limit below 1.
+    FsmError : a limit that is no number, or below 1.
     """
+    return StateSpace(Composer(session, rows), checked_limit(limit_states))
+
+
+def checked_limit(limit_states: int, where: str = "--limit-states") -> int:
+    """A limit of states that makes sense: a whole number from 1 on.
+
+    Raises
+    ------
+    FsmError : it is another one, or none.
+    """
+    if not isinstance(limit_states, int) or isinstance(limit_states, bool):
+        raise FsmError(where, f"{limit_states!r} is no number of states", "Whole numbers from 1 on")
     if limit_states < 1:
-        raise FsmError("--limit-states", f"{limit_states} states are too few", fix="Give 1 or more")
-    return StateSpace(Composer(session, rows), limit_states)
+        raise FsmError(where, f"{limit_states} states are too few", fix="Give 1 or more")
+    return limit_states
 
 
 # ---- what can be said of it as a whole

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import failure_examples
 import pytest
 from click.testing import CliRunner
 from failure_examples import EXAMPLES, NAMES, PAGE, Example
 
-from fsm.claims import accepts, always_after, endpoint, equivalent, matches, never, observation, reaches
+from fsm.choices import Config
+from fsm.claims import accepts, always_after, always_before, endpoint, equivalent, matches, never, observation, reaches
 from fsm.claims.finding import Finding
 from fsm.claims.subject import SessionSubject
 from fsm.claims.text import DRAW, ORDER, TOKEN, WHY
@@ -19,7 +22,7 @@ from fsm.cli import cli
 from fsm.errors import FsmError, UnknownName
 from fsm.session import make_session
 from fsm.stepper import Walk
-from fsm.table import Table
+from fsm.table import Table, compile_table
 from fsm.traces.observation import Observation, Trace
 
 
@@ -343,6 +346,54 @@ def test_a_session_tells_which_verdicts_it_leaves_out() -> None:
 
 def test_the_limit_that_is_given_with_a_claim_is_the_one_that_counts() -> None:
     assert reaches(SessionSubject(make_session()), "(close)", limit_states=1).verdict == "unknown"
+    seen = equivalent(make_session(), "sender", limit_states=1)
+    assert (seen.verdict, seen.cause) == ("unknown", "limit")
+    other = equivalent("sender", make_session(), limit_states=5)
+    assert other.message.splitlines()[1].startswith("searched: the first 5 states of the session; there are others")
+
+
+CLAIMS: dict[str, Callable[..., Finding]] = {
+    "reaches": lambda about, **more: reaches(about, "BIND_REDIRECT", **more),
+    "never": lambda about, **more: never(about, "BIND_REDIRECT", **more),
+    "always_before": lambda about, **more: always_before(about, "BIND_REDIRECT", "RESOURCE_ASSIGNMENT", **more),
+    "always_after": lambda about, **more: always_after(about, "BIND_REDIRECT", "(close)", before="(bind)", **more),
+    "accepts": lambda about, **more: accepts(about, ["BIND_REDIRECT"], **more),
+    "matches": lambda about, **more: matches(about, "BIND_REDIRECT ...", **more),
+    "equivalent": lambda about, **more: equivalent(about, "sender", **more),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("x", "claims, limit_states: 'x' is no number of states. Whole numbers from 1 on."),
+        (2.5, "claims, limit_states: 2.5 is no number of states. Whole numbers from 1 on."),
+        (True, "claims, limit_states: True is no number of states. Whole numbers from 1 on."),
+        (0, "claims, limit_states: 0 states are too few. Give 1 or more."),
+    ],
+)
+def test_a_limit_that_is_none_is_told_in_one_line(claim: str, limit: Any, told: str) -> None:
+    for about in (make_session(), SessionSubject(make_session())):
+        with pytest.raises(FsmError) as error:
+            CLAIMS[claim](about, limit_states=limit)
+        assert str(error.value) == told
+    with pytest.raises(FsmError) as error:
+        SessionSubject(make_session(), limit).space  # noqa: B018
+    assert str(error.value) == told.replace("claims, limit_states", "--limit-states")
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_limit_for_what_is_no_session_is_refused_and_not_passed_over(claim: str) -> None:
+    fix = "is no session. Of an endpoint and of a trace every state is looked at, however many. Leave it out."
+    title = "sender (IPv4, Windows 11)"
+    both = f"neither {title} nor {title}" if claim == "equivalent" else title
+    for about in ("sender", endpoint("sender"), compile_table("sender", Config())):
+        with pytest.raises(FsmError) as error:
+            CLAIMS[claim](about, limit_states=1)
+        assert str(error.value) == f"claims, limit_states: {both} {fix}"
+    with pytest.raises(FsmError, match=f"trace .1 classify. .*{fix}" if claim == "equivalent" else fix):
+        CLAIMS[claim](Trace((observation("AUTH_CONNECT", "permit"),)), limit_states=1)
 
 
 def claim(*arguments: str) -> tuple[int, str]:
@@ -374,7 +425,7 @@ def test_the_command_gives_json_with_every_part() -> None:
     status, text = claim("reaches", "sender", "AUTH_CONNECT:block", "--format", "json")
     data = json.loads(text)
     assert (status, data["verdict"], data["cause"]) == (1, "refuted", "unreachable")
-    assert set(data["parts"]) == {"why", "shortest way", "token", "draw"} and data["token"].startswith("wfp1~")
+    assert set(data["parts"]) == {"why", "shortest way", "token", "draw"} and data["token"].startswith("wfp2_")
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_a_page_says_which_machine_and_model_it_is() -> None:
     walk.choose("bind")
     head = data_of(endpoint_page(walk))["head"]
     assert head["start"] == walk.token_at(walk.at)
-    assert head["parts"] == walk.token_at(walk.at).split("~")[:-1]
+    assert head["parts"] == walk.token_at(walk.at).split("_")[:-2]
     assert head["fingerprint"] == fingerprint()
     assert head["codes"] == LETTERS
     assert [(one["name"], one["option"]) for one in head["machine"]["assume"]] == sorted(config.assume)
@@ -418,9 +418,9 @@ def test_a_finding_without_a_run_is_refused() -> None:
 
 def test_a_run_that_is_too_long_for_a_token_is_shown_with_tokens_as_far_as_they_go() -> None:
     found = reaches("sender", "AUTH_CONNECT")
-    long = replace(found, token="", witness=("bind", "permit", "permit", *("wait:1", "wait:2") * 400))
+    long = replace(found, token="", witness=("bind", "permit", "permit", *("wait:1", "wait:2") * 500))
     events = data_of(finding_page(long, of("sender")))["events"]
-    assert len(events) == 802
+    assert len(events) == 1002
     assert [bool(event["token"]) for event in events[:3]] == [True] * 3
     assert events[-1]["token"] == ""
 

@@ -236,6 +236,20 @@ def test_a_walk_stops_where_the_policy_leaves_it_open_and_somebody_chooses() -> 
     assert walk.outcome() == "sent"
 
 
+def test_a_walk_tells_what_a_layer_would_get_at_any_place() -> None:
+    walk = Walk(EndpointSystem("sender"), policy=policy_callout(CONNECT, open_questions="unknown"))
+    place, said = walk.system.take(walk.place, "sendto")[0], []
+    while layer := walk.system.layer(place):
+        verdict, by = walk.suggestion_at(place)
+        said.append((layer, verdict, by))
+        place, _ = walk.system.take(place, verdict)
+    assert walk.at == 0
+    with pytest.raises(NoTransition, match="no layer waits for a verdict in state BOUND/NONE"):
+        walk.suggestion_at(place)
+    walk.choose("sendto")
+    assert said == [(node.layer, node.verdict, node.decided_by) for node in walk.path if node.layer]
+
+
 def test_until_tries_every_verdict_that_the_policy_leaves_open_and_no_other() -> None:
     walk = Walk(EndpointSystem("sender"), policy=policy_callout(BY_PROGRAM, open_questions="unknown"))
     ran = walk.run_until("outcome=blocked")
@@ -317,7 +331,7 @@ def test_addresses_choose_the_machine() -> None:
                lines="sendto")  # fmt: skip
     assert "FWPM_LAYER_ALE_AUTH_CONNECT_V6" in six.stdout
     here = step("--policy", str(DNS), "--from", "127.0.0.1:5", "--to", "127.0.0.1:53", "--format", "json", lines="bind")
-    assert "path=loopback" in json.loads(here.stdout.splitlines()[0])["token"]
+    assert "base.path.loopback" in json.loads(here.stdout.splitlines()[0])["token"]
 
 
 def test_verdicts_of_the_command_line_go_before_the_policy() -> None:

@@ -69,7 +69,7 @@ def test_a_scenario_reads_the_policy_beside_its_file(pytester: pytest.Pytester) 
         [
             "bad.wfp:5:12: the outcome is blocked at ALE_AUTH_CONNECT_V4, not sent",
             "  policy:         ALE_AUTH_CONNECT_V4 block: filter 'no dns'*",
-            '  step through it: wfp-udp step sender --token "wfp1~*',
+            "  step through it: wfp-udp step sender --token wfp2_*",
             "none.wfp:3:3: policy none.toml: cannot be opened*",
         ]
     )
@@ -181,8 +181,10 @@ def test_who_asks_for_a_report_gets_it(pytester: pytest.Pytester) -> None:
 def test_a_walk_from_a_token_takes_the_options_of_a_walk(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
+        from fsm.stepper.token import sealed
+
         def test_it(wfp_walk):
-            old = "wfp1~00000000~sender~4~11~base~~b"
+            old = sealed("wfp2_00000000_sender_4_11_base_b")
             walk = wfp_walk(token=old, other_model=True, manual=True)
             assert (walk.manual, walk.layer) == (True, "FWPM_LAYER_ALE_BIND_REDIRECT_V4")
         """

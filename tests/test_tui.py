@@ -11,14 +11,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from tui_pilot import LARGE, SMALL, Screen, drive
+from tui_pilot import LARGE, SMALL, Screen, drive, undecided
 
 from fsm.errors import FsmError
 from fsm.fingerprint import fingerprint
 from fsm.session import make_session
 from fsm.stepper import EndpointSystem, SessionSystem, Walk
+from fsm.stepper.token import sealed
 from fsm.tui import panels, picture, run, run_app
 from fsm.tui.keys import KEYS
+
+QUESTION = "permit or block, by filter 'Block one program': ALE_APP_ID \\device\\harddiskvolume1\\x.exe?"
+TOLD = f"The policy leaves it open: {QUESTION}\n"
 
 
 def sender(**options: object) -> Walk:
@@ -326,6 +330,35 @@ def test_watches_breakpoints_forks_and_jumps() -> None:
     drive(sender(), script, (100, 24))
 
 
+def test_an_open_question_of_the_policy_is_told_wherever_the_walk_stops_at_it() -> None:
+    async def script(screen: Screen) -> None:
+        screen.app.take("sendto")
+        assert screen.app.walk.question == QUESTION
+        assert screen.text("info").startswith(f"{TOLD}permit at ALE_AUTH_CONNECT_V4: ")
+        await screen.press("right_square_bracket", "down")
+        assert screen.text("info").startswith(f"{TOLD}block at ALE_AUTH_CONNECT_V4: ")
+        await screen.press("i")
+        assert screen.text("text").startswith(f"{TOLD}block at ALE_AUTH_CONNECT_V4: ")
+        await screen.press("escape", "space")
+        assert "the policy leaves the verdict of FWPM_LAYER_ALE_AUTH_CONNECT_V4 open" in screen.text("info")
+        await screen.press("2")
+        assert screen.app.walk.outcome() == "blocked"
+        assert "policy" not in screen.text("info")
+        await screen.press("left", "left")
+        assert screen.text("info").startswith(TOLD)
+
+    drive(undecided(), script)
+
+
+def test_a_walk_that_begins_at_an_open_question_says_so() -> None:
+    async def script(screen: Screen) -> None:
+        assert screen.text("info").startswith(TOLD)
+
+    walk = undecided()
+    walk.choose("sendto")
+    drive(walk, script)
+
+
 # ---- keeping
 
 
@@ -341,7 +374,10 @@ def test_the_token_is_shown_and_copied_and_leads_back() -> None:
         assert screen.app.walk.state == by_words("sendto").state
         assert screen.app.walk.stimuli == ("sendto",)
         await screen.press("l")
-        await screen.write(token.replace(fingerprint(), "00000000"))
+        await screen.write(token[:-3])
+        assert "it ends in" in screen.text("hint") and screen.app.walk.stimuli == ("sendto",)
+        await screen.press("l")
+        await screen.write(sealed(token.rpartition("_")[0].replace(fingerprint(), "00000000")))
         assert "it was made with model version 00000000" in screen.text("hint")
 
     drive(sender(), script)

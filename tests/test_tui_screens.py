@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tui_pilot import LARGE, SMALL, Screen, drive
+from tui_pilot import LARGE, SMALL, Screen, drive, undecided
 
 from fsm.session import make_session
 from fsm.stepper import EndpointSystem, SessionSystem, Walk
@@ -54,6 +54,12 @@ async def light(screen: Screen) -> None:
     await screen.press("D")
 
 
+async def question(screen: Screen) -> None:
+    """The policy leaves a verdict open, and the panel that shows the way is not in front."""
+    screen.app.take("sendto")
+    await screen.press("right_square_bracket")
+
+
 async def prompt(screen: Screen) -> None:
     """A line to write, with a mistake."""
     await waits(screen)
@@ -90,6 +96,7 @@ SCREENS = {  # name: (walk, what is done, size, whether without colour)
     "history-80x24": (endpoint("sender"), history, SMALL, False),
     "light-80x24": (endpoint("sender"), light, SMALL, False),
     "no-colour-80x24": (endpoint("sender"), waits, SMALL, True),
+    "question-80x24": (undecided, question, SMALL, False),
     "prompt-80x24": (endpoint("sender"), prompt, SMALL, False),
     "session-80x24": (session, exchanged, SMALL, False),
     "forked-100x30": (endpoint("sender"), forked, (100, 30), False),

@@ -13,11 +13,28 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
-from fsm.stepper import Walk
+from fsm.policy.callout import policy_callout
+from fsm.policy.read import read_policy
+from fsm.stepper import EndpointSystem, Walk
 from fsm.tui.app import Stepper
 from fsm.tui.rows import Rows
 
 SMALL, LARGE = (80, 24), (200, 60)
+
+
+# Whether it matches depends on a program, which nobody has named.
+POLICY = b"""
+[[filter]]
+name = "Block one program"
+layer = "AUTH_CONNECT"
+action = "block"
+when = { program = '\\device\\harddiskvolume1\\x.exe' }
+"""
+
+
+def undecided() -> Walk:
+    """A sender under a policy that leaves ALE_AUTH_CONNECT open."""
+    return Walk(EndpointSystem("sender"), policy=policy_callout(read_policy(POLICY), open_questions="unknown"))
 
 
 class Screen:

@@ -42,7 +42,7 @@ class TracePage {
 
   /** How to go on in the stepper from this event. @param {string} token */
   stepping(token) {
-    const command = `wfp-udp step --token "${token}"`;
+    const command = `wfp-udp step --token ${token}`;
     const button = make("button", { text: "Copy", on: { click: async () => {
       try {
         await navigator.clipboard.writeText(command);

@@ -147,22 +147,35 @@ class Walk {
   }
 }
 
-/* ---- tokens: wfp1~fingerprint~system~ip~windows~evidence~assumptions~choices ---- */
+/* ---- tokens: wfp2_fingerprint_system_ip_windows_evidence_choices_check ---- */
+
+const NOT_MOVED = "00";
+const IN_PEER = { "-": "-m", _: "-u" };
+
+/** The check of a token over everything before it: CRC-32. */
+function checkOf(text) {
+  let crc = ~0;
+  for (const character of text) {
+    crc ^= character.codePointAt(0);
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (~crc >>> 0).toString(16).padStart(8, "0");
+}
 
 /** The choices of a path, by letters. @param {Object} head  as the page has it */
 function encodeChoices(walk, head) {
   if (walk.system.kind === "session") return walk.path().map((node) => walk.system.numberOf(node)).join(".");
   const items = walk.path().map((node) => {
     const wait = /^wait:(\d+)$/.exec(node.move);
-    if (wait) return `w${wait[1]}.`;
+    if (wait) return `w${wait[1]}`;
     const [name, peer] = node.move.split("@");
-    return head.codes[name] + (peer ? `@${peer}.` : "");
+    return head.codes[name] + (peer ? `.${peer.replace(/[-_]/g, (one) => IN_PEER[one])}.` : "");
   });
   let text = "";
   for (let i = 0; i < items.length;) {
     let same = 1;
     while (items[i + same] === items[i]) same++;
-    text += same >= 3 ? `${items[i]}*${same}.` : items[i].repeat(same);
+    text += same >= 3 ? `${items[i]}${/\d$/.test(items[i]) ? "." : ""}${same}` : items[i].repeat(same);
     i += same;
   }
   return text;
@@ -173,26 +186,25 @@ function decodeChoices(text, head) {
   if (head.kind === "session") return text ? text.split(".") : [];
   const names = new Map(Object.entries(head.codes).map(([name, letter]) => [letter, name]));
   const moves = [];
-  const item = /w(\d{1,9})\.|([A-Za-z])(?:@([A-Za-z0-9_-]{1,32})\.)?|\*(\d{1,5})\./y;
+  const item = /w(\d{1,9})(?:\.([1-9]\d{0,4}))?|([A-Za-z])(?:\.((?:[A-Za-z0-9]|-[mu]){1,32})\.)?([1-9]\d{0,4})?/y;
   while (item.lastIndex < text.length) {
     const at = item.lastIndex, found = item.exec(text);
-    if (!found) throw new NotPossible(`the link is damaged at '${text.slice(at, at + 8)}'`);
-    if (found[1]) moves.push(`wait:${found[1]}`);
-    else if (found[4]) {
-      if (!moves.length) throw new NotPossible("the link is damaged: nothing to repeat");
-      for (let more = Number(found[4]) - 1; more > 0; more--) moves.push(moves[moves.length - 1]);
-    } else {
-      const name = names.get(found[2]);
-      if (!name) throw new NotPossible(`the link is damaged: no move has the letter '${found[2]}'`);
-      moves.push(found[3] ? `${name}@${found[3]}` : name);
+    if (!found) throw new NotPossible(`no move is written '${text.slice(at, at + 8)}'`);
+    let move = `wait:${found[1]}`;
+    if (!found[1]) {
+      const name = names.get(found[3]);
+      if (!name) throw new NotPossible(`no move has the letter '${found[3]}'`);
+      move = found[4] ? `${name}@${found[4].replace(/-[mu]/g, (one) => (one === "-m" ? "-" : "_"))}` : name;
     }
+    for (let more = Number(found[2] ?? found[5] ?? 1); more > 0; more--) moves.push(move);
   }
   return moves;
 }
 
 /** The token of the place where the walk is; may be longer than TOKEN_LIMIT. */
 function encodeToken(walk, head) {
-  return [...head.parts, encodeChoices(walk, head)].join("~");
+  const text = [...head.parts, encodeChoices(walk, head) || NOT_MOVED].join("_");
+  return `${text}_${checkOf(text)}`;
 }
 
 /**
@@ -200,20 +212,30 @@ function encodeToken(walk, head) {
  * @returns {{moves: string[], mismatch: string, otherModel: boolean}}
  */
 function readToken(token, head) {
-  const parts = token.trim().split("~");
-  if (parts[0] !== "wfp1" || parts.length !== 8) {
-    throw new NotPossible("This link holds no token of this stepper (wfp1~...).");
+  const text = token.replace(/\s/g, ""); // mail programs break lines
+  const begins = /^(wfp\d{1,3})[_~]/.exec(text);
+  if (!begins) throw new NotPossible("This link holds no token of this stepper (wfp2_...).");
+  if (begins[0] !== "wfp2_") {
+    throw new NotPossible(`This link is of format ${begins[1]}, and this page reads wfp2 only. Open it with the version of wfp-udp-fsm that made it, or go to its place again for a new one.`);
   }
-  const names = ["format", "model", "system", "IP version", "Windows", "evidence", "assumptions"];
-  const differing = names.map((name, at) => [name, parts[at], head.parts[at], at]).filter(([, given, own]) => given !== own);
+  const end = text.lastIndexOf("_");
+  const given = text.split("_");
+  if (given.length < 8 || checkOf(text.slice(0, end)) !== text.slice(end + 1)) {
+    throw new NotPossible(`This link was cut off, or a character was changed: it ends in '${text.slice(-12)}', which is not the check of what stands before. Copy the whole of it again, to the last character.`);
+  }
+  // The name of a session has parts of its own.
+  const parts = [...given.slice(0, 2), given.slice(2, -5).join("_"), ...given.slice(-5, -1)];
+  const names = ["format", "model", "system", "IP version", "Windows", "evidence"];
+  const differing = names.map((name, at) => [name, parts[at], head.parts[at], at]).filter(([, other, own]) => other !== own);
   const machine = differing.filter(([, , , at]) => at !== 1);
-  const other = machine.map(([name, given, own]) => `${name} ${given || "none"} (here: ${own || "none"})`);
+  const other = machine.map(([name, theirs, own]) => `${name} ${theirs} (here: ${own})`);
   let mismatch = "";
   if (other.length) mismatch = `This link was made for another machine: ${other.join("; ")}.`;
   else if (differing.length) {
     mismatch = `This link was made with model version ${parts[1]}; this page has ${head.parts[1]}.`;
   }
-  return { moves: decodeChoices(parts[7], head), mismatch, otherModel: differing.length > 0 && !other.length };
+  const choices = parts[6] === NOT_MOVED ? "" : parts[6];
+  return { moves: decodeChoices(choices, head), mismatch, otherModel: differing.length > 0 && !other.length };
 }
 
 /** Follow the moves of a token from the start. @returns {number} how many could be taken */

@@ -16,7 +16,16 @@ from fsm.claims.decide import Difference, Following, InTurn, NotAfter, NotBefore
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.runs import Event
 from fsm.claims.settle import Settled, settle
-from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, checked_trace, of
+from fsm.claims.subject import (
+    EndpointSubject,
+    Given,
+    SessionSubject,
+    Subject,
+    TraceSubject,
+    checked_trace,
+    no_session,
+    of,
+)
 from fsm.claims.text import (
     COUNTER,
     GIVEN,
@@ -58,7 +67,7 @@ def reaches(subject: Given, target: str, *, limit_states: int | None = None, all
     ----------
     subject : an endpoint's name, `endpoint(...)`, a session, a trace.
     target : one event or state, see above.
-    limit_states : of sessions: explore so many states at most.
+    limit_states : of a session: explore so many states at most. Of anything else it is refused.
     allow_unknown : whether `require` passes when the limit was hit before the claim was decided.
 
     Raises
@@ -241,7 +250,11 @@ def equivalent(
     nothing. A refutation has the shortest sequence that only one can show,
     and its witness is a run of that one.
     """
-    one, two = of(subject, limit_states=limit_states), of(other, limit_states=limit_states)
+    one, two = of(subject), of(other)
+    if limit_states is not None:
+        if not any(isinstance(side, SessionSubject) for side in (one, two)):
+            raise no_session(f"neither {one.title} nor {two.title}")
+        one, two = (of(s, limit_states=limit_states) if isinstance(s, SessionSubject) else s for s in (one, two))
     observing = observing.replace(",", " ").split() if isinstance(observing, str) else observing
     for word in observing:
         if word not in OBSERVABLE:
@@ -265,6 +278,10 @@ def equivalent(
         see_one, see_two = (lambda e: see(one.runs.events[e])), (lambda e: see(two.runs.events[e]))
         return difference(one.runs, two.runs, see_one, see_two, limit=LIMIT_PAIRS, one_way=is_open)
 
+    def limited() -> Claim:
+        cut = (s for s in (one, two) if isinstance(s, SessionSubject) and not s.space.complete)
+        return Claim(next(cut, one), claim.text, allow_unknown)
+
     found, complete, compared = differ(one, two)
     if is_open and found is None:
         found, complete, compared = differ(two, one)
@@ -275,7 +292,7 @@ def equivalent(
         return claim.finding(UNKNOWN, "open", parts)
     if found is None:
         if not complete:
-            return claim.unknown(compared)
+            return limited().unknown(compared)
         if all(see(event) is None for side in (one, two) for event in side.runs.events):
             nothing = f"neither can show any {' or '.join(observing)}, so the claim says nothing"
             return claim.finding(REFUTED, "vacuous", (Part(GIVEN, (nothing,)),))
@@ -283,7 +300,7 @@ def equivalent(
         return claim.finding(HOLDS, "equal", (Part(SEARCHED, (pairs,)),))
     can, cannot = (one, two) if found.in_first else (two, one)
     if not complete and (isinstance(one, SessionSubject) or isinstance(two, SessionSubject)):
-        return claim.unknown(compared)
+        return limited().unknown(compared)
     last = can.runs.events[found.path[-1][0]]
     parts = [
         Part(SO_FAR, (f"both: {', '.join(map(str, found.common)) or 'nothing yet'}",)),

@@ -7,7 +7,7 @@ given. An endpoint is drawn for one remote peer, as the table is; many peers are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from fsm.errors import FsmError, UnknownName
 from fsm.flows import asked_verdicts
 from fsm.names import VERDICTS, Verdict
 from fsm.session import NETWORK, NOT_OFFERED, Session, short
-from fsm.space import LIMIT_STATES, StateSpace, explore
+from fsm.space import LIMIT_STATES, StateSpace, checked_limit, explore
 from fsm.stimuli import STIMULI, VIEWS
 from fsm.table import Table, compile_table
 from fsm.traces.observation import Observation, Trace
@@ -53,9 +53,7 @@ class EndpointSubject:
     def title(self) -> str:
         """`sender (IPv4, Windows 11, block ALE_AUTH_CONNECT_V4)`."""
         config = self.table.config
-        words = [f"IPv{config.ip}", f"Windows {config.windows}"]
-        words += [f"evidence {config.evidence}"] if config.evidence != "base" else []
-        words += [f"{name}={option}" for name, option in config.assume]
+        words = [f"IPv{config.ip}", f"Windows {config.windows}", *_chosen(config)]
         words += [f"only {' '.join(self.named)}"] if self.named else []
         return f"{self.table.view.name} ({', '.join((*words, *self.settings))})"
 
@@ -93,6 +91,12 @@ class EndpointSubject:
         return Vocabulary(self.table.config, stimuli, condition, (), self.title, others)
 
 
+def _chosen(config: Config) -> list[str]:
+    """How the disputes of the sources are decided, where that is not the usual way."""
+    words = [f"evidence {config.evidence}"] if config.evidence != "base" else []
+    return words + [f"{name}={option}" for name, option in config.assume]
+
+
 @dataclass(frozen=True)
 class SessionSubject:
     """A session, explored to a limit. Made by `of` from `make_session(...)`."""
@@ -103,7 +107,11 @@ class SessionSubject:
     @property
     def title(self) -> str:
         members = ", ".join(f"{member.name}@{member.host}" for member in self.session.members)
-        return f"session ({members}; verdicts {', '.join(self.session.verdicts)})"
+        config = self.session.config
+        words = [f"IPv{config.ip}"] if config.ip != 4 else []
+        words += [f"Windows {config.windows}"] if config.windows != "11" else []
+        machine = "".join(f"; {word}" for word in (*words, *_chosen(config)))
+        return f"session ({members}; verdicts {', '.join(self.session.verdicts)}{machine})"
 
     @cached_property
     def space(self) -> StateSpace:
@@ -379,12 +387,33 @@ def _shown(seen: Observation) -> str:
 def of(given: Given, *, limit_states: int | None = None) -> Subject:
     """The subject that is meant: an endpoint's name, a compiled table, a session, a trace, or a subject itself.
 
+    Parameters
+    ----------
+    limit_states : of a session: explore so many states at most.
+
     Raises
     ------
-    FsmError : something that claims cannot be made of.
+    FsmError : something that claims cannot be made of; a limit of states for what is no session.
     """
-    if isinstance(given, SessionSubject) and limit_states is not None:
-        return SessionSubject(given.session, limit_states)
+    about = _meant(given)
+    if limit_states is None:
+        return about
+    if not isinstance(about, SessionSubject):
+        raise no_session(about.title)
+    return replace(about, limit_states=checked_limit(limit_states, "claims, limit_states"))
+
+
+def no_session(title: str) -> FsmError:
+    """That a limit of states means nothing for it."""
+    return FsmError(
+        "claims, limit_states",
+        f"{title} is no session",
+        "Of an endpoint and of a trace every state is looked at, however many",
+        "Leave it out",
+    )
+
+
+def _meant(given: Given) -> Subject:
     if isinstance(given, EndpointSubject | SessionSubject | TraceSubject):
         return given
     if isinstance(given, str):
@@ -392,7 +421,7 @@ def of(given: Given, *, limit_states: int | None = None) -> Subject:
     if isinstance(given, Table):
         return endpoint(given.view.name, given.config, table=given)
     if isinstance(given, Session):
-        return SessionSubject(given, LIMIT_STATES if limit_states is None else limit_states)
+        return SessionSubject(given)
     if isinstance(given, Trace):
         return TraceSubject(checked_trace(given, "claims"))
     raise FsmError(

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm.cli.options import config_of, machine_options, verdicts_of
+from fsm.cli.claim_subject import (
+    TRACE,
+    both_of,
+    recorded_trace,
+    settings_of,
+    subject_of,
+    subject_options,
+    without_trace,
+)
 from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
+    from fsm.claims.finding import Finding
     from fsm.claims.subject import Subject
-    from fsm.policy.model import Policy
 
-# Each claim with the names of its words; the last may be several words.
+# Each claim with the names of its words; the last of `accepts` may be several, or none where a trace is given.
 CLAIMS: dict[str, tuple[str, ...]] = {
     "reaches": ("TARGET",),
     "never": ("TARGET",),
@@ -23,6 +31,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "always-after": ("TRIGGER", "RESPONSE"),
     "accepts": ("LAYER...",),
     "matches": ("PATTERN",),
+    "equivalent": ("[OTHER]",),
 }
 WHERE = "wfp-udp claim"
 
@@ -30,58 +39,27 @@ WHERE = "wfp-udp claim"
 @click.command("claim", short_help="Decide a claim: a layer is reached, never reached, a sequence is possible.")
 @click.argument("kind", metavar="CLAIM")
 @click.argument("what", metavar="ENDPOINT")
-@click.argument("words", nargs=-1, required=True, metavar="WORD...")
-@click.option("--block", "blocks", multiple=True, metavar="LAYER", help="This layer blocks. May be repeated.")
-@click.option(
-    "--verdict", "verdicts", multiple=True, metavar="LAYER=VERDICT", help="This layer answers so. May be repeated."
-)
-@click.option("--any-verdict", is_flag=True, help="Every layer gives every verdict that it takes.")
-@click.option("--policy", default="", metavar="FILE", help="The layers answer as these filters arbitrate.")
-@click.option("--from", "from_", default="", metavar="ADDRESS:PORT", help="With --policy: who sends.")
-@click.option("--to", default="", metavar="ADDRESS:PORT", help="With --policy: who it is for.")
-@click.option(
-    "--ordinary", is_flag=True, help="With --policy: a program, user and interface that no filter names, no tunnel."
-)
-@click.option(
-    "--callouts",
-    default="unknown",
-    show_default=True,
-    metavar="unknown|permit",
-    help="With --policy: what callouts answer that nobody has described.",
-)
-@click.option("--stimuli", default="", metavar="LIST", help="What can happen, where that is not everything.")
+@click.argument("words", nargs=-1, metavar="WORD...")
 @click.option("--every", is_flag=True, help="matches: no run leaves the pattern.")
 @click.option("--before", default="", metavar="EVENT", help="always-after: before which event the response comes.")
-@click.option("--limit-states", type=int, metavar="N", help="Session: explore N states.")
+@click.option("--observing", default="", metavar="LIST", help="equivalent: what is compared.  [default: layer,verdict]")
 @click.option("--html", default="", metavar="FILE", help="Write a page with a slider through the run that shows it.")
 @click.option("--allow-unknown", is_flag=True, help="Exit with 0 where a limit was hit.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@machine_options
+@subject_options
 def command(
     kind: str,
     what: str,
     words: tuple[str, ...],
-    blocks: tuple[str, ...],
-    verdicts: tuple[str, ...],
-    any_verdict: bool,
-    policy: str,
-    from_: str,
-    to: str,
-    ordinary: bool,
-    callouts: str,
-    stimuli: str,
     every: bool,
     before: str,
-    limit_states: int | None,
+    observing: str,
     html: str,
     allow_unknown: bool,
     output_format: str,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    **given: Any,
 ) -> int:
-    """Decide CLAIM of ENDPOINT (sender, receiver, dropped_port, or session).
+    """Decide CLAIM of ENDPOINT: sender, receiver, dropped_port, session, or trace (the log of --trace).
 
     \b
     CLAIM is one of
@@ -89,8 +67,9 @@ def command(
       never TARGET                   no run does
       always-before FIRST THEN       THEN comes only after FIRST
       always-after TRIGGER RESPONSE  RESPONSE follows before the endpoint is idle, or before --before
-      accepts LAYER...               some run shows just these layers
+      accepts LAYER...               some run shows just these layers, or just what --trace shows
       matches PATTERN                some run is so, or with --every no run leaves it
+      equivalent [OTHER]             both show the same sequences; OTHER is as ENDPOINT but for --against-...
 
     \b
     Examples:
@@ -100,65 +79,76 @@ def command(
       wfp-udp claim reaches session "receiver=BOUND/IN sender=CLOSED"
       wfp-udp claim never sender outcome=sent --policy policy.toml --ordinary
           --from 192.0.2.1:50000 --to 198.51.100.1:53
+      wfp-udp claim equivalent sender --policy a.toml --against-policy b.toml
+          --from 192.0.2.1:50000 --to 198.51.100.1:53
+      wfp-udp claim equivalent receiver --against-windows 7
+      wfp-udp claim accepts sender --trace driver.log
+      wfp-udp claim matches trace "... AUTH_CONNECT:block ..." --trace driver.log
     """
     from fsm import claims
-    from fsm.claims.subject import SessionSubject, endpoint
-    from fsm.session import make_session
-    from fsm.space import LIMIT_STATES
 
     kind = kind.lower().replace("_", "-")
     if kind not in CLAIMS:
         raise UnknownName.of(WHERE, "claim", kind, CLAIMS)
-    names = CLAIMS[kind]
-    if kind != "accepts" and len(words) != len(names):
-        raise FsmError(f"{WHERE} {kind}", f"{len(words)} words are given", f"It takes {' '.join(names)}", "Use quotes")
-    if (every and kind != "matches") or (before and kind != "always-after"):
-        raise FsmError(f"{WHERE} {kind}", "--every is for matches and --before for always-after", fix="Leave it out")
-    config = config_of(ip, windows, evidence, assumptions)
+    where = f"{WHERE} {kind}"
+    if (every and kind != "matches") or (before and kind != "always-after") or (observing and kind != "equivalent"):
+        only = "--every is for matches, --before for always-after, --observing for equivalent"
+        raise FsmError(where, only, fix="Leave it out")
+    _check_words(where, kind, words, given)
+    settings = settings_of(what, given)
     if html:  # before the claim is decided: a mistake in the name is told at once
         _check_page(html)
-    given = tuple(word for word in stimuli.replace(",", " ").split() if word)
-    about: Subject
-    if what.lower() == "session":
-        if blocks or verdicts or any_verdict or policy or from_ or to or ordinary or callouts != "unknown":
-            raise FsmError(
-                f"{WHERE} {kind} session",
-                "--block, --verdict, --any-verdict and --policy with its options are for one endpoint",
-            )
-        limit = LIMIT_STATES if limit_states is None else limit_states
-        about = SessionSubject(make_session(config=config, stimuli=given), limit)
-    else:
-        if limit_states is not None:
-            raise FsmError(f"{WHERE} {kind} {what}", "--limit-states is for sessions", fix="Leave it out")
-        if policy and not (from_ and to):
-            raise FsmError(f"{WHERE} {kind} {what}", "--policy is asked about one datagram, and its ends are not given",
-                           fix="Give --from 192.0.2.1:50000 and --to 198.51.100.1:53")  # fmt: skip
-        if not policy and (from_ or to or ordinary or callouts != "unknown"):
-            raise FsmError(f"{WHERE} {kind} {what}", "--from, --to, --ordinary and --callouts describe a datagram",
-                           "They are for --policy", "Give --policy FILE")  # fmt: skip
-        name = what.lower().replace("-", "_")
-        about = endpoint(
-            name, config, block=blocks, verdicts=verdicts_of(verdicts), any_verdict=any_verdict, stimuli=given,
-            policy=_read(policy), from_=from_, to=to, ordinary=ordinary, undeclared=callouts,
-        )  # fmt: skip
     more: dict[str, Any] = {"allow_unknown": allow_unknown}
-    more |= {"every": True} if every else {"before": before} if before else {}
-    arguments: tuple[Any, ...] = (words,) if kind == "accepts" else words
-    found = getattr(claims, kind.replace("-", "_"))(about, *arguments, **more)
+    if kind == "equivalent":
+        sides = both_of(settings, words[0] if words else "", given, where)
+        subjects = [subject_of(one, where) for one in sides]
+        more |= {"observing": observing} if observing else {}
+        found = claims.equivalent(subjects[0], subjects[1], **more)
+    else:
+        more |= {"every": True} if every else {"before": before} if before else {}
+        arguments: tuple[Any, ...] = (words,) if kind == "accepts" else words
+        if kind == "accepts" and settings.trace and settings.endpoint != TRACE:
+            arguments = (recorded_trace(settings, where),)
+            settings = without_trace(settings)
+        subjects = [subject_of(settings, where)]
+        found = getattr(claims, kind.replace("-", "_"))(*subjects, *arguments, **more)
     if output_format == "json":
         parts = {part.heading: list(part.lines) for part in found.parts}
         said = {"verdict": found.verdict, "claim": found.claim, "cause": found.cause, "parts": parts}
         click.echo(json.dumps({**said, "witness": list(found.witness), "token": found.token or None}, indent=2))
     else:
         click.echo(found.message)
-    if html and found.witness:
-        from fsm.cli.walk_file import write_file
-        from fsm.page.finding import finding_page
-
-        write_file(html, finding_page(found, about), "--html")
-    elif html:
-        click.echo(f"{html} is not written: there is no run to show", err=True)
+    if html:
+        _write_page(html, found, subjects)
     return 0 if found or (found.verdict == "unknown" and allow_unknown) else 1
+
+
+def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str, Any]) -> None:
+    names = CLAIMS[kind]
+    against = [name for name, value in given.items() if name.startswith("against_") and value not in (None, ())]
+    if against and kind != "equivalent":
+        raise FsmError(where, f"--{against[0].replace('_', '-')} is for equivalent", fix="Leave it out")
+    if kind == "accepts" and bool(words) == bool(given["trace"]):
+        told = "layers and a trace are given" if words else "neither layers nor a trace are given"
+        raise FsmError(where, told, fix=f"Give {names[0]} or --trace FILE")
+    fits = len(words) <= 1 if kind == "equivalent" else kind == "accepts" or len(words) == len(names)
+    if not fits:
+        count = f"{len(words)} words are" if len(words) != 1 else "1 word is"
+        raise FsmError(where, f"{count} given", f"It takes {' '.join(names)}", "Use quotes")
+
+
+def _write_page(html: str, found: Finding, subjects: list[Subject]) -> None:
+    from fsm.claims.subject import TraceSubject
+    from fsm.cli.walk_file import write_file
+    from fsm.page.finding import finding_page
+
+    # Of two subjects the run is of the one that can show it: its token says which, and a trace has none.
+    recorded = None if found.token else next((one for one in subjects if isinstance(one, TraceSubject)), None)
+    if found.witness or recorded:
+        about = recorded or (subjects[0] if len(subjects) == 1 else None)
+        write_file(html, finding_page(found, about), "--html")
+    else:
+        click.echo(f"{html} is not written: there is no run to show", err=True)
 
 
 def _check_page(html: str) -> None:
@@ -167,11 +157,3 @@ def _check_page(html: str) -> None:
         raise FsmError(f"--html {html}", f"no folder {str(folder)!r}", fix="Make it first, or give another file")
     if Path(html).is_dir():
         raise FsmError(f"--html {html}", "this is a folder", fix="Name a file in it")
-
-
-def _read(file: str) -> Policy | None:
-    if not file:
-        return None
-    from fsm.policy.read import read_policy
-
-    return read_policy(file)

@@ -23,10 +23,10 @@ from fsm.page.trace_data import TraceEvent
 from fsm.rows import OPERATIONS
 from fsm.rules import RULES
 from fsm.space import LIMIT_STATES, StateSpace, explore
+from fsm.stepper import token
 from fsm.stepper.codes import LETTERS
 from fsm.stepper.endpoint_system import EndpointSystem
 from fsm.stepper.session_system import SessionSystem
-from fsm.stepper.token import VERSION
 from fsm.stimuli import VIEWS
 
 if TYPE_CHECKING:
@@ -158,14 +158,13 @@ def _event_json(event: TraceEvent) -> dict[str, Any]:
 
 def _head(kind: str, title: str, subtitle: str, config: Config, system: str) -> dict[str, Any]:
     """What every page says of itself, and the parts of its tokens before the choices."""
-    assumptions = ",".join(f"{name}={option}" for name, option in sorted(config.assume))
     return {
         "kind": kind,
         "title": title,
         "subtitle": subtitle,
         "machine": config_json(config),
         "fingerprint": fingerprint(),
-        "parts": [VERSION, fingerprint(), system, str(config.ip), config.windows, config.evidence, assumptions],
+        "parts": list(token.head(fingerprint(), system, config)),
         "footer": f"wfp-udp-fsm, model version {fingerprint()}. This page works without a network.",
     }
 

@@ -215,7 +215,7 @@ def _command(run: ScenarioRun, name: str, view: str) -> str:
     for move in run.moves[name]:
         walk.choose(move)
     try:
-        return f'wfp-udp step {view} --token "{walk.token}"'
+        return f"wfp-udp step {view} --token {walk.token}"
     except FsmError as error:
         return f"not by a token: {error.what}"
 

@@ -36,6 +36,6 @@ LETTERS: dict[str, str] = {
     "redirect": "D",
     "veto": "V",
 }
-WAIT = "w"  # followed by the seconds and a full stop: w61.
+WAIT = "w"  # followed by the seconds: w61
 
 MOVES: dict[str, str] = {letter: move for move, letter in LETTERS.items()}

@@ -25,7 +25,10 @@ from fsm.table import Step
 REPEATED = 3  # from so many equal items on, a token counts them
 LONGEST = 100_000  # moves that a token may unfold to
 
-_ITEM = re.compile(r"(w[0-9]{1,9}\.|[A-Za-z](?:@[A-Za-z0-9_-]{1,32}\.)?)(?:\*([0-9]{1,6})\.)?")
+_COUNT = "([1-9][0-9]{0,4})"
+_ITEM = re.compile(rf"(w[0-9]{{1,9}})(?:\.{_COUNT})?|([A-Za-z](?:\.(?:[A-Za-z0-9]|-[mu]){{1,32}}\.)?){_COUNT}?")
+_IN_PEER = {"-": "-m", "_": "-u"}  # `_` parts a token
+_FROM_PEER = {written: character for character, written in _IN_PEER.items()}
 
 
 class EndpointSystem(System[Snapshot]):
@@ -168,7 +171,8 @@ class EndpointSystem(System[Snapshot]):
         text = []
         for item, equal in groupby(_item(move) for _, move in path):
             count = len(list(equal))
-            text.append(item * count if count < REPEATED else f"{item}*{count}.")
+            dot = "." if item[-1].isdecimal() else ""
+            text.append(item * count if count < REPEATED else f"{item}{dot}{count}")
         return "".join(text)
 
     def decoded(self, choices: str, where: str) -> list[str]:
@@ -176,22 +180,23 @@ class EndpointSystem(System[Snapshot]):
         at = 0
         while at < len(choices):
             found = _ITEM.match(choices, at)
-            if found is None or (found[1][0] not in MOVES and not _is_wait(found[1])):
+            if found is None or (found[3] and found[3][0] not in MOVES):
                 letters, rest = "".join(MOVES), choices[at : at + 12]
                 raise FsmError(
-                    where, f"no move is written '{rest}'", f"Letters: {letters} and w61.", "Copy the whole of it"
+                    where, f"no move is written '{rest}'", f"Letters: {letters} and w61", "Copy the whole of it"
                 )
-            items += [found[1]] * int(found[2] or 1)
+            items += [found[1] or found[3]] * int(found[2] or found[4] or 1)
             if len(items) > LONGEST:
                 raise FsmError(where, f"more than {LONGEST} moves", fix="Save the walk to a file instead")
             at = found.end()
         return items
 
     def chosen(self, place: Snapshot, item: str, where: str) -> str:
-        if _is_wait(item):
-            return f"wait:{int(item[1:-1])}"
-        letter, at, peer = item.partition("@")
-        return self.spelled(place, MOVES[letter] + at + peer.removesuffix("."), where)
+        if item.startswith(WAIT):
+            return f"wait:{int(item[1:])}"
+        letter, dot, peer = item.removesuffix(".").partition(".")
+        peer = re.sub("-.", lambda found: _FROM_PEER[found[0]], peer)
+        return self.spelled(place, MOVES[letter] + ("@" if dot else "") + peer, where)
 
 
 def _met(place: Snapshot) -> set[str]:
@@ -201,13 +206,9 @@ def _met(place: Snapshot) -> set[str]:
 def _item(move: str) -> str:
     name, _, seconds = move.partition(":")
     if name == "wait":
-        return f"{WAIT}{seconds}."
+        return f"{WAIT}{seconds}"
     stimulus, at, peer = move.partition("@")
-    return LETTERS[stimulus] + (f"@{peer}." if at else "")
-
-
-def _is_wait(item: str) -> bool:
-    return item.startswith(WAIT) and item[1:-1].isdecimal()
+    return LETTERS[stimulus] + (f".{''.join(_IN_PEER.get(letter, letter) for letter in peer)}." if at else "")
 
 
 def _seconds(given: str, where: str) -> int:

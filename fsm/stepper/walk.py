@@ -217,9 +217,13 @@ class Walk(History):
         ------
         NoTransition : no layer waits.
         """
-        if not self.layer:
-            raise NoTransition(self.where(), f"no layer waits for a verdict in state {self.state}")
-        return self._answers.suggestion(self.place)
+        return self.suggestion_at(self.place)
+
+    def suggestion_at(self, place: Any) -> tuple[str, str]:
+        """The same for any place of the system, whether the walk has been there or not."""
+        if not self.system.layer(place):
+            raise NoTransition(self.where(), f"no layer waits for a verdict in state {self.system.state(place)}")
+        return self._answers.suggestion(place)
 
     def random(self, steps: int, seed: int) -> tuple[Node, ...]:
         """Take `steps` moves by chance: each of the moves of a place is equally likely, verdicts too.

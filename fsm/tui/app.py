@@ -18,6 +18,7 @@ from fsm.cli.dialogue import Dialogue
 from fsm.errors import FsmError
 from fsm.predicates import PEER_NAME
 from fsm.stepper import Walk
+from fsm.stepper.token import is_meant
 from fsm.tui import look, offers, panels, picture
 from fsm.tui.dialogs import Page, Prompt, TokenPage, keys_text
 from fsm.tui.keys import GROUPS, KEYS
@@ -173,9 +174,15 @@ class Stepper(App[None]):
         self._inform()
 
     def _inform(self) -> None:
-        text, role = self._message if self._message[0] else (self._about(), "muted")
+        text, role = self._message
         mark = "! " if role == "error" else ""
-        self.screen_stack[0].query_one("#info", Static).update(self._text([(mark + text, role)]), layout=False)
+        spans = [(mark + text, role)] if text else [(self._question(), "change"), (self._about(), "muted")]
+        self.screen_stack[0].query_one("#info", Static).update(self._text(spans), layout=False)
+
+    def _question(self) -> str:
+        """What stops the walk here. The picture says it too, but on a narrow screen another panel may be in front."""
+        question = self.walk.question
+        return f"The policy leaves it open: {question}\n" if question else ""
 
     def _about(self) -> str:
         """What the cursor of the panel in focus stands on."""
@@ -331,7 +338,7 @@ class Stepper(App[None]):
         self.push_screen(Page("keys", keys_text(groups)))
 
     def action_inform(self) -> None:
-        self.push_screen(Page("in full", self._message[0] or self._about()))
+        self.push_screen(Page("in full", self._message[0] or self._question() + self._about()))
 
     def action_token(self) -> None:
         try:
@@ -417,7 +424,7 @@ class Stepper(App[None]):
 
     def action_load(self) -> None:
         def done(given: str) -> None:
-            if given.startswith("wfp1~") or "#wfp1~" in given:
+            if is_meant(given):
                 walk = Walk.from_token(given, manual=self.walk.manual, engine=self._engine)
                 if self._arm is not None:
                     self._arm(walk)

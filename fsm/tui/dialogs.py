@@ -109,7 +109,7 @@ class TokenPage(Page):
             f"\n\n{len(token)} characters: the way to {place}, without other branches. "
             "It was handed to the clipboard of this terminal (OSC 52), which not every terminal takes: "
             "otherwise select it with the mouse (with Shift held in most terminals).\n\n"
-            f"Go on from it with\n  wfp-udp step --token '{token}'",
+            f"Go on from it with\n  wfp-udp step --token {token}",
         )
         super().__init__("share token", text, "c copies again, Esc closes")
 

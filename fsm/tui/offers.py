@@ -118,7 +118,7 @@ def predicted(walk: Walk, place: Any) -> tuple[Step, ...]:
     found: list[Step] = []
     while system.layer(place) and len(found) < LONGEST:
         try:
-            place, steps = system.take(place, walk._answers.suggestion(place)[0])
+            place, steps = system.take(place, walk.suggestion_at(place)[0])
         except FsmError:
             break
         found += steps
