@@ -7,7 +7,7 @@ given. An endpoint is drawn for one remote peer, as the table is; many peers are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from fsm.table import Table, compile_table
 from fsm.traces.observation import Observation, Trace
 
 if TYPE_CHECKING:
-    from fsm.claims.policies import PolicyAnswers
+    from fsm.policy.by_state import PolicyAnswers
     from fsm.policy.datagram import Circumstances, End
     from fsm.policy.in_force import PolicyIndex
     from fsm.policy.model import Policy
@@ -102,8 +102,13 @@ class SessionSubject:
 
     @property
     def title(self) -> str:
-        members = ", ".join(f"{member.name}@{member.host}" for member in self.session.members)
-        return f"session ({members}; verdicts {', '.join(self.session.verdicts)})"
+        session = self.session
+        members = ", ".join(f"{member.name}@{member.host}" for member in session.members)
+        words = [members, f"verdicts {', '.join(session.verdicts)}"]
+        if session.filters is not None:
+            asked = all(session.filters.policy(host) is not None for host in session.hosts)
+            words = [members, *session.filters.words, *([] if asked else [f"otherwise {words[1]}"])]
+        return f"session ({'; '.join(words)})"
 
     @cached_property
     def space(self) -> StateSpace:
@@ -113,9 +118,19 @@ class SessionSubject:
     def runs(self) -> SpaceRuns:
         return SpaceRuns(self.space)
 
-    @property
-    def anything(self) -> Runs | None:
-        return None
+    def stepped(self, verdicts: Iterable[str]) -> Session:
+        """The session without its policies, whose layers give these verdicts besides: the stepper asks no filters."""
+        if self.session.filters is None:
+            return self.session
+        given = {*self.session.verdicts, *PERMIT, *verdicts}
+        return replace(self.session, filters=None, verdicts=tuple(str(v) for v in VERDICTS if v in given))
+
+    @cached_property
+    def anything(self) -> SpaceRuns | None:
+        """With policies: what it could do without them, if every layer permits or blocks."""
+        if self.session.filters is None:
+            return None
+        return SpaceRuns(explore(self.stepped((Verdict.BLOCK,)), limit_states=self.limit_states))
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
