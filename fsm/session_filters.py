@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from fsm.choices import Config
@@ -48,10 +49,9 @@ class SessionFilters:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What was given, for texts: `sender at 192.0.2.1:50000`, `host 1: policy a.toml` ..."""
-        ends = (f"{name} at {end}" for name, end in self.ends)
+        """What was given, for texts: `host 1: policy a.toml`, `as usual otherwise`."""
         policies = (f"host {host}: policy {file_of(policy)}".rstrip() for host, policy in self.hosts)
-        return (*ends, *policies, *(("as usual otherwise",) if self.ordinary else ()))
+        return (*policies, *(("as usual otherwise",) if self.ordinary else ()))
 
 
 def file_of(policy: Policy | PolicyIndex) -> str:
@@ -118,6 +118,8 @@ def _end(
             fix=f"Give {AT} {name}=ADDRESS:PORT, or name the endpoints of the session without it",
         )  # fmt: skip
     end = end_of(at[name], f"{AT} {name}")
+    if isinstance(end.address, IPv6Address) and end.address.ipv4_mapped:
+        raise FsmError(f"{AT} {name}", f"{end.address} is an IPv4-mapped address", fix="Give IPv4 addresses")
     if end.is_group:
         raise FsmError(
             f"{AT} {name}", f"{end.address} is a group or broadcast address: nobody is there", fix="Give one of a host"

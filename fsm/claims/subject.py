@@ -106,8 +106,9 @@ class SessionSubject:
         members = ", ".join(f"{member.name}@{member.host}" for member in session.members)
         words = [members, f"verdicts {', '.join(session.verdicts)}"]
         if session.filters is not None:
+            placed = ", ".join(f"{m.name}@{m.host} at {session.filters.end(m.name)}" for m in session.members)
             asked = all(session.filters.policy(host) is not None for host in session.hosts)
-            words = [members, *session.filters.words, *([] if asked else [f"otherwise {words[1]}"])]
+            words = [placed, *session.filters.words, *([] if asked else [f"otherwise {words[1]}"])]
         return f"session ({'; '.join(words)})"
 
     @cached_property

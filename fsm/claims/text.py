@@ -106,7 +106,6 @@ def standing(runs: Runs, states: Sequence[int]) -> str:
     )
 
 
-NOBODY = ("no filter matches", "no filter decides")  # as a decision says it
 OPEN = "it depends on what filters ask and nobody has told"
 SAY_MORE = (
     "give what is known in circumstances=, or ordinary=True for a program and an interface that no filter names, or "
@@ -145,9 +144,9 @@ def filters_part(subject: Subject, runs: Runs, path: Path) -> list[Part]:
     count = 0
     for happens in events_of(runs, path):
         if happens.answer is not None:
-            by = "open" if happens.answer.question else happens.answer.by
-            count += by in NOBODY
-            if by not in NOBODY:
+            by = happens.answer.decider
+            count += not by
+            if by:
                 what = f"{happens.layer.removeprefix('FWPM_LAYER_')} {happens.verdict}"
                 lines.append(f"{what}{at_host(subject, happens)}: {by}")
     lines = list(dict.fromkeys(lines))

@@ -13,7 +13,6 @@ from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
     from fsm.claims.subject import Subject
-    from fsm.policy.model import Policy
 
 # Each claim with the names of its words; the last may be several words.
 CLAIMS: dict[str, tuple[str, ...]] = {
@@ -36,7 +35,14 @@ WHERE = "wfp-udp claim"
     "--verdict", "verdicts", multiple=True, metavar="LAYER=VERDICT", help="This layer answers so. May be repeated."
 )
 @click.option("--any-verdict", is_flag=True, help="Every layer gives every verdict that it takes.")
-@click.option("--policy", default="", metavar="FILE", help="The layers answer as these filters arbitrate.")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="FILE",
+    help="The layers answer as these filters arbitrate. Session: ENDPOINT=FILE, may be repeated.",
+)
+@click.option("--at", "places", multiple=True, metavar="ENDPOINT=ADDRESS:PORT", help="Session: where each endpoint is.")
 @click.option("--from", "from_", default="", metavar="ADDRESS:PORT", help="With --policy: who sends.")
 @click.option("--to", default="", metavar="ADDRESS:PORT", help="With --policy: who it is for.")
 @click.option(
@@ -64,7 +70,8 @@ def command(
     blocks: tuple[str, ...],
     verdicts: tuple[str, ...],
     any_verdict: bool,
-    policy: str,
+    policies: tuple[str, ...],
+    places: tuple[str, ...],
     from_: str,
     to: str,
     ordinary: bool,
@@ -100,9 +107,12 @@ def command(
       wfp-udp claim reaches session "receiver=BOUND/IN sender=CLOSED"
       wfp-udp claim never sender outcome=sent --policy policy.toml --ordinary
           --from 192.0.2.1:50000 --to 198.51.100.1:53
+      wfp-udp claim reaches session outcome=delivered@sender --policy sender=a.toml --policy receiver=b.toml
+          --at sender=192.0.2.1:50000 --at receiver=198.51.100.7:53
     """
     from fsm import claims
     from fsm.claims.subject import SessionSubject, endpoint
+    from fsm.cli.session_policies import policies_of, read_file
     from fsm.session import make_session
     from fsm.space import LIMIT_STATES
 
@@ -120,16 +130,22 @@ def command(
     given = tuple(word for word in stimuli.replace(",", " ").split() if word)
     about: Subject
     if what.lower() == "session":
-        if blocks or verdicts or any_verdict or policy or from_ or to or ordinary or callouts != "unknown":
+        if blocks or verdicts or any_verdict or from_ or to:
             raise FsmError(
                 f"{WHERE} {kind} session",
-                "--block, --verdict, --any-verdict and --policy with its options are for one endpoint",
+                "--block, --verdict, --any-verdict, --from and --to are for one endpoint",
+                fix="Give --policy ENDPOINT=FILE and --at ENDPOINT=ADDRESS:PORT" if from_ or to else "",
             )
         limit = LIMIT_STATES if limit_states is None else limit_states
-        about = SessionSubject(make_session(config=config, stimuli=given), limit)
+        filters = policies_of(policies, places, ordinary, callouts)
+        about = SessionSubject(make_session(config=config, stimuli=given, **filters), limit)
     else:
         if limit_states is not None:
             raise FsmError(f"{WHERE} {kind} {what}", "--limit-states is for sessions", fix="Leave it out")
+        if places or len(policies) > 1:
+            raise FsmError(f"{WHERE} {kind} {what}", "--at, and more than one --policy, are for sessions",
+                           fix="Give one --policy FILE with --from and --to")  # fmt: skip
+        policy = policies[0] if policies else ""
         if policy and not (from_ and to):
             raise FsmError(f"{WHERE} {kind} {what}", "--policy is asked about one datagram, and its ends are not given",
                            fix="Give --from 192.0.2.1:50000 and --to 198.51.100.1:53")  # fmt: skip
@@ -139,7 +155,7 @@ def command(
         name = what.lower().replace("-", "_")
         about = endpoint(
             name, config, block=blocks, verdicts=verdicts_of(verdicts), any_verdict=any_verdict, stimuli=given,
-            policy=_read(policy), from_=from_, to=to, ordinary=ordinary, undeclared=callouts,
+            policy=read_file(policy) if policy else None, from_=from_, to=to, ordinary=ordinary, undeclared=callouts,
         )  # fmt: skip
     more: dict[str, Any] = {"allow_unknown": allow_unknown}
     more |= {"every": True} if every else {"before": before} if before else {}
@@ -167,11 +183,3 @@ def _check_page(html: str) -> None:
         raise FsmError(f"--html {html}", f"no folder {str(folder)!r}", fix="Make it first, or give another file")
     if Path(html).is_dir():
         raise FsmError(f"--html {html}", "this is a folder", fix="Name a file in it")
-
-
-def _read(file: str) -> Policy | None:
-    if not file:
-        return None
-    from fsm.policy.read import read_policy
-
-    return read_policy(file)

@@ -28,6 +28,7 @@ from fsm.table import NO_ROW, Table
 
 REASON_FIELDS: tuple[str, ...] = ("FWPM_CONDITION_ALE_REAUTH_REASON", "FWPM_CONDITION_REAUTHORIZE_REASON")
 _ANY_REASON = next(iter(STALE_REASONS.values())).value
+NOBODY = ("no filter matches", "no filter decides")  # as a decision says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Answer:
     def is_open(self) -> bool:
         """Whether nobody knows which verdict is given."""
         return len(self.verdicts) > 1 or bool(self.refused)
+
+    @property
+    def decider(self) -> str:
+        """`by` where a filter decided, "open" where it is not known which, "" where none has a say."""
+        return "open" if self.question else "" if self.by in NOBODY else self.by
 
 
 class PolicyAnswers:
