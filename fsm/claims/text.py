@@ -11,7 +11,16 @@ from fsm.claims.runs import Event, Runs, SpaceRuns
 from fsm.claims.settle import Settled
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.why import decided_text, possible_next, step_text, why_not_next
-from fsm.claims.witness import command_of, events_of, has_usual_lifetimes, lines_of, moves_of, stepping, token_of
+from fsm.claims.witness import (
+    command_of,
+    events_of,
+    has_usual_lifetimes,
+    lines_of,
+    moves_of,
+    stepping,
+    token_of,
+    verdicts_on,
+)
 from fsm.claims.words import Atom, read_condition
 from fsm.names import VERDICTS
 from fsm.stimuli import POSITIONS
@@ -49,7 +58,7 @@ class Claim:
         if runs is not None and path is not None:
             events = events_of(runs, path)
             witness = moves_of(events, usual_lifetimes=has_usual_lifetimes(self.subject))
-            token = token_of(self.subject, witness, events)
+            token = token_of(self.subject, witness, verdicts_on(runs, path))
             more += [Part(TOKEN, (stepping(token),))] if token else []
             more += filters_part(self.subject, runs, path)
             commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start), token)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm.choices import Config
 from fsm.claims.decide import Path
-from fsm.claims.runs import TICK, Event, Runs
+from fsm.claims.runs import TICK, Event, Runs, SpaceRuns
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.timed import BY_THE_CLOCK
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S
@@ -82,10 +82,17 @@ def lines_of(events: Sequence[Event]) -> tuple[str, ...]:
 # ---- share tokens
 
 
-def token_of(subject: Subject, moves: Sequence[str], events: Sequence[Event] = ()) -> str:
+def verdicts_on(runs: Runs, path: Path) -> tuple[str, ...]:
+    """The verdicts on a path; in a session those of whole moves, though the path may end within one."""
+    if isinstance(runs, SpaceRuns):
+        return tuple(verdict for event, _ in path for verdict in runs.move_of(event).verdicts)
+    return tuple(event.verdict for event in events_of(runs, path) if event.layer)
+
+
+def token_of(subject: Subject, moves: Sequence[str], verdicts: Sequence[str] = ()) -> str:
     """The share token of a run; "" where the stepper cannot do it (a trace, other rows than the package's own).
 
-    The stepper decides by hand what filters have decided: of a session with policies the token has the verdicts.
+    The stepper decides by hand what filters have decided: of a session with policies it needs the verdicts.
     """
     from fsm.stepper.walk import Walk
 
@@ -100,7 +107,7 @@ def token_of(subject: Subject, moves: Sequence[str], events: Sequence[Event] = (
     elif isinstance(subject, SessionSubject):
         from fsm.stepper.session_system import SessionSystem
 
-        system = SessionSystem(subject.stepped(event.verdict for event in events if event.layer))
+        system = SessionSystem(subject.stepped(verdicts))
     else:
         return ""
     walk = Walk(system, manual=True)
