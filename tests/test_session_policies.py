@@ -561,3 +561,9 @@ def test_the_claim_command_takes_the_same_options() -> None:
 def test_a_mistake_in_the_options_is_one_line(arguments: list[str], said: str) -> None:
     done = CliRunner().invoke(cli, arguments, standalone_mode=False)
     assert isinstance(done.exception, FsmError) and said in str(done.exception)
+
+
+def test_the_outcome_of_an_endpoint_is_a_word_of_patterns_too() -> None:
+    session = make_session(("sender", "receiver"))
+    assert matches(session, "... [outcome=delivered@receiver] ... [outcome=delivered@sender]")
+    assert not matches(session, "(!(DATAGRAM_DATA@receiver))* [outcome=delivered@sender]")
