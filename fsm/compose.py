@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fsm.catalogue import Layer
+from fsm.errors import FsmError
 from fsm.names import Verdict
 from fsm.rows import Row
 from fsm.session import (
@@ -21,6 +22,7 @@ from fsm.session import (
     ELSEWHERE,
     MESSAGES,
     NETWORK,
+    VERDICTS_NOT_OFFERED,
     Member,
     Message,
     Move,
@@ -32,6 +34,9 @@ from fsm.session import (
 )
 from fsm.stimuli import STIMULI
 from fsm.table import NO_ROW, State, Step, Table, compile_rows, compile_table
+
+if TYPE_CHECKING:
+    from fsm.session_filters import SessionAnswers
 
 V = TypeVar("V")
 Moves = list[tuple[int, int]]  # (number of the move, difference of packed states)
@@ -81,6 +86,7 @@ class Composer:
             for view in views
         }
         self.no_socket = self.tables["dropped_port"]
+        self.answers = self._answers(asked_rows=rows is not None)
         self.sockets = session.sockets
         self.peers = {member.name: session.peers(member) for member in session.members}
         self.index = {member.name: number for number, member in enumerate(session.members)}
@@ -94,6 +100,15 @@ class Composer:
         self._runs: dict[tuple[int, int, str, str], list[_Run]] = {}
         parts = len(self.sockets) + len(session.hosts)
         self._net_shift = BITS * parts
+
+    def _answers(self, *, asked_rows: bool) -> SessionAnswers | None:
+        if self.session.filters is None:
+            return None
+        if asked_rows:
+            raise FsmError("session", "a policy is asked on the package's own rows", fix="Leave out rows=")
+        from fsm.session_filters import SessionAnswers
+
+        return SessionAnswers(self.session, self.tables, VERDICTS_NOT_OFFERED)
 
     # -- packing --------------------------------------------------------------------------------------------------
 
@@ -207,9 +222,11 @@ class Composer:
                 ]
         return tuple(sends)
 
-    def _allowed(self, table: Table, state: int) -> list[str]:
-        """The verdicts of the session that the layer of this state takes; permit where it takes none of them."""
-        taken = [v for v in self.session.verdicts if table.next_or_none(state, table.event_ids[v]) != NO_ROW]
+    def _allowed(self, table: Table, state: int, endpoint: str, peer: str) -> list[str]:
+        """The verdicts that the layer of this state can give and takes; permit where it takes none of them."""
+        answer = self.answers.at(endpoint, table.view.name, peer, state) if self.answers else None
+        given = self.session.verdicts if answer is None else answer.verdicts
+        taken = [v for v in given if table.next_or_none(state, table.event_ids[v]) != NO_ROW]
         return taken or [str(Verdict.PERMIT)]
 
     # -- runs of one endpoint -------------------------------------------------------------------------------------
@@ -234,7 +251,7 @@ class Composer:
             after = self._absorb(number, state, peer, target, row)
             sends = self._sends(member, peer, step)
             if after.stimulus and not self.by_classify:
-                for rest in self._walk_socket(number, after, self._allowed(table, target), peer):
+                for rest in self._walk_socket(number, after, self._allowed(table, target, member.name, peer), peer):
                     yield _Run((step, *rest.steps), rest.after, (*sends, *rest.sends))
             else:
                 yield _Run((step,), after, sends)
@@ -255,7 +272,7 @@ class Composer:
             icmp = "emit_icmp" in step.ops
             sends = (self.message_number("icmp_error", port, peer),) if icmp else ()
             if after.stimulus and not self.by_classify:
-                for rest in self._walk_host(after, self._allowed(table, target), port, peer):
+                for rest in self._walk_host(after, self._allowed(table, target, port, peer), port, peer):
                     yield _Run((step, *rest.steps), rest.after, (*sends, *rest.sends))
             else:
                 yield _Run((step,), after, sends)
@@ -265,7 +282,7 @@ class Composer:
         member = self.sockets[number]
         table = self.tables[member.view]
         if state.stimulus:
-            verdicts = self._allowed(table, self._project(number, state, state.peer))
+            verdicts = self._allowed(table, self._project(number, state, state.peer), member.name, state.peer)
             for run in self._walk_socket(number, state, verdicts, state.peer):
                 yield state.stimulus, state.peer, run
             return
@@ -342,9 +359,8 @@ class Composer:
         net = self._net(packed)
         moves = []
         if state.stimulus:
-            verdicts = self._allowed(
-                self.no_socket, self.no_socket.state_ids[State((), state.stimulus, state.position)]
-            )
+            cursor = self.no_socket.state_ids[State((), state.stimulus, state.position)]
+            verdicts = self._allowed(self.no_socket, cursor, state.port, state.peer)
             member = self.session.member(state.port)
             for run in self._walk_host(state, verdicts, state.port, state.peer):
                 assert isinstance(run.after, NoSocketState)
@@ -462,6 +478,7 @@ class Composer:
                 endpoint, view, stimulus, peer, steps,
                 None if message is None else self.message(message),
                 tuple(map(self.message, emitted)), tuple(map(self.message, lost)), note, actor,
+                decided=self.answers.decided(endpoint, view, peer, steps) if self.answers else (),
             )  # fmt: skip
             self.moves.append(replace(move, label=_label(move, self.by_classify)))
         return number

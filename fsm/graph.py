@@ -2,6 +2,8 @@
 
 Every answer is yes with a witness, no, or unknown: where a search met a state with successors beyond the limit, not
 having found something is no "no". A search whose every state was explored may say no even in an incomplete graph.
+Where a session has policies and the way rests on what nobody has told, the answer is unknown and has that way; claims
+look whether there is a way whatever is answered.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ class PathStep:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`path` is a shortest witness where the verdict is yes (empty: it holds at the start already)."""
+    """`path` is a shortest witness where the verdict is yes (empty: it holds at the start already).
+
+    Of an unknown that rests on open questions of filters it is the shortest way if they are answered so.
+    """
 
     verdict: Literal["yes", "no", "unknown"]
     path: tuple[PathStep, ...] = ()
@@ -217,14 +222,15 @@ class _Search:
                 yield node, move, target
 
     def witness(self, source: SessionState, move: Move, target: SessionState) -> Answer:
-        """Yes, by the way the search came to `source`, and then this edge."""
+        """Yes, by the way the search came to `source`, and then this edge; unknown where that rests on a question."""
         number = self.graph.nodes
         steps = [PathStep(number[source]["number"], move, number[target]["number"])]
         while (came := self._came[source]) is not None:
             before, by = came
             steps.append(PathStep(number[before]["number"], by, number[source]["number"]))
             source = before
-        return Answer("yes", tuple(reversed(steps)))
+        rests = any(step.move.questions for step in steps)
+        return Answer("unknown" if rests else "yes", tuple(reversed(steps)))
 
     def without_witness(self) -> Answer:
         """After a search that found nothing: no, or unknown where it met states that are not explored."""

@@ -190,7 +190,10 @@ def wfp_dropped_port(wfp_endpoint: Callable[..., Endpoint]) -> Endpoint:
 
 @pytest.fixture
 def wfp_session(wfp_config: Config) -> Callable[..., Session]:
-    """Makes sessions: `wfp_session(["sender@1", "receiver@2"], cap=2)`."""
+    """Makes sessions: `wfp_session(["sender@1", "receiver@2"], cap=2)`.
+
+    With filters: `wfp_session(policies={"sender": wfp_policy("a.toml")}, at={"sender": "192.0.2.1:50000", ...})`.
+    """
 
     def make(endpoints: tuple[str, ...] | list[str] = (), **options: Any) -> Session:
         from fsm.session import make_session

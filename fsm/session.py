@@ -24,14 +24,22 @@ follows its original) and reorders. What is emitted into a full network is lost,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fsm.choices import Config, configure
 from fsm.errors import FsmError, UnknownName
 from fsm.names import ENDPOINTS, IDLE, REGISTERS, VERDICTS
 from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES
 from fsm.table import Step, compile_table
+
+if TYPE_CHECKING:
+    from fsm.policy.by_state import Answer
+    from fsm.policy.datagram import Circumstances, End
+    from fsm.policy.in_force import PolicyIndex
+    from fsm.policy.model import Policy
+    from fsm.session_filters import SessionFilters
 
 DEFAULT_ENDPOINTS: tuple[str, ...] = ("sender@1", "receiver@2", "dropped_port@2")
 DEFAULT_STIMULI: tuple[str, ...] = ("bind", "sendto", "policy_change", "idle_timeout", "close")
@@ -124,7 +132,8 @@ class Move:
 
     `endpoint` is who is addressed or acts, `view` whose rows were used (a closed sender's port is worked off by
     dropped_port rows; "" where no row was). `steps` are the table's steps, one at classify granularity. `arrives` was
-    taken out of the network, `emits` put in, `lost` found it full.
+    taken out of the network, `emits` put in, `lost` found it full. `decided` is what the filters of the host say at
+    each of `classified`; () where it has no policy.
     """
 
     endpoint: str
@@ -138,6 +147,7 @@ class Move:
     note: str = ""
     actor: str = ""  # the endpoint, or "sender without socket"
     label: str = ""  # unique among the moves of a state
+    decided: tuple[Answer, ...] = ()
 
     @property
     def classified(self) -> tuple[Step, ...]:
@@ -159,8 +169,16 @@ class Move:
         """The key of each row that was used, steps that no layer sees included."""
         return tuple(step.rule for step in self.steps)
 
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """What would have to be known for this move to come, and no other of its kind."""
+        layers = (short(layer) for layer in self.layers)
+        pairs = zip(layers, self.decided, strict=bool(self.decided))
+        return tuple(f"{layer}: {answer.question or answer.refused}" for layer, answer in pairs if answer.is_open)
+
     def to_json(self) -> dict[str, object]:
         """What an edge of the JSON holds."""
+        filters = {"filters": [answer.by for answer in self.decided]} if self.decided else {}
         return {
             "key": self.label,
             "endpoint": self.endpoint,
@@ -175,6 +193,7 @@ class Move:
             "emits": [str(message) for message in self.emits],
             "lost": [str(message) for message in self.lost],
             "note": self.note,
+            **filters,
         }
 
 
@@ -189,6 +208,7 @@ class Session:
     stimuli: tuple[str, ...]
     verdicts: tuple[str, ...]
     granularity: str
+    filters: SessionFilters | None = None
 
     @property
     def loopback(self) -> bool:
@@ -230,6 +250,11 @@ def make_session(
     verdicts: Sequence[str] = ("permit",),
     granularity: str = "stimulus",
     loopback: bool = False,
+    policies: Mapping[str, Policy | PolicyIndex] | None = None,
+    at: Mapping[str, str | End] | None = None,
+    circumstances: Mapping[str, Circumstances] | None = None,
+    ordinary: bool = False,
+    undeclared: str = "unknown",
 ) -> Session:
     """A checked session; without arguments: a sender, and on the other host a receiver and a port without socket.
 
@@ -243,6 +268,13 @@ def make_session(
     stimuli : what applications and hosts do by themselves, in place of `DEFAULT_STIMULI`.
     verdicts : what layers answer, each a branch; a layer that takes none of them permits.
     granularity : "stimulus" (an edge is a stimulus run to its end) or "classify" (an edge is one step).
+    policies : {endpoint: filters, from `read_policy`}: on its host every layer answers as they arbitrate, whatever
+        `verdicts` says; `verdicts` is for hosts without a policy. Where what is not known changes a verdict, each that
+        is possible is a branch, and claims that rest on it are "unknown".
+    at : {endpoint: "192.0.2.1:50000"}, with policies: where each endpoint is. What is sent between two of them has
+        these two ends; the IP version follows from them. Without `endpoints` those of the default that are named here.
+    circumstances : {endpoint: `Circumstances`}, what is known of it besides; `ordinary`, `undeclared` as
+        `fsm.policy.whatif` takes them, for all.
 
     Raises
     ------
@@ -268,16 +300,22 @@ def make_session(
     if cap < 1:
         raise FsmError("--cap", f"{cap} datagrams in flight are too few", fix="Give 1 or more")
     given = network or (("deliver",) if loopback else DEFAULT_NETWORK)
-    members = _members(endpoints or DEFAULT_ENDPOINTS, loopback)
-    return Session(
-        members,
-        config,
-        tuple(move for move in NETWORK_MOVES if move in given),
-        cap,
-        _checked_stimuli(stimuli or DEFAULT_STIMULI, members, config),
-        _checked_verdicts(verdicts),
-        granularity,
-    )
+    located = tuple(name for name in (word.partition("@")[0] for word in DEFAULT_ENDPOINTS) if name in (at or ()))
+    members = _members(endpoints or (located if len(located) > 1 else DEFAULT_ENDPOINTS), loopback)
+    filters = None
+    if policies or at or circumstances or ordinary or undeclared != "unknown":
+        from fsm.session_filters import session_filters
+
+        config, filters = session_filters(
+            members, config, policies or {}, at or {}, circumstances or {}, ordinary=ordinary, undeclared=undeclared
+        )
+    does = _checked_stimuli(stimuli or DEFAULT_STIMULI, members, config)
+    if filters is not None:
+        from fsm.session_filters import check_stimuli
+
+        check_stimuli(filters, does)
+    moves = tuple(move for move in NETWORK_MOVES if move in given)
+    return Session(members, config, moves, cap, does, _checked_verdicts(verdicts), granularity, filters)
 
 
 def _members(given: Sequence[str], loopback: bool) -> tuple[Member, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fsm.catalogue import Layer
 from fsm.compose import Build, Composer, Moves
@@ -15,14 +16,18 @@ from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.rows import Row
 from fsm.session import NETWORK, Move, Session, SessionState, state_label
 
+if TYPE_CHECKING:
+    from fsm.session_filters import SessionAnswers
+
 LIMIT_STATES = 10_000
 
 
 class StateSpace:
     """The states that a session reaches from its start, in the order of breadth-first search, and its edges.
 
-    States are numbered from 0, the start. `complete` is False when the limit was hit; `open_states` then lists the
-    states that have successors beyond it, all others have all their edges. Made by `explore`.
+    States are numbered from 0, the start. `open_states` lists the states that have successors beyond the limit,
+    `undocumented` those where a policy gives a verdict of which no document tells what it does; all others have all
+    their edges, and `complete` says that these are all states. Made by `explore`.
     """
 
     def __init__(self, composer: Composer, limit_states: int) -> None:
@@ -68,12 +73,27 @@ class StateSpace:
             if cut:
                 open_states.append(number)
         self.open_states = tuple(open_states)
-        self._open = frozenset(open_states)
+        unknown = frozenset(n for n, move in enumerate(composer.moves) if any(one.refused for one in move.decided))
+        self.undocumented = (
+            tuple(
+                number
+                for number in range(len(packed))
+                if any(move in unknown for move, _ in self.numbered_edges(number))
+            )
+            if unknown
+            else ()
+        )
+        self._open = frozenset((*open_states, *self.undocumented))
 
     @property
     def complete(self) -> bool:
         """Whether every state that can be reached is here."""
-        return not self.open_states
+        return not self._open
+
+    @property
+    def answers(self) -> SessionAnswers | None:
+        """What the policies of the session answer; None where it has none."""
+        return self._composer.answers
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -88,7 +108,7 @@ class StateSpace:
         return self._composer.moves
 
     def is_open(self, number: int) -> bool:
-        """Whether a state has successors beyond the limit."""
+        """Whether a state may have successors that are not here."""
         return number in self._open
 
     def depth(self, number: int) -> int:

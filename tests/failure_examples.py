@@ -93,6 +93,8 @@ EXAMPLES: tuple[Example, ...] = (
     _e("The filters block at a layer that takes no block, and the documents do not say what comes of it.", 'reaches(endpoint("sender", policy=read_policy("established.toml"), from_="192.0.2.1:50000", to="198.51.100.7:443"), "outcome=blocked")'),
     _e("A policy is asked about a datagram that nobody has described.", 'reaches(endpoint("sender", policy=read_policy("kill-switch.toml")), "outcome=sent")'),
     _e("A policy is asked about one remote end, and this happens with another.", 'reaches(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="198.51.100.7:4500"), "(sendto_group)")'),
+    _e("A host that lets nothing in gets no query, so the sender gets no answer.", 'reaches(make_session(policies={"sender": read_policy("kill-switch.toml"), "receiver": read_policy("no-inbound.toml")}, at={"sender": "192.0.2.1:50000", "receiver": "192.0.2.53:53"}), "outcome=delivered@sender")'),
+    _e("A policy of a session, and nobody has said where its endpoints are.", 'reaches(make_session(["sender", "receiver"], policies={"sender": read_policy("kill-switch.toml")}, at={"sender": "192.0.2.1:50000"}), "outcome=sent@sender")'),
     _e("A fixed redirect at a layer that never redirects.", 'reaches(endpoint("sender", verdicts={"DATAGRAM_DATA": "redirect"}), "OUTBOUND_IPPACKET:redirect")'),
     # -- never
     _e("Inbound traffic makes a flow, and its answers need no outbound authorization.", 'never(endpoint("sender", block=["AUTH_CONNECT"]), "outcome=sent")'),
@@ -204,6 +206,7 @@ then the fewest uncommon things (group datagrams, ICMP errors, timeouts, a polic
 With a policy each layer answers as its filters arbitrate for one datagram. Where that depends on what nobody has told
 (the program, say), a claim that rests on it is `unknown`, and `why` asks the question. The policies of the examples
 are [kill-switch.toml](../../tests/data/readme/kill-switch.toml),
+[no-inbound.toml](../../tests/data/readme/no-inbound.toml),
 [established.toml](../../tests/data/readme/established.toml) and
 [example.toml](../../tests/data/policies/example.toml).
 

@@ -136,9 +136,9 @@ def test_another_endpoint_and_other_verdicts_are_the_other_side(files: Path) -> 
 
 
 NOTHING: dict[str, object] = {
-    "blocks": (), "verdicts": (), "any_verdict": False, "policy": "", "from_": "", "to": "", "ordinary": False,
-    "callouts": "unknown", "stimuli": "", "limit_states": None, "trace": "", "pattern": None, "keys": None,
-    "reverse": False, "ip": 4, "windows": "11", "evidence": "base", "assumptions": (),
+    "blocks": (), "verdicts": (), "any_verdict": False, "policies": (), "places": (), "from_": "", "to": "",
+    "ordinary": False, "callouts": "unknown", "stimuli": "", "limit_states": None, "trace": "", "pattern": None,
+    "keys": None, "reverse": False, "ip": 4, "windows": "11", "evidence": "base", "assumptions": (),
 }  # fmt: skip
 
 
@@ -151,6 +151,14 @@ def test_the_other_side_is_as_the_first_but_for_what_is_said() -> None:
     assert (two.verdicts, two.ip) == (("AUTH_CONNECT=pend",), 4)
     one, two = both_of(settings_of("session", options | {"limit_states": 9}), "sender", options, "here")
     assert (one.blocks, one.limit_states, two.blocks, two.limit_states) == ((), 9, ("AUTH_CONNECT",), None)
+
+
+def test_two_sessions_are_compared_by_the_policies_of_their_hosts(files: Path) -> None:
+    at = ("--at", "sender=192.0.2.1:50000", "--at", "receiver=198.51.100.1:53")
+    one = ("equivalent", "session", "--policy", "sender=dns.toml", *at)
+    assert claim(*one, "--against-policy", "sender=web.toml")[0] == 1
+    other = ("equivalent", "session", "--policy", "sender=web.toml", *at, "--against-policy", "sender=also.toml")
+    assert claim(*other)[0] == 0
 
 
 # ---- recorded traces

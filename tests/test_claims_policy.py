@@ -14,13 +14,13 @@ from test_claims_exact import LENGTH, NAMES, PIECES, Toy, runs_of, toys
 
 from fsm.choices import Config
 from fsm.claims import accepts, always_after, always_before, endpoint, equivalent, matches, never, reaches
-from fsm.claims.policies import Answer
 from fsm.claims.runs import COST_OF_EVENT, COST_OF_UNUSUAL
 from fsm.claims.subject import EndpointSubject
 from fsm.cli import cli
 from fsm.endpoint import Endpoint
 from fsm.errors import FsmError, UnknownName
 from fsm.names import VERDICTS
+from fsm.policy.by_state import Answer
 from fsm.policy.callout import policy_callout
 from fsm.policy.datagram import Circumstances
 from fsm.policy.model import Policy

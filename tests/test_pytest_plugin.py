@@ -108,6 +108,32 @@ def test_the_fixtures_give_what_they_say(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["wfp-udp-fsm: *, model ????????, IPv4, Windows 11, evidence base"])
 
 
+def test_the_session_fixture_takes_policies(pytester: pytest.Pytester) -> None:
+    for layer in ("ALE_AUTH_CONNECT", "ALE_AUTH_RECV_ACCEPT"):
+        filters = f'[[filter]]\nname = "no"\nlayer = "{layer}_V4"\naction = "block"\n'
+        (pytester.path / f"{layer}.toml").write_text(filters, encoding="utf-8")
+    pytester.makepyfile(
+        """
+        import pytest
+        from fsm.claims import never, reaches
+
+        AT = {"sender": "192.0.2.1:50000", "receiver": "192.0.2.53:53"}
+
+        @pytest.mark.parametrize(("file", "claim"), [("ALE_AUTH_CONNECT", never), ("ALE_AUTH_RECV_ACCEPT", reaches)])
+        def test_it(wfp_session, wfp_policy, file, claim):
+            session = wfp_session(policies={"sender": wfp_policy(f"{file}.toml")}, at=AT)
+            claim(session, "outcome=delivered@receiver").require()
+
+        def test_a_refutation_names_host_and_filter(wfp_session, wfp_policy):
+            session = wfp_session(policies={"sender": wfp_policy("ALE_AUTH_CONNECT.toml")}, at=AT)
+            reaches(session, "outcome=delivered@receiver").require()
+        """
+    )
+    result = pytester.runpytest("-W", "error")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["E*ALE_AUTH_CONNECT_V4@sender, host 1 would have to answer permit there*filter 'no'*"])
+
+
 def test_options_and_ini_say_which_machine_and_the_marker_counts_most(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

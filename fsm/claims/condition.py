@@ -56,16 +56,18 @@ def endpoint_condition(text: str, table: Table, where: str) -> Condition:
 
 
 def session_condition(text: str, session: Session, where: str, found: Callable[[], StateSpace]) -> Condition:
-    """A condition on a session: the words of `--reach`, and `outcome=`.
+    """A condition on a session: the words of `--reach`, and `outcome=`, at one endpoint as `outcome=delivered@sender`.
 
     Raises
     ------
     FsmError, UnknownName : a word that is none.
     """
     words = [word for word in text.split() if word.lower() != "and"]
-    of_event = [word for word in words if word.startswith("outcome")]
+    of_event = [word.partition("@") for word in words if word.startswith("outcome")]
     of_state = [word for word in words if not word.startswith("outcome")]
-    event_part = parse(" ".join(of_event), where, config=session.config) if of_event else None
+    outcome = " ".join(word for word, _, _ in of_event)
+    event_part = parse(outcome, where, config=session.config) if of_event else None
+    endpoints = {session.member(name, where).name for _, at, name in of_event if at}
     state_part = parse(" ".join(of_state), where, session=session) if of_state or not of_event else None
     if state_part is not None:
         _refuse_walks(state_part, where)
@@ -73,6 +75,8 @@ def session_condition(text: str, session: Session, where: str, found: Callable[[
 
     def holds(event: Event, state: int) -> bool:
         if event_part is not None and not event_part.holds({"outcome": event.outcome or NONE}):
+            return False
+        if not endpoints.issubset({event.endpoint}):
             return False
         if state_part is None:
             return True

@@ -109,9 +109,7 @@ def search(
             if len(before) > limit:
                 return Search(None, False, before)
             complete = complete and not runs.is_open(state)
-            out = edges(state)
-            if certain and runs.is_choice(state):
-                continue
+            out = sure_edges(runs, state) if certain else edges(state)
             if len(costs) < len(runs.events):
                 costs += map(cost_of, runs.events[len(costs) :])
             for edge in out:
@@ -129,6 +127,11 @@ def search(
                         heappush(order, total)
                     waiting[total].append((pair, (node, edge)))
     return Search(None, complete, before)
+
+
+def sure_edges(runs: Runs, state: int) -> Sequence[Edge]:
+    """The edges of a state that rest on no open question."""
+    return [edge for edge in runs.edges(state) if not runs.events[edge[0]].is_open]
 
 
 # ---- watchers
@@ -265,15 +268,18 @@ class Following:
 # ---- every run, and equality
 
 
-def choices_of(runs: Runs) -> tuple[int, ...]:
-    """Every state that some run comes to whose verdict is open."""
+def open_events(runs: Runs) -> tuple[int, ...]:
+    """Every event of some run that rests on an open question."""
     seen, order = {runs.start}, [runs.start]
+    found: dict[int, None] = {}
     for state in order:
-        for _, target in runs.edges(state):
+        for event, target in runs.edges(state):
+            if runs.events[event].is_open:
+                found[event] = None
             if target not in seen:
                 seen.add(target)
                 order.append(target)
-    return tuple(state for state in order if runs.is_choice(state))
+    return tuple(found)
 
 
 def letters_of(
@@ -288,9 +294,7 @@ def letters_of(
     complete = True
     for state in order:
         complete = complete and not runs.is_open(state)
-        if certain and runs.is_choice(state):
-            continue
-        for event, target in runs.edges(state):
+        for event, target in sure_edges(runs, state) if certain else runs.edges(state):
             letter = reading.letter(event, target)
             if letter is not None:
                 letters.add(letter)
@@ -433,7 +437,7 @@ class _Seen:
 
 
 def _edges(runs: Runs, certain: bool, state: int) -> Sequence[Edge]:
-    return () if certain and runs.is_choice(state) else runs.edges(state)
+    return sure_edges(runs, state) if certain else runs.edges(state)
 
 
 def _label(see: Callable[[int], Hashable], known: dict[int, Hashable], event: int, target: int) -> Hashable:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fsm.claims.decide import Difference, Following, InTurn, NotAfter, NotBefore, Until, choices_of, difference, search
+from fsm.claims.decide import Difference, Following, InTurn, NotAfter, NotBefore, Until, difference, open_events, search
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.runs import Event
 from fsm.claims.settle import Settled, settle
@@ -53,7 +53,6 @@ from fsm.claims.why import why_not_next
 from fsm.claims.witness import events_of, lines_of
 from fsm.claims.words import Atom, read_atom, read_stimulus, read_target, text_of
 from fsm.errors import FsmError, UnknownName
-from fsm.names import VERDICTS
 from fsm.traces.observation import Trace
 
 LIMIT_PAIRS = 50_000
@@ -271,8 +270,8 @@ def equivalent(
     def see(event: Event) -> str | None:
         return _observed(event, observing)
 
-    open_states = [(side, choices_of(side.runs)) for side in (one, two) if isinstance(side, EndpointSubject)]
-    is_open = any(states for _, states in open_states)
+    resting = [(side, open_events(side.runs)) for side in (one, two)]
+    is_open = any(events for _, events in resting)
 
     def differ(one: Subject, two: Subject) -> tuple[Difference | None, bool, int]:
         see_one, see_two = (lambda e: see(one.runs.events[e])), (lambda e: see(two.runs.events[e]))
@@ -287,7 +286,7 @@ def equivalent(
         found, complete, compared = differ(two, one)
         one, two = two, one
     if found is None and is_open:
-        lines = [line for side, states in open_states for line in questions_of(side, side.runs, states)]
+        lines = [line for side, events in resting for line in questions_of(side, side.runs, events)]
         parts = [Part(WHY, (OPEN, *dict.fromkeys(lines))), Part(NOTE, (SAY_MORE,))]
         return claim.finding(UNKNOWN, "open", parts)
     if found is None:
@@ -342,15 +341,15 @@ def _vacuous(atom: Atom) -> Part:
 
 def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
     """What to say where a `never` holds because nothing could ever have made it fail."""
-    if isinstance(about, SessionSubject) and set(about.session.verdicts) != set(VERDICTS):
-        return (Part(NOTE, (verdicts_of_session(about),)),)
-    if not isinstance(about, EndpointSubject):
-        return ()
-    other = search(about.anything, Until(about.anything, atom), lambda state, q: q == 1)
-    if other.path is not None:
-        lines = lines_of(events_of(about.anything, other.path))
-        missing = missing_verdict(about, about.anything, other.path)[:1]
+    anything = about.anything
+    other = search(anything, Until(anything, atom), lambda state, q: q == 1) if anything else None
+    if anything and other and other.path is not None:
+        lines = lines_of(events_of(anything, other.path))
+        missing = missing_verdict(about, anything, other.path)[:1]
         return (Part(NOTE, ("it is possible with other answers of the layers", *lines, *missing)),)
+    if not isinstance(about, EndpointSubject):
+        said = verdicts_of_session(about)
+        return (Part(NOTE, said),) if said else ()
     text = f"no answer of a layer could change that: {about.table.view.name} on this machine never comes to it"
     return (Part(NOTE, (text,)),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fsm.claims.automaton import Dfa, TooLarge
-from fsm.claims.decide import Path, Reading, letters_of, search
+from fsm.claims.decide import Path, Reading, letters_of, open_events, search
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
 from fsm.claims.grammar import Sequence as InOrder
@@ -202,7 +202,7 @@ def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Patter
         if fewer != letters:
             strict = settle(runs, reading, leaves(dfa.hopeless(fewer)))
             if strict.path is not None:
-                asked = strict.asked or tuple(state for state, _ in found.before if runs.is_choice(state))
+                asked = strict.asked or open_events(runs)
                 shown = whole, _lifted(strict.path, runs, whole)
                 return claim.depends(runs, Settled(strict.search, False, asked), shown)
         said = searched(about, len(found.before), complete=True)

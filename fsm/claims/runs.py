@@ -17,7 +17,7 @@ from fsm.stimuli import STIMULI
 from fsm.table import NO_ROW, Step, Table
 
 if TYPE_CHECKING:
-    from fsm.claims.policies import PolicyAnswers
+    from fsm.policy.by_state import Answer, PolicyAnswers
 
 Edge = tuple[int, int]  # (number of the event, number of the next state)
 # The seam for callouts and filters: which verdicts may be given in this state of this table, which stands before a
@@ -43,6 +43,12 @@ class Event:
     move: str = ""
     step: Step | None = None
     shown: str = ""  # how to write it, where that is not layer and verdict
+    answer: Answer | None = None  # what filters say at this classify
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody knows that this comes, and not another verdict of this layer."""
+        return self.answer is not None and self.answer.is_open
 
     @property
     def begins(self) -> bool:
@@ -99,8 +105,8 @@ class Runs(Protocol):
     def is_open(self, state: int) -> bool:
         """Whether a state has successors that are not known: a limit was hit, or nobody says what happens there."""
 
-    def is_choice(self, state: int) -> bool:
-        """Whether its edges are possible answers to an open question: one of them is there, nobody knows which."""
+    def open_groups(self, state: int) -> Sequence[Sequence[Edge]]:
+        """Its edges that rest on open questions, in groups: one edge of each is there, nobody knows which."""
 
     def name(self, state: int) -> str:
         """The state as a reader knows it."""
@@ -131,10 +137,10 @@ class TableRuns:
     def is_open(self, state: int) -> bool:
         return self.policy is not None and self.table.layer(state) is not None and bool(self.policy.at(state).refused)
 
-    def is_choice(self, state: int) -> bool:
-        if self.policy is None or self.table.layer(state) is None:
-            return False
-        return len(self.edges(state)) > 1 or bool(self.policy.at(state).refused)
+    def open_groups(self, state: int) -> tuple[tuple[Edge, ...], ...]:
+        if self.policy is None or self.table.layer(state) is None or not self.policy.at(state).is_open:
+            return ()
+        return (self.edges(state),)
 
     def name(self, state: int) -> str:
         return self.table.name_of(state)
@@ -147,6 +153,7 @@ class TableRuns:
 
     def _make(self, state: int) -> Iterable[Edge]:
         table = self.table
+        answer = None
         if table.layer(state) is None:
             candidates = self._stimuli
         else:
@@ -154,27 +161,32 @@ class TableRuns:
             candidates = tuple(pair for pair in self._verdicts if table.next_or_none(state, pair[1]) != NO_ROW)
             wanted = tuple(pair for pair in candidates if pair[0] in asked)
             candidates = wanted or tuple(pair for pair in candidates if pair[0] == Verdict.PERMIT) or candidates
+            answer = self.policy.at(state) if self.policy else None
         for name, number in candidates:
             target = table.next_or_none(state, number)
             if target != NO_ROW:
-                self.events.append(event_of(table.recorded(state, number), "", name))
+                self.events.append(event_of(table.recorded(state, number), "", name, answer))
                 yield len(self.events) - 1, target
 
 
-def event_of(step: Step, endpoint: str, move: str) -> Event:
+def event_of(step: Step, endpoint: str, move: str, answer: Answer | None = None) -> Event:
     """A step as an event."""
     return Event(
         step.stimulus, step.layer, step.verdict, step.flags, step.outcome, endpoint,
-        " " not in step.to_state, move, step,
+        " " not in step.to_state, move, step, answer=answer,
     )  # fmt: skip
 
 
 class SpaceRuns:
-    """A session, as far as it was explored. A move of several steps becomes a chain of events."""
+    """A session, as far as it was explored. A move of several steps becomes a chain of events.
+
+    A move stands for all its verdicts, so what an open question decides within it is decided where it begins.
+    """
 
     def __init__(self, space: StateSpace) -> None:
         self.space = space
         self.events: list[Event] = []
+        self._moves: list[Move] = []  # of each event
         self._chains: dict[int, tuple[int, ...]] = {}
         self._edges: dict[int, tuple[Edge, ...]] = {}
         self._between: list[tuple[tuple[int, ...], int]] = []  # states inside a move: events to come, target
@@ -187,8 +199,19 @@ class SpaceRuns:
     def is_open(self, state: int) -> bool:
         return state < len(self.space) and self.space.is_open(state)
 
-    def is_choice(self, state: int) -> bool:
-        return False
+    def open_groups(self, state: int) -> tuple[tuple[Edge, ...], ...]:
+        if self.space.answers is None or state >= len(self.space):
+            return ()
+        groups: dict[tuple[object, ...], list[Edge]] = {}
+        moves = (self.space.moves[number] for number, _ in self.space.numbered_edges(state))
+        for move, edge in zip(moves, self.edges(state), strict=True):
+            if any(answer.is_open for answer in move.decided):
+                groups.setdefault((move.actor, move.stimulus, move.peer, move.arrives), []).append(edge)
+        return tuple(map(tuple, groups.values()))
+
+    def move_of(self, event: int) -> Move:
+        """The move that an event belongs to."""
+        return self._moves[event]
 
     def joint(self, state: int) -> int:
         """The joint state: of a state inside a move the one that the move leads to."""
@@ -225,17 +248,19 @@ class SpaceRuns:
         found = self._chains.get(number)
         if found is None:
             # Not every move has a step of the table (a message is lost), and each has a label.
-            made = [event_of(step, move.endpoint, "") for step in move.steps]
+            answers = iter(move.decided)
+            made = [event_of(s, move.endpoint, "", next(answers, None) if s.layer else None) for s in move.steps]
             if not made or (made[0].layer and len(made) > 1):
                 made.insert(0, Event(move.stimulus, endpoint=move.endpoint, ends=not made))
             first = made[0]
             shown = f"({move.stimulus})@{move.endpoint}" if first.begins else ""
             made[0] = Event(
                 move.stimulus if first.begins else first.stimulus, first.layer, first.verdict, first.flags,
-                first.outcome, first.endpoint, first.ends, move.label, first.step, shown,
+                first.outcome, first.endpoint, first.ends, move.label, first.step, shown, first.answer,
             )  # fmt: skip
             found = self._chains[number] = tuple(range(len(self.events), len(self.events) + len(made)))
             self.events.extend(made)
+            self._moves.extend([move] * len(made))
         return found
 
 
@@ -253,8 +278,8 @@ class LineRuns:
     def is_open(self, state: int) -> bool:
         return False
 
-    def is_choice(self, state: int) -> bool:
-        return False
+    def open_groups(self, state: int) -> tuple[tuple[Edge, ...], ...]:
+        return ()
 
     def edges(self, state: int) -> tuple[Edge, ...]:
         return ((state, state + 1),) if state < len(self.events) else ()

@@ -17,7 +17,7 @@ from fsm.claims.runs import Runs
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was found, and whether it is sure. `asked` are the open states that an unsure run goes through."""
+    """What was found, and whether it is sure. `asked` are the events of an unsure run that rest on open questions."""
 
     search: Search
     sure: bool
@@ -49,7 +49,7 @@ def settle(
     possible = search(runs, watcher, found, start=start, limit=limit, spent=spent)
     if possible.path is None:
         return Settled(possible, possible.complete)
-    asked = choices_on(runs, possible.path, runs.start if start is None else start)
+    asked = open_on(runs, possible.path)
     if not asked:
         return Settled(possible, True)
     certain = search(runs, watcher, found, start=start, limit=limit, certain=True, spent=spent)
@@ -58,17 +58,16 @@ def settle(
     return Settled(possible, _is_won(runs, watcher, found, start, limit), asked)
 
 
-def choices_on(runs: Runs, path: Path, start: int) -> tuple[int, ...]:
-    """The states of a run whose verdict is open."""
-    states = (start, *(target for _, target in path[:-1]))
-    return tuple(dict.fromkeys(state for state in states if path and runs.is_choice(state)))
+def open_on(runs: Runs, path: Path) -> tuple[int, ...]:
+    """The events of a run that rest on open questions."""
+    return tuple(dict.fromkeys(event for event, _ in path if runs.events[event].is_open))
 
 
 def _is_won(runs: Runs, watcher: Watcher, found: Callable[[int, int], bool], start: int | None, limit: int) -> bool:
     first = (runs.start if start is None else start, watcher.start)
-    before: dict[Pair, list[Pair]] = {first: []}
+    before: dict[Pair, list[tuple[Pair, int]]] = {first: []}  # the pairs before, each with the group of the edge
     waiting: list[Pair] = []  # won, and not yet told to those before
-    still: dict[Pair, int] = {}  # how many verdicts of an open pair are not yet won
+    still: dict[tuple[Pair, int], int] = {}  # how many edges of a group have to be won yet: of an open one, all
     order = [first]
     for pair in order:
         state, q = pair
@@ -77,22 +76,25 @@ def _is_won(runs: Runs, watcher: Watcher, found: Callable[[int, int], bool], sta
             continue
         if len(before) > limit:
             return False
-        after = [(target, watcher.next(q, event, target)) for event, target in runs.edges(state)]
+        groups = runs.open_groups(state)
+        group_of = {edge: number for number, group in enumerate(groups, 1) for edge in group}
         # What is not followed any more, or is not known, is lost.
-        is_open = runs.is_choice(state) or runs.is_open(state)
-        still[pair] = len(after) + runs.is_open(state) if is_open else 1
-        for other in after:
+        still[pair, 0] = 1
+        still |= {(pair, number): len(group) + runs.is_open(state) for number, group in enumerate(groups, 1)}
+        for edge in runs.edges(state):
+            event, target = edge
+            other = (target, watcher.next(q, event, target))
             if other[1] == DROP:
                 continue
             if other not in before:
                 before[other] = []
                 order.append(other)
-            before[other].append(pair)
+            before[other].append((pair, group_of.get(edge, 0)))
     won = set(waiting)
     while waiting:
-        for pair in before[waiting.pop()]:
-            still[pair] -= 1
-            if still[pair] == 0 and pair not in won:
+        for pair, group in before[waiting.pop()]:
+            still[pair, group] -= 1
+            if still[pair, group] == 0 and pair not in won:
                 won.add(pair)
                 waiting.append(pair)
     return first in won

@@ -27,7 +27,7 @@ from fsm.table import Table, compile_table
 from fsm.traces.observation import Observation, Trace
 
 if TYPE_CHECKING:
-    from fsm.claims.policies import PolicyAnswers
+    from fsm.policy.by_state import PolicyAnswers
     from fsm.policy.datagram import Circumstances, End
     from fsm.policy.in_force import PolicyIndex
     from fsm.policy.model import Policy
@@ -106,12 +106,16 @@ class SessionSubject:
 
     @property
     def title(self) -> str:
-        members = ", ".join(f"{member.name}@{member.host}" for member in self.session.members)
-        config = self.session.config
-        words = [f"IPv{config.ip}"] if config.ip != 4 else []
+        session, config = self.session, self.session.config
+        members = ", ".join(f"{member.name}@{member.host}" for member in session.members)
+        words = [members, f"verdicts {', '.join(session.verdicts)}"]
+        if session.filters is not None:
+            placed = ", ".join(f"{m.name}@{m.host} at {session.filters.end(m.name)}" for m in session.members)
+            asked = all(session.filters.policy(host) is not None for host in session.hosts)
+            words = [placed, *session.filters.words, *([] if asked else [f"otherwise {words[1]}"])]
+        words += [f"IPv{config.ip}"] if config.ip != 4 else []
         words += [f"Windows {config.windows}"] if config.windows != "11" else []
-        machine = "".join(f"; {word}" for word in (*words, *_chosen(config)))
-        return f"session ({members}; verdicts {', '.join(self.session.verdicts)}{machine})"
+        return f"session ({'; '.join((*words, *_chosen(config)))})"
 
     @cached_property
     def space(self) -> StateSpace:
@@ -121,9 +125,19 @@ class SessionSubject:
     def runs(self) -> SpaceRuns:
         return SpaceRuns(self.space)
 
-    @property
-    def anything(self) -> Runs | None:
-        return None
+    def stepped(self, verdicts: Iterable[str]) -> Session:
+        """The session without its policies, whose layers give these verdicts besides: the stepper asks no filters."""
+        if self.session.filters is None:
+            return self.session
+        given = {*self.session.verdicts, *PERMIT, *verdicts}
+        return replace(self.session, filters=None, verdicts=tuple(str(v) for v in VERDICTS if v in given))
+
+    @cached_property
+    def anything(self) -> SpaceRuns | None:
+        """With policies: what it could do without them, if every layer permits or blocks."""
+        if self.session.filters is None:
+            return None
+        return SpaceRuns(explore(self.stepped((Verdict.BLOCK,)), limit_states=self.limit_states))
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 
 from fsm.claims.decide import Path, Until, search
 from fsm.claims.finding import REFUTED, UNKNOWN, Finding, Part, Verdict
-from fsm.claims.runs import Event, Runs
+from fsm.claims.runs import Event, Runs, SpaceRuns
 from fsm.claims.settle import Settled
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.why import decided_text, possible_next, step_text, why_not_next
-from fsm.claims.witness import command_of, events_of, has_usual_lifetimes, lines_of, moves_of, stepping, token_of
+from fsm.claims.witness import (
+    command_of,
+    events_of,
+    has_usual_lifetimes,
+    lines_of,
+    moves_of,
+    stepping,
+    token_of,
+    verdicts_on,
+)
 from fsm.claims.words import Atom, read_condition
 from fsm.names import VERDICTS
 from fsm.stimuli import POSITIONS
@@ -49,19 +58,20 @@ class Claim:
         if runs is not None and path is not None:
             events = events_of(runs, path)
             witness = moves_of(events, usual_lifetimes=has_usual_lifetimes(self.subject))
-            token = token_of(self.subject, witness)
+            token = token_of(self.subject, witness, verdicts_on(runs, path))
             more += [Part(TOKEN, (stepping(token),))] if token else []
             more += filters_part(self.subject, runs, path)
-            commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start))
+            commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start), token)
             more += [Part(DRAW, commands)] if commands else []
         ordered = sorted((*parts, *more), key=lambda part: ORDER.index(part.heading))
         return Finding(verdict, self.text, cause, tuple(ordered), witness, token, self.allow_unknown)
 
     def unknown(self, visited: int) -> Finding:
         """What is left to say when a limit was hit, or where something is not documented."""
-        policy = self.subject.policy if isinstance(self.subject, EndpointSubject) else None
-        if policy is not None and policy.refusals:
-            lines = ("the documents do not say what happens where", *policy.refusals)
+        if refusals := refusals_of(self.subject):
+            # A session does not follow every verdict that is documented: a redirected datagram leaves it.
+            who = "nothing here says" if isinstance(self.subject, SessionSubject) else "the documents do not say"
+            lines = (f"{who} what happens where", *refusals)
             return self.finding(UNKNOWN, "undocumented", (Part(WHY, lines),))
         return self.finding(UNKNOWN, "limit", (searched(self.subject, visited, complete=False),))
 
@@ -105,7 +115,6 @@ def standing(runs: Runs, states: Sequence[int]) -> str:
     )
 
 
-NOBODY = ("no filter matches", "no filter decides")  # as a decision says it
 OPEN = "it depends on what filters ask and nobody has told"
 SAY_MORE = (
     "give what is known in circumstances=, or ordinary=True for a program and an interface that no filter names, or "
@@ -119,34 +128,36 @@ def plain_of(runs: Runs, state: int) -> int:
     return plain(state) if plain else state
 
 
-def questions_of(subject: Subject, runs: Runs, states: Sequence[int]) -> tuple[str, ...]:
-    """The open questions of these states, each with its layer."""
-    if not isinstance(subject, EndpointSubject) or subject.policy is None:
-        return ()
+def questions_of(subject: Subject, runs: Runs, events: Sequence[int]) -> tuple[str, ...]:
+    """The open questions that these events rest on, each with its layer."""
     lines = []
-    for state in dict.fromkeys(plain_of(runs, state) for state in states):
-        layer = subject.table.layer(state)
-        assert layer is not None, "only classifies are open"
-        lines.append(f"{layer.short_name}: {subject.policy.at(state).question}")
+    for happens in (runs.events[event] for event in events):
+        assert happens.answer is not None, "only classifies are open"
+        what = happens.answer.question or happens.answer.refused
+        lines.append(f"{happens.layer.removeprefix('FWPM_LAYER_')}{at_host(subject, happens)}: {what}")
     return tuple(dict.fromkeys(lines))
+
+
+def refusals_of(subject: Subject) -> tuple[str, ...]:
+    """The verdicts of filters of which nothing says what they do; () where a limit keeps something from being known."""
+    if isinstance(subject, EndpointSubject):
+        return subject.policy.refusals if subject.policy else ()
+    if isinstance(subject, SessionSubject) and subject.space.answers is not None and not subject.space.open_states:
+        return subject.space.answers.refusals
+    return ()
 
 
 def filters_part(subject: Subject, runs: Runs, path: Path) -> list[Part]:
     """Which filter decided at each classify of a run of a subject with a policy: its blocks, and what let it pass."""
-    if not isinstance(subject, EndpointSubject) or subject.policy is None or runs is subject.anything:
-        return []
     lines: list[str] = []
     count = 0
-    state = runs.start
-    for event, target in path:
-        happens = runs.events[event]
-        if happens.layer:
-            answer = subject.policy.at(plain_of(runs, state))
-            by = "open" if answer.question else answer.by
-            count += by in NOBODY
-            if by not in NOBODY:
-                lines.append(f"{happens.layer.removeprefix('FWPM_LAYER_')} {happens.verdict}: {by}")
-        state = target
+    for happens in events_of(runs, path):
+        if happens.answer is not None:
+            by = happens.answer.decider
+            count += not by
+            if by:
+                what = f"{happens.layer.removeprefix('FWPM_LAYER_')} {happens.verdict}"
+                lines.append(f"{what}{at_host(subject, happens)}: {by}")
     lines = list(dict.fromkeys(lines))
     if count:
         lines.append("none decides at the other layers" if lines else "none decides at any of these layers")
@@ -188,12 +199,13 @@ def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path 
     found = search(runs, Until(runs, atom), _reached)
     if found.path is not None:
         return Way(Part(WAY, ("from the start", *lines_of(events_of(runs, found.path)))), runs, found.path)
-    if isinstance(subject, EndpointSubject):
-        runs = subject.anything
-        other = search(runs, Until(runs, atom), _reached)
+    anything = subject.anything
+    if anything is not None:
+        other = search(anything, Until(anything, atom), _reached)
         if other.path is not None:
-            lines = lines_of(events_of(runs, other.path))
-            return Way(Part(WAY, ("with other answers of the layers", *lines)), runs, other.path)
+            lines = lines_of(events_of(anything, other.path))
+            return Way(Part(WAY, ("with other answers of the layers", *lines)), anything, other.path)
+    if isinstance(subject, EndpointSubject):
         return Way(Part(WAY, ("there is none, whatever the layers answer",)))
     none = "there is none" if found.complete else "none was found before the limit was hit"
     return Way(Part(WAY, (none,)))
@@ -221,20 +233,25 @@ def _why_never(subject: Subject, atom: Atom, way: Way) -> tuple[str, ...]:
                 return _why_no_state(subject, atom)
             states = _all_states(runs)
             return why_not_next(subject, states, atom)
-        limited = isinstance(subject, SessionSubject) and set(subject.session.verdicts) != set(VERDICTS)
-        more = (verdicts_of_session(subject),) if limited and isinstance(subject, SessionSubject) else ()
-        return (f"no run shows {atom.shown}", *more)
+        return (f"no run shows {atom.shown}", *verdicts_of_session(subject))
     return (*missing_verdict(subject, way.runs, way.path), f"no run shows {atom.shown}")[:2]
 
 
-def verdicts_of_session(subject: SessionSubject) -> str:
+def verdicts_of_session(subject: Subject) -> tuple[str, ...]:
     """That not every verdict is given in a session: what would happen with others is not asked."""
+    if not isinstance(subject, SessionSubject) or set(subject.session.verdicts) == set(VERDICTS):
+        return ()
+    if subject.anything is not None:
+        given = " or ".join(subject.anything.space.session.verdicts)
+        return (f"nor would one without the policies, whose layers answer {given}",)
     given = " or ".join(subject.session.verdicts)
-    return f"the layers of this session answer {given} only; make_session(verdicts=[...]) lets them answer more"
+    return (f"the layers of this session answer {given} only; make_session(verdicts=[...]) lets them answer more",)
 
 
 def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...]:
     """The first verdict of a run of `other` that the subject does not give, and by which filter it gives another."""
+    if isinstance(subject, SessionSubject):
+        return _missing_in_session(subject, other, path)
     runs = subject.runs
     state = runs.start
     for event, target in path:
@@ -250,6 +267,32 @@ def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...
             )
         state = target
     return ()
+
+
+def _missing_in_session(subject: SessionSubject, other: Runs, path: Path) -> tuple[str, ...]:
+    answers = subject.space.answers
+    assert answers is not None and isinstance(other, SpaceRuns), "only policies keep a session from a verdict"
+    for event, _ in path:
+        wanted = other.events[event]
+        if wanted.step is None or not wanted.layer:
+            continue
+        move = other.move_of(event)
+        for answer in answers.decided(move.endpoint, move.view, move.peer, (wanted.step,)):
+            if wanted.verdict not in answer.verdicts:
+                layer = wanted.layer.removeprefix("FWPM_LAYER_") + at_host(subject, wanted)
+                given = " or ".join(answer.verdicts) or "something else"
+                return (
+                    f"{layer} would have to answer {wanted.verdict} there, and it answers {given}: {answer.by}",
+                    f"with that answer it would go on by {step_text(wanted)}",
+                )
+    return ()
+
+
+def at_host(subject: Subject, event: Event) -> str:
+    """`@sender, host 1` for what happens in a session; "" elsewhere."""
+    if not isinstance(subject, SessionSubject):
+        return ""
+    return f"@{event.endpoint}, host {subject.session.member(event.endpoint).host}"
 
 
 def _why_no_state(subject: EndpointSubject, atom: Atom) -> tuple[str, ...]:

@@ -58,8 +58,9 @@ class ReducedRuns:
         registers, policy = self.table.states[state].registers, self._runs.policy
         if self.table.layer(state) is not None:
             # Open questions are asked in its name.
-            asked = policy.at(state).question if policy and self._runs.is_choice(state) else ""
-            return self._runs.is_choice(state), self._runs.is_open(state), asked
+            is_choice = bool(self._runs.open_groups(state))
+            asked = policy.at(state).question if policy and is_choice else ""
+            return is_choice, self._runs.is_open(state), asked
         idle = self._flow is None or registers[self._flow] == "NONE"
         return idle, self._window is None or registers[self._window] == "closed"
 
@@ -76,8 +77,8 @@ class ReducedRuns:
     def is_open(self, state: int) -> bool:
         return self._runs.is_open(state)
 
-    def is_choice(self, state: int) -> bool:
-        return self._runs.is_choice(state)
+    def open_groups(self, state: int) -> tuple[tuple[Edge, ...], ...]:
+        return (self.edges(state),) if self._runs.open_groups(state) else ()
 
 
 class TimedRuns:
@@ -110,8 +111,8 @@ class TimedRuns:
     def is_open(self, state: int) -> bool:
         return self._runs.is_open(self.plain(state))
 
-    def is_choice(self, state: int) -> bool:
-        return self._runs.is_choice(self.plain(state))
+    def open_groups(self, state: int) -> tuple[tuple[Edge, ...], ...]:
+        return (self.edges(state),) if self._runs.open_groups(self.plain(state)) else ()
 
     def plain(self, state: int) -> int:
         """The state of the table, without clocks."""

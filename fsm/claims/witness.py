@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm.choices import Config
 from fsm.claims.decide import Path
-from fsm.claims.runs import TICK, Event, Runs
+from fsm.claims.runs import TICK, Event, Runs, SpaceRuns
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.timed import BY_THE_CLOCK
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S
@@ -82,8 +82,18 @@ def lines_of(events: Sequence[Event]) -> tuple[str, ...]:
 # ---- share tokens
 
 
-def token_of(subject: Subject, moves: Sequence[str]) -> str:
-    """The share token of a run; "" where the stepper cannot do it (a trace, other rows than the package's own)."""
+def verdicts_on(runs: Runs, path: Path) -> tuple[str, ...]:
+    """The verdicts on a path; in a session those of whole moves, though the path may end within one."""
+    if isinstance(runs, SpaceRuns):
+        return tuple(verdict for event, _ in path for verdict in runs.move_of(event).verdicts)
+    return tuple(event.verdict for event in events_of(runs, path) if event.layer)
+
+
+def token_of(subject: Subject, moves: Sequence[str], verdicts: Sequence[str] = ()) -> str:
+    """The share token of a run; "" where the stepper cannot do it (a trace, other rows than the package's own).
+
+    The stepper decides by hand what filters have decided: of a session with policies it needs the verdicts.
+    """
     from fsm.stepper.walk import Walk
 
     system: Any
@@ -97,7 +107,7 @@ def token_of(subject: Subject, moves: Sequence[str]) -> str:
     elif isinstance(subject, SessionSubject):
         from fsm.stepper.session_system import SessionSystem
 
-        system = SessionSystem(subject.session)
+        system = SessionSystem(subject.stepped(verdicts))
     else:
         return ""
     walk = Walk(system, manual=True)
@@ -132,12 +142,15 @@ def machine_words(config: Config) -> list[str]:
     return words
 
 
-def command_of(subject: Subject, events: Sequence[Event], state: str) -> tuple[str, ...]:
+def command_of(subject: Subject, events: Sequence[Event], state: str, token: str) -> tuple[str, ...]:
     """The commands that draw a run; none where no command can.
 
     `run` gives one layer one verdict throughout, and goes on to the end of a stimulus: where the run is not so, the
     rules that it went by are marked in the picture of the endpoint.
     """
+    if isinstance(subject, SessionSubject) and subject.session.filters is not None:
+        # The shortest way to a state may be one that the filters do not let through: it is the run that is drawn.
+        return (_line("wfp-udp", "step", "--token", token, "--html", "run.html"),) if token else ()
     if isinstance(subject, SessionSubject):
         return (_line("wfp-udp", "session", *_session_words(subject), "--reach", state),)
     if not isinstance(subject, EndpointSubject) or not events:

@@ -79,6 +79,8 @@ def command(
       wfp-udp claim reaches session "receiver=BOUND/IN sender=CLOSED"
       wfp-udp claim never sender outcome=sent --policy policy.toml --ordinary
           --from 192.0.2.1:50000 --to 198.51.100.1:53
+      wfp-udp claim reaches session outcome=delivered@sender --policy sender=a.toml --policy receiver=b.toml
+          --at sender=192.0.2.1:50000 --at receiver=198.51.100.7:53
       wfp-udp claim equivalent sender --policy a.toml --against-policy b.toml
           --from 192.0.2.1:50000 --to 198.51.100.1:53
       wfp-udp claim equivalent receiver --against-windows 7

@@ -15,7 +15,6 @@ from fsm.names import EVIDENCE, IP_VERSIONS, WINDOWS
 
 if TYPE_CHECKING:
     from fsm.claims.subject import Subject
-    from fsm.policy.model import Policy
     from fsm.traces.observation import Trace
 
 SESSION, TRACE = "session", "trace"
@@ -28,7 +27,16 @@ _ANSWERS = (
         "--verdict", "verdicts", multiple=True, metavar="LAYER=VERDICT", help="This layer answers so. May be repeated."
     ),
     click.option("--any-verdict", is_flag=True, help="Every layer gives every verdict that it takes."),
-    click.option("--policy", default="", metavar="FILE", help="The layers answer as these filters arbitrate."),
+    click.option(
+        "--policy",
+        "policies",
+        multiple=True,
+        metavar="FILE",
+        help="The layers answer as these filters arbitrate. Session: ENDPOINT=FILE, may be repeated.",
+    ),
+    click.option(
+        "--at", "places", multiple=True, metavar="ENDPOINT=ADDRESS:PORT", help="Session: where each endpoint is."
+    ),
     click.option("--from", "from_", default="", metavar="ADDRESS:PORT", help="With --policy: who sends."),
     click.option("--to", default="", metavar="ADDRESS:PORT", help="With --policy: who it is for."),
     click.option(
@@ -55,7 +63,9 @@ _AGAINST = (
     click.option(
         "--against-verdict", multiple=True, metavar="LAYER=VERDICT", help="equivalent: OTHER answers so instead."
     ),
-    click.option("--against-policy", metavar="FILE", help="equivalent: OTHER has these filters instead."),
+    click.option(
+        "--against-policy", multiple=True, metavar="FILE", help="equivalent: OTHER has these filters instead."
+    ),
     click.option("--against-ip", type=int, metavar="|".join(map(str, IP_VERSIONS)), help="equivalent: of OTHER."),
     click.option("--against-windows", metavar="VERSION", help=f"equivalent: of OTHER. One of {', '.join(WINDOWS)}."),
     click.option("--against-evidence", metavar="ORDER", help=f"equivalent: of OTHER. One of {', '.join(EVIDENCE)}."),
@@ -81,7 +91,8 @@ class Settings:
     blocks: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
     any_verdict: bool = False
-    policy: str = ""
+    policies: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     from_: str = ""
     to: str = ""
     ordinary: bool = False
@@ -98,8 +109,9 @@ class Settings:
     assumptions: tuple[str, ...] = ()
 
 
-_HOW_ANSWERED = ("blocks", "verdicts", "any_verdict", "policy")
-_DATAGRAM = ("from_", "to", "ordinary", "callouts")
+_HOW_ANSWERED = ("blocks", "verdicts", "any_verdict", "policies")
+_DATAGRAM = ("from_", "to", "places", "ordinary", "callouts")
+_OF_ENDPOINTS = ("blocks", "verdicts", "any_verdict", "from_", "to")
 _RECORDING = ("trace", "pattern", "keys", "reverse")
 _MACHINE = ("ip", "windows", "evidence", "assumptions")
 _USUAL: dict[str, Any] = {field.name: field.default for field in fields(Settings) if field.name != "endpoint"}
@@ -133,9 +145,9 @@ def both_of(settings: Settings, other: str, given: Mapping[str, Any], where: str
         second = _usual(second, _HOW_ANSWERED)
     second = replace(second, **changed)
     # One datagram is described, for whichever has filters that are asked about it.
-    if second.policy and not settings.policy:
+    if second.policies and not settings.policies:
         settings = _usual(settings, _DATAGRAM)
-    elif settings.policy and not second.policy:
+    elif settings.policies and not second.policies:
         second = _usual(second, _DATAGRAM)
     if settings == second:
         raise FsmError(
@@ -146,7 +158,7 @@ def both_of(settings: Settings, other: str, given: Mapping[str, Any], where: str
     return settings, second
 
 
-_PLURAL = {"block": "blocks", "verdict": "verdicts", "assume": "assumptions"}
+_PLURAL = {"block": "blocks", "verdict": "verdicts", "policy": "policies", "assume": "assumptions"}
 
 
 def _name(what: str) -> str:
@@ -162,8 +174,8 @@ def _taken(endpoint: str) -> set[str]:
     if endpoint == TRACE:
         return {*_RECORDING, "ip", "windows"}
     if endpoint == SESSION:
-        return {"stimuli", "limit_states", *_MACHINE}
-    return {*_HOW_ANSWERED, *_DATAGRAM, "stimuli", *_MACHINE}
+        return {"policies", "places", "ordinary", "callouts", "stimuli", "limit_states", *_MACHINE}
+    return {*_HOW_ANSWERED, *_DATAGRAM, "stimuli", *_MACHINE} - {"places"}
 
 
 def _usual(settings: Settings, names: Iterable[str]) -> Settings:
@@ -183,6 +195,7 @@ def subject_of(settings: Settings, where: str) -> Subject:
     FsmError : options that say nothing of it, or not enough.
     """
     from fsm.claims.subject import SessionSubject, TraceSubject, checked_trace, endpoint
+    from fsm.cli.session_policies import policies_of, read_file
     from fsm.session import make_session
     from fsm.space import LIMIT_STATES
 
@@ -201,24 +214,30 @@ def subject_of(settings: Settings, where: str) -> Subject:
                        fix=f"Make the claim of {TRACE}")  # fmt: skip
     stimuli = tuple(word for word in settings.stimuli.replace(",", " ").split() if word)
     if settings.endpoint == SESSION:
-        if answered:
+        if any(getattr(settings, name) != _USUAL[name] for name in _OF_ENDPOINTS):
             raise FsmError(
-                where, "--block, --verdict, --any-verdict and --policy with its options are for one endpoint"
-            )
+                where, "--block, --verdict, --any-verdict, --from and --to are for one endpoint",
+                fix="A session takes --policy ENDPOINT=FILE with --at ENDPOINT=ADDRESS:PORT",
+            )  # fmt: skip
         limit = LIMIT_STATES if settings.limit_states is None else settings.limit_states
-        return SessionSubject(make_session(config=config, stimuli=stimuli), limit)
+        filters = policies_of(settings.policies, settings.places, settings.ordinary, settings.callouts)
+        return SessionSubject(make_session(config=config, stimuli=stimuli, **filters), limit)
     if settings.limit_states is not None:
         raise FsmError(where, "--limit-states is for sessions", fix="Leave it out")
-    if settings.policy and not (settings.from_ and settings.to):
+    if settings.places or len(settings.policies) > 1:
+        raise FsmError(where, "--at, and more than one --policy, are for sessions",
+                       fix="Give one --policy FILE with --from and --to")  # fmt: skip
+    policy = settings.policies[0] if settings.policies else ""
+    if policy and not (settings.from_ and settings.to):
         raise FsmError(where, "--policy is asked about one datagram, and its ends are not given",
                        fix="Give --from 192.0.2.1:50000 and --to 198.51.100.1:53")  # fmt: skip
-    if not settings.policy and any(getattr(settings, name) != _USUAL[name] for name in _DATAGRAM):
+    if not policy and any(getattr(settings, name) != _USUAL[name] for name in _DATAGRAM):
         raise FsmError(where, "--from, --to, --ordinary and --callouts describe a datagram",
                        "They are for --policy", "Give --policy FILE")  # fmt: skip
     return endpoint(
         settings.endpoint, config, block=settings.blocks, verdicts=verdicts_of(settings.verdicts),
-        any_verdict=settings.any_verdict, stimuli=stimuli, policy=_policy(settings.policy), from_=settings.from_,
-        to=settings.to, ordinary=settings.ordinary, undeclared=settings.callouts,
+        any_verdict=settings.any_verdict, stimuli=stimuli, policy=read_file(policy) if policy else None,
+        from_=settings.from_, to=settings.to, ordinary=settings.ordinary, undeclared=settings.callouts,
     )  # fmt: skip
 
 
@@ -247,11 +266,3 @@ def recorded_trace(settings: Settings, where: str) -> Trace:
     for note in read.notes:
         click.echo(f"{read.source}: {note}", err=True)
     return read
-
-
-def _policy(file: str) -> Policy | None:
-    if not file:
-        return None
-    from fsm.policy.read import read_policy
-
-    return read_policy(file)

@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from fsm.cli.options import config_of, machine_options
+from fsm.cli.session_policies import (
+    filter_lines,
+    filters_json,
+    policies_of,
+    policy_options,
+    question_lines,
+    questions_on,
+    settled_layer,
+    settled_state,
+    unknown_text,
+)
 from fsm.errors import FsmError
 
 if TYPE_CHECKING:
@@ -102,6 +113,7 @@ WITHOUT = " without socket"
     metavar="network|flows",
     help="For dot: leave out what is in flight, or that and the flows.",
 )
+@policy_options
 @machine_options
 def command(
     endpoints: tuple[str, ...],
@@ -118,6 +130,10 @@ def command(
     start: int | None,
     output_format: str,
     collapse: str,
+    policies: tuple[str, ...],
+    places: tuple[str, ...],
+    ordinary: bool,
+    callouts: str,
     ip: int,
     windows: str,
     evidence: str,
@@ -134,11 +150,16 @@ def command(
       wfp-udp session --reach-layer "sender:INBOUND_ICMP_ERROR"
       wfp-udp session --cap 2 --network deliver,lose,duplicate,reorder
       wfp-udp session --format dot --collapse flows
+      wfp-udp session sender receiver --policy sender=a.toml --policy receiver=b.xml --ordinary
+          --at sender=192.0.2.1:50000 --at receiver=198.51.100.7:53 --reach sender=receiver:OUT
 
     EXPR is one or more NAME=TERM/TERM, as states are printed. Terms of an endpoint: BOUND, CLOSED ...; OUT, IN,
     OUT_STALE ... (receiver:OUT for the flow with one peer); connected, connecting, window, group_pended,
     group_redirect_pended, heard, at:POSITION. Of network: empty, a kind (datagram, icmp_error, group), or
     datagram:sender>receiver.
+
+    With --policy the filters of a host decide at its layers, for all its endpoints. Where that depends on what is not
+    given, every possible verdict is a branch, and what rests on it is said to depend.
     """
     from fsm.session import make_session
     from fsm.space import explore
@@ -155,6 +176,7 @@ def command(
         verdicts=_words(verdicts),
         granularity=granularity,
         loopback=loopback,
+        **policies_of(policies, places, ordinary, callouts),
     )
     space = explore(session, limit_states=limit_states)
     if any(asked):
@@ -211,7 +233,10 @@ def _answers(
     space.state(start if layers_of is None else layers_of)  # a number that is not there is refused before the work
     graph = session_graph(space)
     if layers_of is not None:
-        answers = layers_from(graph, node_of(graph, layers_of))
+        answers = {
+            actor: {name: settled_layer(space, one, f"{actor}:{name}", layers_of) for name, one in found.items()}
+            for actor, found in layers_from(graph, node_of(graph, layers_of)).items()
+        }
         if as_json:
             yield json.dumps(
                 {**_head(space), "state": _node(space, layers_of), "layers": _layers_json(answers)}, indent=2
@@ -222,9 +247,10 @@ def _answers(
     node = node_of(graph, start)
     if layer:
         answer, question = reachable_layer(graph, layer, start=node), layer
+        answer = settled_layer(space, answer, layer, start)
     else:
         question = " ".join(expressions)
-        answer = reachable(graph, question, start=node)
+        answer = settled_state(space, reachable(graph, question, start=node), question, start)
     if as_json:
         yield json.dumps({**_head(space), "question": question, **_path_json(graph, answer, start)}, indent=2)
     else:
@@ -235,8 +261,8 @@ def path_lines(space: StateSpace, answer: Answer, question: str, start: int) -> 
     """A shortest path step by step, or why there is none."""
     from fsm.session import short
 
-    if answer.verdict == "unknown":
-        yield f"Unknown: {question} was not found among {len(space):,} states; the limit was hit. Raise --limit-states."
+    if answer.verdict == "unknown" and not answer.path:
+        yield f"Unknown: {question} was not found among {len(space):,} states; {unknown_text(space)}."
         return
     if answer.verdict == "no":
         yield (
@@ -246,13 +272,21 @@ def path_lines(space: StateSpace, answer: Answer, question: str, start: int) -> 
         )
         return
     count = len(answer.path)
-    yield f"Yes: {question}, in {count} {'move' if count == 1 else 'moves'} (the fewest)."
+    moves = f"{count} {'move' if count == 1 else 'moves'}"
+    if answer.verdict == "unknown":
+        yield f"Depends on what filters ask and nobody has told: {question}, in {moves} if so."
+        yield from (f"  {asked}" for asked in questions_on(answer))
+    else:
+        yield f"Yes: {question}, in {moves} (the fewest)."
     yield f"  state {start}: {space.label(start)}"
     for number, step in enumerate(answer.path, start=1):
         move = step.move
         yield f"{number:3}. {move.label}"
-        for layer_step in move.classified:
+        deciders = [one.decider for one in move.decided] or [""] * len(move.classified)
+        for layer_step, decider in zip(move.classified, deciders, strict=True):
             yield f"       {short(layer_step.layer):36} {layer_step.verdict:7} {layer_step.basis:10} {layer_step.rule}"
+            if decider:
+                yield f"         {decider}"
         for text, messages in (("in flight", move.emits), ("lost, the network is full", move.lost)):
             if messages:
                 yield f"       {text}: {', '.join(map(str, messages))}"
@@ -269,7 +303,8 @@ def layers_lines(space: StateSpace, number: int, answers: dict[str, dict[str, An
     from fsm.session import short
 
     yield f"From state {number}: {space.label(number)}"
-    words = {"yes": "can fire", "no": "cannot", "unknown": "unknown, the limit was hit"}
+    words = {"yes": "can fire", "no": "cannot", "depends": "depends on what filters ask and nobody has told"}
+    words["unknown"] = f"unknown, {unknown_text(space).partition('.')[0]}"
     for actor, layers in answers.items():
         yield actor
         if all(answer.verdict == "no" for answer in layers.values()):
@@ -279,7 +314,7 @@ def layers_lines(space: StateSpace, number: int, answers: dict[str, dict[str, An
             names = [
                 short(name) + (f" ({len(answer.path)})" if answer.path else "")
                 for name, answer in layers.items()
-                if answer.verdict == verdict
+                if ("depends" if answer.verdict == "unknown" and answer.path else answer.verdict) == verdict
             ]
             if names:
                 yield from textwrap.wrap(
@@ -299,17 +334,19 @@ def summary_lines(space: StateSpace) -> Iterator[str]:
     summary = summarize(space)
     yield from _head_lines(space.session)
     yield ""
-    beyond = "" if space.complete else f"; unknown beyond the limit ({len(space.open_states):,} states lead there)"
+    beyond = f"; unknown {_beyond(space)} ({len(space.open_states or space.undocumented):,} states lead there)"
     yield f"states    {summary.states:,}{', complete' if space.complete else beyond}"
     yield f"edges     {summary.edges:,}, of which {summary.idle_edges:,} change nothing"
     yield f"depth     {summary.depth} moves to the farthest state{'' if space.complete else ' found'}"
-    yield f"ends      {_numbers(summary.ends, 'every socket closed, nothing in flight', space.complete)}"
-    yield f"deadlocks {_numbers(summary.deadlocks, 'somebody waits for ever', space.complete)}"
+    unknown = "" if space.complete else _beyond(space)
+    yield f"ends      {_numbers(summary.ends, 'every socket closed, nothing in flight', unknown)}"
+    yield f"deadlocks {_numbers(summary.deadlocks, 'somebody waits for ever', unknown)}"
+    yield from question_lines(space)
     yield ""
-    yield from _layer_table(summary)
+    yield from _layer_table(space, summary)
 
 
-def _layer_table(summary: Summary) -> Iterator[str]:
+def _layer_table(space: StateSpace, summary: Summary) -> Iterator[str]:
     """One column for each actor, one row for each layer that fires anywhere; the others in one line."""
     from fsm.session import short
 
@@ -337,7 +374,7 @@ def _layer_table(summary: Summary) -> Iterator[str]:
     yield f"{'network':{first}}  {summary.network_edges:,} edges of its own"
     if starred:
         yield "* what its host does about datagrams for it while its socket is not bound"
-    title = "never fire here: " if summary.complete else "not seen to fire, unknown beyond the limit: "
+    title = "never fire here: " if summary.complete else f"not seen to fire, unknown {_beyond(space)}: "
     if not summary.complete:
         yield '"never" means: not among the states explored'
     yield ""
@@ -354,11 +391,17 @@ def _head_lines(session: Session) -> Iterator[str]:
     yield f"network   {', '.join(session.network)}; at most {session.cap} in flight"
     yield f"stimuli   {', '.join(session.stimuli)}"
     yield f"verdicts  {', '.join(session.verdicts)}; an edge is one {session.granularity}"
+    yield from filter_lines(session)
 
 
-def _numbers(numbers: Sequence[int], text: str, complete: bool) -> str:
+def _beyond(space: StateSpace) -> str:
+    """What is not known of an incomplete session."""
+    return "beyond the limit" if space.open_states else "after verdicts that are not followed"
+
+
+def _numbers(numbers: Sequence[int], text: str, beyond: str) -> str:
     if not numbers:
-        return "none" if complete else "none found, unknown beyond the limit"
+        return f"none found, unknown {beyond}" if beyond else "none"
     listed = ", ".join(map(str, numbers[:LISTED])) + (", ..." if len(numbers) > LISTED else "")
     return f"{len(numbers):,} ({text}): state {listed}"
 
@@ -381,6 +424,7 @@ def _head(space: StateSpace) -> dict[str, object]:
         "complete": space.complete,
         "states": len(space),
         "edges": space.edge_count,
+        **filters_json(space),
     }  # fmt: skip
 
 
@@ -437,6 +481,7 @@ def _endpoints(session: Session, state: SessionState) -> dict[str, object]:
 def _path_json(graph: SessionGraph, answer: Answer, start: int) -> dict[str, object]:
     return {
         "answer": answer.verdict,
+        **({"questions": list(questions_on(answer))} if questions_on(answer) else {}),
         "from": start,
         "path": [{"source": s.source, "target": s.target, **s.move.to_json()} for s in answer.path],
     }

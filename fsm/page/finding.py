@@ -10,10 +10,11 @@ from fsm.claims.finding import HOLDS, Finding
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject, TraceSubject
 from fsm.claims.text import COUNTER, DRAW, RUN, TOKEN
 from fsm.errors import FsmError
+from fsm.names import VERDICTS
 from fsm.page.pages import trace_page
 from fsm.page.trace_data import TraceEvent, TraceStep
 from fsm.page.walk_data import walk_events
-from fsm.session import short
+from fsm.session import VERDICTS_NOT_OFFERED, short
 from fsm.stepper.endpoint_system import EndpointSystem
 from fsm.stepper.session_system import SessionSystem
 from fsm.stepper.system import System
@@ -73,7 +74,8 @@ def _taken(system: System[Any], moves: Iterable[str]) -> Walk:
 
 def _system(subject: Subject) -> System[Any]:
     if isinstance(subject, SessionSubject):
-        return SessionSystem(subject.session)
+        # Whatever verdicts the run has: the moves are named, and the others are not looked at.
+        return SessionSystem(subject.stepped(verdict for verdict in VERDICTS if verdict not in VERDICTS_NOT_OFFERED))
     assert isinstance(subject, EndpointSubject)
     table = subject.table
     if table is not compile_table(table.view.name, table.config):

@@ -44,7 +44,17 @@ class SessionSystem(System[int]):
     title = "session"
 
     def __init__(self, session: Session, composer: Composer | None = None) -> None:
-        """`composer` is given where places of an explored space are to be places here as well."""
+        """`composer` is given where places of an explored space are to be places here as well.
+
+        Raises
+        ------
+        FsmError : the session has policies, of which a walk and its share token know nothing.
+        """
+        if session.filters is not None:
+            raise FsmError(
+                "walk", "a session with policies cannot be stepped through",
+                fix="Make the session without policies=, with verdicts=[...], and decide by hand",
+            )  # fmt: skip
         self.session = session
         self.config = session.config
         self.name = session_name(session)
