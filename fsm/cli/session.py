@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsm.cli.options import config_of, machine_options
+from fsm.counts import counted
 from fsm.errors import FsmError
 
 if TYPE_CHECKING:
@@ -236,17 +237,19 @@ def path_lines(space: StateSpace, answer: Answer, question: str, start: int) -> 
     from fsm.session import short
 
     if answer.verdict == "unknown":
-        yield f"Unknown: {question} was not found among {len(space):,} states; the limit was hit. Raise --limit-states."
+        among = counted(len(space), "state")
+        yield f"Unknown: {question} was not found among {among}; the limit was hit. Raise --limit-states."
         return
     if answer.verdict == "no":
         yield (
-            f"No: {question} cannot be reached from state {start}. All {len(space):,} states were explored."
+            f"No: {question} cannot be reached from state {start}. "
+            f"{'The only state was' if len(space) == 1 else f'All {len(space):,} states were'} explored."
             if (space.complete)
             else f"No: {question} cannot be reached from state {start}; all that can was explored."
         )
         return
     count = len(answer.path)
-    yield f"Yes: {question}, in {count} {'move' if count == 1 else 'moves'} (the fewest)."
+    yield f"Yes: {question}, in {counted(count, 'move')} (the fewest)."
     yield f"  state {start}: {space.label(start)}"
     for number, step in enumerate(answer.path, start=1):
         move = step.move
@@ -273,7 +276,7 @@ def layers_lines(space: StateSpace, number: int, answers: dict[str, dict[str, An
     for actor, layers in answers.items():
         yield actor
         if all(answer.verdict == "no" for answer in layers.values()):
-            yield f"  none of its {len(layers)} layers"
+            yield f"  none of its {counted(len(layers), 'layer')}"
             continue
         for verdict, text in words.items():
             names = [
@@ -299,10 +302,12 @@ def summary_lines(space: StateSpace) -> Iterator[str]:
     summary = summarize(space)
     yield from _head_lines(space.session)
     yield ""
-    beyond = "" if space.complete else f"; unknown beyond the limit ({len(space.open_states):,} states lead there)"
+    leading = counted(len(space.open_states), "state leads", "states lead")
+    beyond = "" if space.complete else f"; unknown beyond the limit ({leading} there)"
     yield f"states    {summary.states:,}{', complete' if space.complete else beyond}"
-    yield f"edges     {summary.edges:,}, of which {summary.idle_edges:,} change nothing"
-    yield f"depth     {summary.depth} moves to the farthest state{'' if space.complete else ' found'}"
+    idle = f"{summary.idle_edges:,} {'changes' if summary.idle_edges == 1 else 'change'} nothing"
+    yield f"edges     {summary.edges:,}, of which {idle}"
+    yield f"depth     {counted(summary.depth, 'move')} to the farthest state{'' if space.complete else ' found'}"
     yield f"ends      {_numbers(summary.ends, 'every socket closed, nothing in flight', space.complete)}"
     yield f"deadlocks {_numbers(summary.deadlocks, 'somebody waits for ever', space.complete)}"
     yield ""
@@ -334,7 +339,7 @@ def _layer_table(summary: Summary) -> Iterator[str]:
     for title, cells in rows:
         line = f"{title:{first}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         yield line.rstrip()
-    yield f"{'network':{first}}  {summary.network_edges:,} edges of its own"
+    yield f"{'network':{first}}  {counted(summary.network_edges, 'edge')} of its own"
     if starred:
         yield "* what its host does about datagrams for it while its socket is not bound"
     title = "never fire here: " if summary.complete else "not seen to fire, unknown beyond the limit: "
