@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsm.choices import Config
+from fsm.counts import counted
 from fsm.endpoint import Endpoint
 from fsm.errors import NoTransition
 from fsm.names import ENDPOINTS, IDLE, VERDICTS
@@ -162,7 +163,9 @@ class Coverage:
                 lines += textwrap.wrap(head + ", ".join(names[:missed]) + more, 100, subsequent_indent="  ")
         outside = self.outside()
         if outside:
-            lines.append(f"{len(outside)} rows were taken under other settings than those reported on")
+            lines.append(
+                f"{counted(len(outside), 'row was', 'rows were')} taken under other settings than those reported on"
+            )
         return "\n".join(lines)
 
     def dumps(self) -> str:

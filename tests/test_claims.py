@@ -345,7 +345,9 @@ def test_a_session_tells_which_verdicts_it_leaves_out() -> None:
 
 
 def test_the_limit_that_is_given_with_a_claim_is_the_one_that_counts() -> None:
-    assert reaches(SessionSubject(make_session()), "(close)", limit_states=1).verdict == "unknown"
+    cut = reaches(SessionSubject(make_session()), "(close)", limit_states=1)
+    assert cut.verdict == "unknown"
+    assert cut.message.splitlines()[1].startswith("searched: the first state of the session; there are others")
     seen = equivalent(make_session(), "sender", limit_states=1)
     assert (seen.verdict, seen.cause) == ("unknown", "limit")
     other = equivalent("sender", make_session(), limit_states=5)

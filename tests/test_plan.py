@@ -156,6 +156,12 @@ def test_a_proof_names_the_guard_that_never_holds() -> None:
     )
     row = next(row for row in proofs if row.startswith("receive.ippacket.permit[connected=other;"))
     assert proofs[row].endswith("states at receive.ippacket connected is never other, only no")
+    alone = {
+        item.row: item.proof for item in unreachable(moves_of(compile_table("sender", Config()), stimuli=["bind"]))
+    }
+    assert alone["bind.assign.pend[stimulus=complete; dual_stack:no; windows 7..]"] == (
+        "in the only state at bind.assign stimulus is never complete, only bind"
+    )
 
 
 def test_the_checklist_says_what_to_call_to_filter_and_to_look_for() -> None:
@@ -190,7 +196,8 @@ def test_the_command_prints_sizes_and_bounds(wfp: Any) -> None:
     assert status == 0
     for endpoint in ENDPOINTS:
         table, _, plan = planned(endpoint, "edges")
-        sizes = f"{plan.goals} edges in {len(plan.walks)} scenarios, {plan.steps} steps (the least there can be)"
+        walks = f"{len(plan.walks)} scenario{'' if endpoint == 'dropped_port' else 's'}"
+        sizes = f"{plan.goals:,} edges in {walks}, {plan.steps:,} steps (the least there can be)"
         assert f"{endpoint}: {sizes}" in out.splitlines()
         assert not unreachable(moves_of(table)) or f"of {len(table.rows)} rows cannot be exercised, since" in out
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fsm.choices import Config, configure
+from fsm.claims import endpoint, never
 from fsm.endpoint import Endpoint
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.policy.callout import OpenVerdict, policy_callout
@@ -234,6 +235,19 @@ def test_a_walk_stops_where_the_policy_leaves_it_open_and_somebody_chooses() -> 
     walk.jump(at_question)
     walk.choose("permit")
     assert walk.outcome() == "sent"
+
+
+def test_filters_that_may_decide_alike_are_said_to_be_several() -> None:
+    either = policy(at("ALE_AUTH_CONNECT_V4", program(r"\\device\\harddiskvolume1\\x.exe"), effective_weight=9),
+                    at("ALE_AUTH_CONNECT_V4", port(53)))  # fmt: skip
+    walk = Walk(EndpointSystem("sender"), policy=policy_callout(either, open_questions="unknown"))
+    walk.choose("sendto")
+    by = {node.layer: node.decided_by for node in walk.path}
+    assert by["FWPM_LAYER_ALE_AUTH_CONNECT_V4"] == "policy: which filter decides is not known"
+    claim = never(endpoint("sender", policy=either, from_=US, to=THEM), "AUTH_CONNECT:block")
+    assert "\nfilters: ALE_AUTH_CONNECT_V4 block: which filter decides is not known" in claim.message.replace(
+        "filters:\n    ", "filters: "
+    )
 
 
 def test_a_walk_tells_what_a_layer_would_get_at_any_place() -> None:

@@ -60,7 +60,7 @@ flags = ["DISABLED"]
     policy = read_policy(text, name="off.toml")
     words = words_of(svg_of(policy))
     assert "filters: " not in words
-    assert "no filter" in words and "1 are not in force (disabled, or of the boot time)" in words
+    assert "no filter" in words and "1 is not in force (disabled, or of the boot time)" in words
 
 
 @pytest.mark.parametrize("path", [KILL_SWITCH, STATE], ids=["small", "real"])

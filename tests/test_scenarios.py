@@ -329,7 +329,7 @@ def test_the_command_runs_files_and_counts(wfp: Any, tmp_path: Path) -> None:
     )
     status, out, err = wfp(str(good))
     assert (status, err) == (0, "")
-    assert out.splitlines() == ["passed  x (1 expectations)", "1 scenarios, 1 passed, 0 failed; 1 expectations"]
+    assert out.splitlines() == ["passed  x (1 expectation)", "1 scenario, 1 passed, 0 failed; 1 expectation"]
     bad = tmp_path / "bad.wfp"
     bad.write_text(f"{HEAD}at 0s s bind\n expect outcome sent\n", encoding="utf-8")
     status, out, err = wfp(str(good), str(bad))

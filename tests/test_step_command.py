@@ -134,7 +134,7 @@ def test_until_watch_state_ladder_and_filter() -> None:
         "  1  ALE_BIND_REDIRECT_V4 ",
         "   - idle_timeout: datagram is in progress",
         "no move contains 'xyz'",
-        "until: unknown: not found among 10000 places",
+        "until: unknown: not found among 10,000 places",
         "nothing is watched",
         "export F FILE",
     ):

@@ -91,7 +91,8 @@ def searched(subject: Subject, visited: int, *, complete: bool) -> Part:
         return Part(SEARCHED, (f"{states}, and there are no others",))
     fix = "a larger limit_states, or allow_unknown=True where not knowing is good enough"
     if isinstance(subject, SessionSubject):
-        states = f"the first {subject.limit_states} states of the session"
+        number = subject.limit_states
+        states = f"the first {'state' if number == 1 else f'{number} states'} of the session"
     else:
         fix = "a simpler claim, or allow_unknown=True where not knowing is good enough"
     return Part(SEARCHED, (f"{states}; there are others, so nothing is sure. Give {fix}",))

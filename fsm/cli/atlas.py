@@ -14,6 +14,7 @@ import click
 
 from fsm.cli.options import config_of, machine_options
 from fsm.cli.picture_file import FORMATS, TEXTS, drawn, format_of
+from fsm.counts import counted
 from fsm.errors import FsmError, RenderError
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ def command(
     _write_index(folder, shown, missing, config)
     files = sum(len(one.files) for one in shown) + 2
     if undrawn:
-        instead = f"{undrawn.what}. Written instead: {files} files of DOT, Mermaid and text in {folder}"
+        instead = f"{undrawn.what}. Written instead: {counted(files, 'file')} of DOT, Mermaid and text in {folder}"
         raise type(undrawn)(undrawn.where, instead, undrawn.nearest, undrawn.fix)
     left = f"; {len(missing)} not on this machine" if missing else ""
     seconds = time.perf_counter() - begin
-    click.echo(f"{len(shown)} pictures in {files} files, {seconds:.1f} s{left}. Open {folder / 'index.html'}")
+    made = f"{counted(len(shown), 'picture')} in {counted(files, 'file')}, {seconds:.1f} s{left}"
+    click.echo(f"{made}. Open {folder / 'index.html'}")
 
 
 def _folder(output: str) -> Path:

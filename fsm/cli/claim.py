@@ -17,6 +17,7 @@ from fsm.cli.claim_subject import (
     subject_options,
     without_trace,
 )
+from fsm.counts import counted
 from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str,
         raise FsmError(where, told, fix=f"Give {names[0]} or --trace FILE")
     fits = len(words) <= 1 if kind == "equivalent" else kind == "accepts" or len(words) == len(names)
     if not fits:
-        count = f"{len(words)} words are" if len(words) != 1 else "1 word is"
-        raise FsmError(where, f"{count} given", f"It takes {' '.join(names)}", "Use quotes")
+        raise FsmError(
+            where, f"{counted(len(words), 'word is', 'words are')} given", f"It takes {' '.join(names)}", "Use quotes"
+        )
 
 
 def _write_page(html: str, found: Finding, subjects: list[Subject]) -> None:

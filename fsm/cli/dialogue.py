@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fsm.cli.walk_file import check_place, load_walk, save_walk, write_file
+from fsm.counts import counted
 from fsm.errors import FsmError, UnknownName
 from fsm.stepper import Node, Walk
 from fsm.stimuli import STIMULUS_ALIASES
@@ -156,7 +157,7 @@ class Dialogue:
         self._seed = seed + 1
         start = self.walk.at
         nodes = self.walk.random(steps, seed)
-        self._told(nodes, start, note=f"random: {len(nodes)} moves, seed {seed}")
+        self._told(nodes, start, note=f"random: {counted(len(nodes), 'move')}, seed {seed}")
 
     def _until(self, given: str) -> None:
         start = self.walk.at
@@ -165,10 +166,10 @@ class Dialogue:
         reasons = {
             "reached": f"reached: {given}",
             "choice": "a choice has to be made",
-            "steps": f"{len(ran.nodes)} moves done",
+            "steps": f"{counted(len(ran.nodes), 'move')} done",
             "end": "no move is left",
-            "unreachable": f"not reached: no way from here leads there ({ran.places} places looked at)",
-            "unknown": f"unknown: not found among {ran.places} places",
+            "unreachable": f"not reached: no way from here leads there ({counted(ran.places, 'place')} looked at)",
+            "unknown": f"unknown: not found among {counted(ran.places, 'place')}",
         }
         self._told(ran.nodes, start, note=f"until: {reasons[ran.verdict]}")
 

@@ -12,6 +12,7 @@ import click
 
 from fsm import catalogue
 from fsm.catalogue import Layer
+from fsm.counts import counted
 from fsm.names import WINDOWS
 
 WIDTH = 100
@@ -109,7 +110,7 @@ def layers_table(found: Sequence[Layer], windows: str = "11") -> str:
         " ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         for row in rows
     ]
-    count = f"{len(found)} layer{'' if len(found) == 1 else 's'}."
+    count = f"{counted(len(found), 'layer')}."
     moves = any(layer.runtime_id > catalogue.STABLE_IDS_TO for layer in found)
     numbering = catalogue.numbering(windows) if moves else "Their run-time ids are the same on every build."
     foot = [*textwrap.wrap(f"{count} {numbering}", WIDTH), *textwrap.wrap(_LEGEND, WIDTH)]

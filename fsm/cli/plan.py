@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsm.cli.options import config_of, machine_options
+from fsm.counts import counted
 
 if TYPE_CHECKING:
     from fsm.plan.cover import Cover
@@ -135,13 +136,16 @@ def _summary(table: Table, plan: Cover, missing: tuple[Unreachable, ...]) -> str
         by_proof: dict[str, list[str]] = {}
         for item in missing:
             by_proof.setdefault(item.proof, []).append(item.row)
-        lines.append(f"{table.view.name}: {len(missing)} of {len(table.rows)} rows cannot be exercised, since")
+        lines.append(
+            f"{table.view.name}: {len(missing)} of {counted(len(table.rows), 'row')} cannot be exercised, since"
+        )
         for proof, rows in by_proof.items():
             lines.append(f"  {proof}:")
             lines += textwrap.wrap(", ".join(rows), 110, initial_indent="    ", subsequent_indent="    ")
     bound = "the least there can be" if plan.exact else f"at least {plan.least_walks} and {plan.least_steps} are needed"
     lines.append(
-        f"{table.view.name}: {plan.goals} {plan.goal} in {len(plan.walks)} scenarios, {plan.steps} steps ({bound})"
+        f"{table.view.name}: {counted(plan.goals, plan.goal.removesuffix('s'))} in "
+        f"{counted(len(plan.walks), 'scenario')}, {counted(plan.steps, 'step')} ({bound})"
     )
     return "\n".join(lines)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsm.counts import counted
+
 if TYPE_CHECKING:
     from fsm.policy.model import Policy
     from fsm.scenarios.model import Scenario, UsePolicy
@@ -48,9 +50,8 @@ def command(files: tuple[str, ...], engine: str, output_format: str, only_list: 
             run = run_scenario(scenario, engine=engine, load_policy=_loaded)
             runs.append(run)
             if output_format == "text":
-                click.echo(
-                    f"{'passed' if run.passed else 'FAILED'}  {scenario.title} ({run.expectations} expectations)"
-                )
+                expected = counted(run.expectations, "expectation")
+                click.echo(f"{'passed' if run.passed else 'FAILED'}  {scenario.title} ({expected})")
                 if not run.passed:
                     click.echo(run.text())
     if only_list:
@@ -60,7 +61,10 @@ def command(files: tuple[str, ...], engine: str, output_format: str, only_list: 
         click.echo(json.dumps([_json_of(run) for run in runs], indent=1))
     else:
         expectations = sum(run.expectations for run in runs)
-        click.echo(f"{len(runs)} scenarios, {len(runs) - failed} passed, {failed} failed; {expectations} expectations")
+        click.echo(
+            f"{counted(len(runs), 'scenario')}, {len(runs) - failed} passed, {failed} failed; "
+            f"{counted(expectations, 'expectation')}"
+        )
     if failed:
         raise SystemExit(1)
 
@@ -76,7 +80,7 @@ def _loaded(scenario: Scenario, line: UsePolicy) -> Policy:
         return read_policy(path)
     except FsmError as error:
         more = len(getattr(error, "errors", ())) - 1
-        fix = f"wfp-udp policy names {more} more mistakes" if more > 0 else error.fix
+        fix = f"wfp-udp policy names {counted(more, 'more mistake')}" if more > 0 else error.fix
         raise FsmError(f"{line.spot}: policy {error.where}", error.what, error.nearest, fix) from None
 
 

@@ -21,6 +21,7 @@ from fsm.cli.session_policies import (
     settled_state,
     unknown_text,
 )
+from fsm.counts import counted
 from fsm.errors import FsmError
 
 if TYPE_CHECKING:
@@ -262,17 +263,18 @@ def path_lines(space: StateSpace, answer: Answer, question: str, start: int) -> 
     from fsm.session import short
 
     if answer.verdict == "unknown" and not answer.path:
-        yield f"Unknown: {question} was not found among {len(space):,} states; {unknown_text(space)}."
+        yield f"Unknown: {question} was not found among {counted(len(space), 'state')}; {unknown_text(space)}."
         return
     if answer.verdict == "no":
         yield (
-            f"No: {question} cannot be reached from state {start}. All {len(space):,} states were explored."
+            f"No: {question} cannot be reached from state {start}. "
+            f"{'The only state was' if len(space) == 1 else f'All {len(space):,} states were'} explored."
             if (space.complete)
             else f"No: {question} cannot be reached from state {start}; all that can was explored."
         )
         return
     count = len(answer.path)
-    moves = f"{count} {'move' if count == 1 else 'moves'}"
+    moves = counted(count, "move")
     if answer.verdict == "unknown":
         yield f"Depends on what filters ask and nobody has told: {question}, in {moves} if so."
         yield from (f"  {asked}" for asked in questions_on(answer))
@@ -308,7 +310,7 @@ def layers_lines(space: StateSpace, number: int, answers: dict[str, dict[str, An
     for actor, layers in answers.items():
         yield actor
         if all(answer.verdict == "no" for answer in layers.values()):
-            yield f"  none of its {len(layers)} layers"
+            yield f"  none of its {counted(len(layers), 'layer')}"
             continue
         for verdict, text in words.items():
             names = [
@@ -334,10 +336,12 @@ def summary_lines(space: StateSpace) -> Iterator[str]:
     summary = summarize(space)
     yield from _head_lines(space.session)
     yield ""
-    beyond = f"; unknown {_beyond(space)} ({len(space.open_states or space.undocumented):,} states lead there)"
+    leading = counted(len(space.open_states or space.undocumented), "state leads", "states lead")
+    beyond = f"; unknown {_beyond(space)} ({leading} there)"
     yield f"states    {summary.states:,}{', complete' if space.complete else beyond}"
-    yield f"edges     {summary.edges:,}, of which {summary.idle_edges:,} change nothing"
-    yield f"depth     {summary.depth} moves to the farthest state{'' if space.complete else ' found'}"
+    idle = f"{summary.idle_edges:,} {'changes' if summary.idle_edges == 1 else 'change'} nothing"
+    yield f"edges     {summary.edges:,}, of which {idle}"
+    yield f"depth     {counted(summary.depth, 'move')} to the farthest state{'' if space.complete else ' found'}"
     unknown = "" if space.complete else _beyond(space)
     yield f"ends      {_numbers(summary.ends, 'every socket closed, nothing in flight', unknown)}"
     yield f"deadlocks {_numbers(summary.deadlocks, 'somebody waits for ever', unknown)}"
@@ -371,7 +375,7 @@ def _layer_table(space: StateSpace, summary: Summary) -> Iterator[str]:
     for title, cells in rows:
         line = f"{title:{first}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         yield line.rstrip()
-    yield f"{'network':{first}}  {summary.network_edges:,} edges of its own"
+    yield f"{'network':{first}}  {counted(summary.network_edges, 'edge')} of its own"
     if starred:
         yield "* what its host does about datagrams for it while its socket is not bound"
     title = "never fire here: " if summary.complete else f"not seen to fire, unknown {_beyond(space)}: "

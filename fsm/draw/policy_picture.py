@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fsm import catalogue
 from fsm.choices import Config
+from fsm.counts import counted
 from fsm.draw.boxes import layer_names
 from fsm.draw.overlay import Overlay
 from fsm.draw.packet_path import packet_path_page, packet_path_sketch
@@ -77,7 +78,7 @@ def policy_picture(policy: Policy, config: Config | None = None, overlay: Overla
     return Picture(
         "policy",
         "packet path",
-        f"{name}: {len(policy.filters):,} filters",
+        f"{name}: {counted(len(policy.filters), 'filter')}",
         "The filtering layers between application and wire, each with the number of its filters and what blocks there.",
         "The filters of a policy at every layer that a datagram meets",
         lambda dark, background: policy_dot(index, name, config, overlay, dark=dark, background=background),
@@ -140,8 +141,8 @@ def _names(filters: Iterable[Filter]) -> str:
 
 def _tooltip(found: Sequence[LayerFilters]) -> str:
     return "\n".join(
-        f"{here.layer.removeprefix('FWPM_LAYER_')}: {here.total} filters, {here.permits} permit, {here.blocks} block, "
-        f"{here.callouts} callout"
+        f"{here.layer.removeprefix('FWPM_LAYER_')}: {counted(here.total, 'filter')}, {here.permits} permit, "
+        f"{here.blocks} block, {here.callouts} callout"
         for here in found
     )
 
@@ -151,11 +152,14 @@ def _note_lines(index: PolicyIndex, boxes: Iterable[Box]) -> Iterator[Line]:
     layers = index.layers
     here = sum(filters_at(index, layer).total for layer in layers if layer in shown)
     total = sum(filters_at(index, layer).total for layer in layers)
-    yield Line(f"{here:,} filters are in the boxes", "taken", bold=True)
+    yield Line(f"{counted(here, 'filter is', 'filters are')} in the boxes", "taken", bold=True)
     if total > here:
-        yield Line(f"{total - here:,} are at other layers: discard twins, TCP, others")
+        yield Line(
+            f"{total - here:,} {'is' if total - here == 1 else 'are'} at other layers: discard twins, TCP, others"
+        )
     if index.left_out:
-        yield Line(f"{len(index.left_out):,} are not in force (disabled, or of the boot time)")
+        verb = "is" if len(index.left_out) == 1 else "are"
+        yield Line(f"{len(index.left_out):,} {verb} not in force (disabled, or of the boot time)")
     yield Line("filters n/m: of IPv4 and of IPv6", "muted")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fsm.counts import counted
 from fsm.draw.overlay import Overlay
 from fsm.draw.places import Collapsed, Group, Key, Place, Way, collapse, key_of
 from fsm.draw.sheet import TEXT_SIZE, Line, Look, Rect, Sheet, broken, height_of
@@ -191,11 +192,11 @@ class _Drawing:
         about = f"IPv{config.ip}, Windows {config.windows}, evidence: {config.evidence}"
         about += "".join(f", {name}={option}" for name, option in config.assume)
         network = f"network: {', '.join(session.network)}, at most {session.cap} in flight"
-        size = f"{self.shown.states:,} states, {self.shown.edges:,} edges"
+        size = f"{counted(self.shown.states, 'state')}, {counted(self.shown.edges, 'edge')}"
         size += "" if self.shown.complete else " (the limit was hit: there are more)"
         wide = max(self.width, 600)
         return [
-            *broken(f"A session, collapsed: {size} as {len(self.shown.places)} places", wide, 14, bold=True),
+            *broken(f"A session, collapsed: {size} as {counted(len(self.shown.places), 'place')}", wide, 14, bold=True),
             *broken(f"{hosts}; {network}; verdicts: {', '.join(session.verdicts)}", wide, 10),
             *broken(about, wide, 10, colour=c.muted),
         ]
@@ -211,7 +212,7 @@ class _Drawing:
         first, *others = self.shown.names(place.key)
         count = len(place.numbers)
         lines = [Line(first, _TITLE, True), *(Line(other, _TITLE, True) for other in others)]
-        states = f"{count:,} state{'' if count == 1 else 's'}"
+        states = counted(count, "state")
         lines.append(Line(states, colour=self.colours.muted))
         ranked = [self._group(group, place.key) for group in place.stays]
         for lines_of_group in ranked:
@@ -375,7 +376,7 @@ class _Drawing:
         """The path, move by move."""
         if not self.marks.steps:
             return
-        lines = [Line(f"The way, {len(self.marks.steps)} moves", _TITLE, True)]
+        lines = [Line(f"The way, {counted(len(self.marks.steps), 'move')}", _TITLE, True)]
         for number, step in enumerate(self.marks.steps, 1):
             lines += broken(f"{number}. {told(step)}", self.width - 20, 9)
         rect = Rect(0, y, self.width, height_of(lines, 14))
@@ -398,7 +399,7 @@ def told(step: PathStep) -> str:
 
 def _tooltip(group: Group) -> str:
     layers = ", ".join(map(short, group.longest.layers)) or "no layer"
-    return f"{group.text}: {layers} ({group.edges:,} edges)"
+    return f"{group.text}: {layers} ({counted(group.edges, 'edge')})"
 
 
 def _url(group: Group) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from fsm.counts import counted
 from fsm.draw.mermaid import text_of
 from fsm.draw.overlay import Overlay
 from fsm.draw.places import Collapsed, Group, Key, collapse
@@ -22,7 +23,8 @@ def session_text(space: StateSpace, overlay: Overlay | None = None) -> str:
     more = "" if shown.complete else " (the limit was hit: there are more)"
     assumed = "".join(f", {name}={option}" for name, option in config.assume)
     lines = [
-        f"A session, collapsed: {shown.states:,} states, {shown.edges:,} edges as {len(shown.places)} places{more}"
+        f"A session, collapsed: {counted(shown.states, 'state')}, {counted(shown.edges, 'edge')} "
+        f"as {counted(len(shown.places), 'place')}{more}"
     ]
     for host in session.hosts:
         lines.append(f"host {host}: {', '.join(member.name for member in session.members if member.host == host)}")
@@ -31,7 +33,7 @@ def session_text(space: StateSpace, overlay: Overlay | None = None) -> str:
         count = len(place.numbers)
         tags = ["start"] if 0 in place.numbers else []
         tags += ["* stands here"] if place.key == marks.here else []
-        about = ", ".join([f"{count:,} state{'' if count == 1 else 's'}", *tags])
+        about = ", ".join([counted(count, "state"), *tags])
         lines += ["", f"{_name(shown, place.key)} ({about})"]
         for group in place.stays:
             lines += _group(group, marks, place.key, place.key)
@@ -43,7 +45,7 @@ def session_text(space: StateSpace, overlay: Overlay | None = None) -> str:
     legend = f"In brackets what some step of a move is: {bases}; all else is documented."
     lines += ["", *textwrap.wrap(legend, WIDTH)]
     if marks.steps:
-        lines += ["", f"The way, {len(marks.steps)} moves; its numbers stand before the moves above:"]
+        lines += ["", f"The way, {counted(len(marks.steps), 'move')}; its numbers stand before the moves above:"]
         for number, step in enumerate(marks.steps, 1):
             lines += textwrap.wrap(
                 f"{number}. {told(step)}", WIDTH, initial_indent="  ", subsequent_indent="     ", break_on_hyphens=False
@@ -68,7 +70,7 @@ def session_mermaid(space: StateSpace, overlay: Overlay | None = None) -> str:
     lines = ["flowchart LR"]
     for place in shown.places:
         count = len(place.numbers)
-        said = [*shown.names(place.key), f"{count:,} state{'' if count == 1 else 's'}"]
+        said = [*shown.names(place.key), counted(count, "state")]
         said += [_said(group, marks, place.key, place.key) for group in place.stays]
         lines.append(f'  {ids[place.key]}["{"<br/>".join(map(text_of, said))}"]')
     for way in shown.ways:

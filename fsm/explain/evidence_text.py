@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from fsm.counts import counted
 from fsm.evidence import CONFIRMED, CONTRADICTED, NEVER, NOT_SEEN, STATUSES, Report, RuleEvidence
-from fsm.explain.report import ascii_safe, counted, file_name, wrapped
+from fsm.explain.report import ascii_safe, file_name, wrapped
 from fsm.explain.statements import STATEMENTS
 from fsm.explain.watching import Mark, Tally
 from fsm.fact_text import fact_line
@@ -28,12 +29,11 @@ def evidence_text(report: Report) -> str:
 
 def _head(report: Report) -> list[str]:
     numbers = [f"{len(report.of_status(status))} {TITLES[status]}" for status in STATUSES]
-    lines = [wrapped(f"Evidence of {counted(report.records, 'record')} for {len(report.rules)} rules: "
+    lines = [wrapped(f"Evidence of {counted(report.records, 'record')} for {counted(len(report.rules), 'rule')}: "
                      f"{', '.join(numbers)}.", "", "  ")]  # fmt: skip
     if report.evicted:
-        lines.append(
-            wrapped(f"{report.evicted} things were forgotten to keep to --history: numbers can be low.", "", "  ")
-        )
+        forgotten = counted(report.evicted, "thing was", "things were")
+        lines.append(wrapped(f"{forgotten} forgotten to keep to --history: numbers can be low.", "", "  "))
     return lines
 
 

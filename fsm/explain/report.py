@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
+from fsm.counts import counted
 from fsm.explain.codes import CODES
 from fsm.explain.ends import End, protocol_name
 from fsm.explain.explained import Explained
@@ -238,10 +239,6 @@ def between(out: dict[str, Any]) -> str:
         return f"{proto} {remote} -> {local if local else '?'}"
     arrow = "->" if out["packet_direction"] == "outbound" else "--"
     return f"{proto} {local if local else '?'} {arrow} {remote}"
-
-
-def counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def file_name(source: str) -> str:

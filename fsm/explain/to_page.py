@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from fsm.choices import Config, configure
+from fsm.counts import counted
 from fsm.explain.codes import CODES
 from fsm.explain.explained import Explained
 from fsm.explain.explainer import Account
 from fsm.explain.filters import FilterBook
-from fsm.explain.report import between, counted, file_name
+from fsm.explain.report import between, file_name
 from fsm.page import TraceEvent, TraceStep, trace_page
 
 LIMIT_EVENTS = 1_000  # of a page: some 1.5 kB each

@@ -45,7 +45,8 @@ def _proof(moves: Moves, row: Row, states: list[State]) -> str:
         seen = dict.fromkeys(_value(moves, row, name, state) for state in at)
         if not set(values) & set(seen):
             met = ", ".join(value or "nothing" for value in seen)
-            return f"in the {len(at)} states at {row.at} {name} is never {' or '.join(values)}, only {met}"
+            here = "the only state" if len(at) == 1 else f"the {len(at)} states"
+            return f"in {here} at {row.at} {name} is never {' or '.join(values)}, only {met}"
     guards = " and ".join(f"{name} {' or '.join(values)}" for name, values in row.when)
     return f"of the {len(at)} states at {row.at} none has {guards or 'this event'} at once"
 

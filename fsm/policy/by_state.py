@@ -19,7 +19,7 @@ from fsm.endpoint import (
     Snapshot,
 )
 from fsm.names import Verdict
-from fsm.policy.callout import Decision, PolicyCallout
+from fsm.policy.callout import WHICH, Decision, PolicyCallout
 from fsm.policy.datagram import Datagram
 from fsm.policy.model import Policy
 from fsm.reasons import STALE_REASONS
@@ -100,7 +100,7 @@ class PolicyAnswers:
         if not question and len(verdicts) > 1:
             question = f"{' or '.join(verdicts)}, by why the flow is authorized again, which its state does not tell"
         refused = next((text for one in decisions if (text := self._refused(state, one))), "")
-        return Answer(verdicts, by[0] if len(by) == 1 else "filters, which of them is open", question, refused)
+        return Answer(verdicts, by[0] if len(by) == 1 else WHICH, question, refused)
 
     def _contexts(self, context: ClassifyContext) -> Iterator[ClassifyContext]:
         """The classify, for each reason that it may have: the table says that a flow is stale, and not why."""

@@ -294,6 +294,10 @@ def _as_taken(table: Table, state: int, verdict: str) -> str:
     return ""
 
 
+# Several filters may decide, and all of them give this verdict.
+WHICH = "which filter decides is not known"
+
+
 def filter_words(filter: Filter) -> str:
     """`filter 'Default Outbound' (116027)`; the id only where the policy has one."""
     name = filter.name if len(filter.name) <= 60 else filter.name[:57] + "..."
@@ -303,7 +307,7 @@ def filter_words(filter: Filter) -> str:
 def _by(found: Arbitration) -> str:
     if found.decided_by is None:
         if found.deciding:
-            return "filters, which of them is open"
+            return WHICH
         return "no filter decides" if any(not over.failed for over in found.passed_over) else "no filter matches"
     made = next((d for d in reversed(found.deciding) if d.filter is found.decided_by), None)
     sublayer = "" if made is None else made.sublayer_name or made.sublayer.removeprefix("FWPM_SUBLAYER_")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from fsm.counts import counted
 from fsm.policy.answer import Whatif
 from fsm.policy.search_text import (
     LIMIT_QUESTIONS,
@@ -84,7 +85,7 @@ def _difference_lines(
         words = "; ".join(range_text(each, scene.ip, limit) for each in box.ranges) or "all of them"
         yield from wrap(f"- {words}", WIDTH, initial_indent="     ", subsequent_indent="       ")
     if difference.unlisted:
-        yield f"     - and {difference.unlisted} more sets (--limit)"
+        yield f"     - and {counted(difference.unlisted, 'more set')} (--limit)"
 
 
 def _statement(answer: Comparison) -> Iterator[str]:
@@ -105,8 +106,8 @@ def _statement(answer: Comparison) -> Iterator[str]:
         yield f"Whether anything else differs is not known. Asked: {asked}."
     work = answer.work
     yield (
-        f"Done: {work.filters} filters on the way, {work.ways} ways through the machine, {work.nodes} parts of the "
-        f"space, {work.arbitrations} arbitrations."
+        f"Done: {counted(work.filters, 'filter')} on the way, {counted(work.ways, 'way')} through the machine, "
+        f"{counted(work.nodes, 'part')} of the space, {counted(work.arbitrations, 'arbitration')}."
     )
 
 

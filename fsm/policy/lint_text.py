@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from fsm.counts import counted
 from fsm.policy.lint import LintReport
 from fsm.policy.lint_finding import LintFinding
 from fsm.policy.lint_rules import RULES, SEVERITIES
@@ -22,9 +23,9 @@ def lint_text(report: LintReport, *, everything: bool = False) -> str:
     ----------
     everything : every finding and filter, not the first SHOWN of each rule.
     """
-    counts = ", ".join(_count(report.count(severity), severity) for severity in SEVERITIES)
+    counts = ", ".join(counted(report.count(severity), severity) for severity in SEVERITIES)
     lines = [ascii_text(report.policy.source or "policy")]
-    lines.append(f"{_count(len(report.policy.filters), 'filter')}, Windows {report.windows}: {counts}")
+    lines.append(f"{counted(len(report.policy.filters), 'filter')}, Windows {report.windows}: {counts}")
     grouped: dict[tuple[str, str], list[LintFinding]] = {}
     for finding in report.findings:
         grouped.setdefault((finding.severity, finding.rule), []).append(finding)
@@ -85,26 +86,26 @@ def _accounts(report: LintReport) -> Iterator[str]:
         yield "Nothing found."
     if report.undecided:
         yield from _wrapped(
-            f"Not worked out: the order of {_count(len(report.undecided), 'filter')} with too many alternatives; "
+            f"Not worked out: the order of {counted(len(report.undecided), 'filter')} with too many alternatives; "
             "--format json lists them.",
             "",
             "  ",
         )
     if report.unordered:
         yield from _wrapped(
-            f"Not listed, so of unknown weight: {_count(len(report.unordered), 'sublayer')}; nothing is said across "
+            f"Not listed, so of unknown weight: {counted(len(report.unordered), 'sublayer')}; nothing is said across "
             "sublayers at their layers. A state dump lists them.",
             "",
             "  ",
         )
     if report.not_in_force:
         yield from _wrapped(
-            f"Left out of the order: {_count(len(report.not_in_force), 'filter')} not in force "
+            f"Left out of the order: {counted(len(report.not_in_force), 'filter')} not in force "
             f"({_reasons(report)}).",
             "",
             "  ",
         )  # fmt: skip
-    yield f"{_count(len(report.asked), 'rule')} asked. Exit status 1 where there are errors, else 0."
+    yield f"{counted(len(report.asked), 'rule')} asked. Exit status 1 where there are errors, else 0."
 
 
 def _reasons(report: LintReport) -> str:
@@ -119,10 +120,6 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
     )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _clipped(text: str, limit: int = 60) -> str:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from fsm.counts import counted
 from fsm.policy.answer import Whatif
 from fsm.policy.boxes import Intervals, prefixes
 from fsm.policy.condition_text import short_field
@@ -134,8 +135,8 @@ def _lines(answer: Search, everything: bool) -> Iterator[str]:
     work = answer.work
     yield ""
     yield (
-        f"Done: {work.filters} filters on the way, {work.ways} ways through the machine, {work.nodes} parts of the "
-        f"space, {work.arbitrations} arbitrations."
+        f"Done: {counted(work.filters, 'filter')} on the way, {counted(work.ways, 'way')} through the machine, "
+        f"{counted(work.nodes, 'part')} of the space, {counted(work.arbitrations, 'arbitration')}."
     )
 
 
@@ -202,7 +203,7 @@ def _order_lines(part: Part, everything: bool) -> Iterator[str]:
             WIDTH, initial_indent="  ", subsequent_indent="    ",
         )  # fmt: skip
     if len(part.by_rule) > len(shown):
-        yield f"  and {len(part.by_rule) - len(shown)} more pairs of filters of that kind (--all)"
+        yield f"  and {counted(len(part.by_rule) - len(shown), 'more pair')} of filters of that kind (--all)"
 
 
 def _box_lines(head: str, box: Box, part: Part, everything: bool) -> Iterator[str]:

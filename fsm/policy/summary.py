@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from fsm.catalogue import by_name, layers
+from fsm.counts import counted
 
 from .checks import not_evaluable, notes
 from .model import Filter, Policy
@@ -86,7 +87,7 @@ def summary_text(policy: Policy, *, details: bool) -> str:
         ("provider", len(policy.providers)),
     ]
     shown = [_listed(number, word, _repeated(policy, word)) for word, number in listed]
-    lines.append(f"{_count(len(policy.filters), 'filter')} on {_count(layers_used, 'layer')}; {', '.join(shown)}")
+    lines.append(f"{counted(len(policy.filters), 'filter')} on {counted(layers_used, 'layer')}; {', '.join(shown)}")
     actions = ", ".join(f"{number} {action.lower()}" for action, number in by_action(policy).items())
     if actions:
         lines.append(f"Actions: {actions}")
@@ -145,7 +146,7 @@ def _sublayers_text(policy: Policy, details: bool) -> list[str]:
             )
             lines += [line.replace("\0", " ") for line in wrapped]
     if empty:
-        lines.append(f"         and {_count(empty, 'sublayer')} without a filter here")
+        lines.append(f"         and {counted(empty, 'sublayer')} without a filter here")
     return lines if len(lines) > 2 else []
 
 
@@ -157,7 +158,7 @@ def _filters_text(filters: Iterable[Filter]) -> list[str]:
     for one in effective_order(filters):
         table = when_table(one.conditions)
         if table is None:
-            when = f"{len(one.conditions)} conditions: " + ", ".join(
+            when = f"{counted(len(one.conditions), 'condition')}: " + ", ".join(
                 condition.field.removeprefix("FWPM_CONDITION_") for condition in one.conditions
             )
         else:
@@ -202,7 +203,7 @@ def _accounts_text(policy: Policy) -> list[str]:
         lines += ["", "Set aside, no part of a policy (items)"]
         lines += textwrap.wrap(", ".join(aside), WIDTH, initial_indent="  ", subsequent_indent="  ")
     if policy.not_understood:
-        lines += ["", f"Not understood: {len(policy.not_understood)} kinds"]
+        lines += ["", f"Not understood: {counted(len(policy.not_understood), 'kind')}"]
         for one in policy.not_understood[:SHOWN]:
             lines.append(f"  {_ascii(one.where)}: {_ascii(one.what)}")
         if len(policy.not_understood) > SHOWN:
@@ -218,7 +219,7 @@ def _repeated(policy: Policy, kind: str) -> int:
 
 
 def _listed(number: int, word: str, repeated: int) -> str:
-    return _count(number + repeated, word) + (f" ({repeated} of them listed again)" if repeated else "")
+    return counted(number + repeated, word) + (f" ({repeated} of them listed again)" if repeated else "")
 
 
 def _short_layer(name: str) -> str:
@@ -227,10 +228,6 @@ def _short_layer(name: str) -> str:
 
 def _short_key(key: str) -> str:
     return _ascii(key.removeprefix("FWPM_SUBLAYER_").removeprefix("FWPM_CALLOUT_"))
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _ascii(text: str) -> str:

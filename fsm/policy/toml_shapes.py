@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from fsm.counts import counted
 from fsm.errors import FsmError, UnknownName
 
 from .errors import PolicyError, PolicyErrors
@@ -84,7 +85,7 @@ class Mistakes:
             order = sorted(self._errors, key=lambda entry: self.line(entry[0]))
             told = [self._errors[entry] for entry in order]
             if self._more:
-                told.append(PolicyError(self._name, f"{self._more} more mistakes", "", "Mend these first"))
+                told.append(PolicyError(self._name, counted(self._more, "more mistake"), "", "Mend these first"))
             raise PolicyErrors(told)
 
     def told(self, path: Path) -> bool:

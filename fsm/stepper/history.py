@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from fsm.counts import counted
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.stepper.system import Node
 from fsm.table import Step
@@ -98,7 +99,9 @@ class History:
         self._check_count(steps)
         path = self.path
         if steps > len(path):
-            raise NoTransition(self.where(), f"cannot go back {steps}: {len(path)} moves lie behind")
+            raise NoTransition(
+                self.where(), f"cannot go back {steps}: {counted(len(path), 'move lies', 'moves lie')} behind"
+            )
         self.at = self.path[-1 - steps].number if steps < len(path) else 0
         return self.node
 
@@ -112,7 +115,9 @@ class History:
         self._check_count(steps)
         ahead = self.ahead
         if steps > len(ahead):
-            raise NoTransition(self.where(), f"cannot go forward {steps}: {len(ahead)} moves lie ahead")
+            raise NoTransition(
+                self.where(), f"cannot go forward {steps}: {counted(len(ahead), 'move lies', 'moves lie')} ahead"
+            )
         if steps:
             self.at = ahead[steps - 1].number
         return ahead[:steps]

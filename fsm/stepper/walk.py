@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsm import catalogue
+from fsm.counts import counted
 from fsm.endpoint import Callout
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.fingerprint import fingerprint
@@ -431,10 +432,10 @@ class Walk(History):
             except FsmError as error:
                 if parts.fingerprint == here:
                     raise
-                walk.notice = f"replayed {number - 1} of {len(items)} choices: {error}"
+                walk.notice = f"replayed {number - 1} of {counted(len(items), 'choice')}: {error}"
                 break
         if parts.fingerprint != here and not walk.notice:
-            walk.notice = f"replayed all {len(items)} choices"
+            walk.notice = "replayed the only choice" if len(items) == 1 else f"replayed all {len(items)} choices"
         if parts.fingerprint != here:
             walk.notice = f"token of model version {parts.fingerprint}, this is {here}: {walk.notice}"
         return walk

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from fsm import catalogue
 from fsm.choices import CHOICES, Config
+from fsm.counts import counted
 from fsm.errors import FsmError, UnknownName
 from fsm.names import Verdict
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES
@@ -323,7 +324,8 @@ class _Checker:
         excluded = whole.hypotheses.of_roles((PORT,)) if conversation.handle else 0
         cost = aligner.cost(numbers, self._limit, excluded)
         if not cost.hypotheses:
-            why = f"the limit of work was hit before a repair was found; at least {cost.at_least} edits are needed"
+            least = counted(cost.at_least, "edit is", "edits are")
+            why = f"the limit of work was hit before a repair was found; at least {least} needed"
             return ConversationResult(
                 conversation, DIVERGES, cost=cost.edits, at_least=cost.at_least, refused=refused, why=why
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from fsm import catalogue
 from fsm.choices import CHOICES
+from fsm.counts import counted
 from fsm.stimuli import STIMULI
 from fsm.traces.automaton import PORT
 from fsm.traces.conformance import AGREES, CANNOT_TELL, DIVERGES, Conformance, ConversationResult
@@ -39,7 +40,9 @@ def report_text(result: Conformance, limit_conversations: int | None = LISTED_CO
     for one in shown:
         yield "\n" + "\n".join(_conversation_lines(one, len(result.conversations) > 1))
     if len(shown) < len(order):
-        yield f"\n... and {len(order) - len(shown)} more conversations; --list all shows them"
+        left = len(order) - len(shown)
+        more = counted(left, "more conversation")
+        yield f"\n... and {more}; --list all shows {'it' if left == 1 else 'them'}"
     yield "\n" + "\n".join(_dispute_lines(result))
 
 
