@@ -1,7 +1,8 @@
 """The search under claims, on graphs drawn by hand: limits, open ends, conditions on states, and what differs.
 
 The graphs are words such as `0 a 1`: from state 0 event a leads to state 1. Lower-case letters are layers, capital ones
-stimuli; what is seen of an event is its letter, and nothing of `-`.
+stimuli; what is seen of an event is its letter, and nothing of `-`. An endpoint is idle after `a.`; whether `a?` comes
+rests on an open question.
 """
 
 from __future__ import annotations
@@ -18,32 +19,34 @@ from fsm.claims.decide import (
     NotBefore,
     Reading,
     Until,
-    choices_of,
     difference,
     letters_of,
+    open_events,
     search,
 )
 from fsm.claims.grammar import One, Pattern
 from fsm.claims.runs import Edge, Event
 from fsm.claims.words import Atom
+from fsm.policy.by_state import Answer
 
 
 class Graph:
-    """Runs that are given edge by edge. State 0 is the start; events are idle afterwards where the letter has a `.`."""
+    """Runs that are given edge by edge. State 0 is the start; nobody knows what else comes after an opened one."""
 
-    def __init__(self, *edges: str, opened: Sequence[int] = (), choices: Sequence[int] = ()) -> None:
+    def __init__(self, *edges: str, opened: Sequence[int] = ()) -> None:
         self.start = 0
         self.events: list[Event] = []
         self.letters: list[str] = []
         self._out: dict[int, list[Edge]] = {}
-        self._open, self._choices = set(opened), set(choices)
+        self._open = set(opened)
         for edge in edges:
             state, letter, target = edge.split()
             if letter not in self.letters:
                 self.letters.append(letter)
-                bare, ends = letter.rstrip("."), letter.endswith(".")
-                at_layer = Event("S", bare, "permit", ends=ends)
-                self.events.append(Event(bare, ends=ends) if bare.isupper() else at_layer)
+                bare, ends = letter.rstrip(".?"), "." in letter
+                answer = Answer(("permit", "block"), "") if "?" in letter else None
+                at_layer = Event("S", bare, "permit", ends=ends, answer=answer)
+                self.events.append(Event(bare, ends=ends, answer=answer) if bare.isupper() else at_layer)
             self._out.setdefault(int(state), []).append((self.letters.index(letter), int(target)))
 
     def edges(self, state: int) -> Sequence[Edge]:
@@ -52,17 +55,19 @@ class Graph:
     def is_open(self, state: int) -> bool:
         return state in self._open
 
-    def is_choice(self, state: int) -> bool:
-        return state in self._choices
+    def open_groups(self, state: int) -> Sequence[Sequence[Edge]]:
+        found = [edge for edge in self.edges(state) if self.events[edge[0]].is_open]
+        return [found] if found else []
 
     def name(self, state: int) -> str:
         return f"s{state}"
 
     def see(self, event: int) -> Hashable:
-        return None if self.letters[event] == "-" else self.letters[event]
+        letter = self.letters[event].rstrip(".?")
+        return None if letter == "-" else letter
 
     def word(self, path: Sequence[Edge]) -> str:
-        return "".join(self.letters[event].rstrip(".") for event, _ in path)
+        return "".join(self.letters[event].rstrip(".?") for event, _ in path)
 
 
 def layer(name: str, *, at: int | None = None) -> Atom:
@@ -130,9 +135,39 @@ def test_after_the_end_of_a_list_no_layer_may_come() -> None:
     assert list(after.before) == [(0, 0), (1, 1)]
 
 
-def test_every_state_with_an_open_verdict_is_named_in_the_order_of_the_walk() -> None:
-    graph = Graph("0 a 2", "0 b 1", "2 c 0", "1 c 3", "4 a 1", choices=(3, 2, 4))
-    assert choices_of(graph) == (2, 3)
+def test_every_event_that_rests_on_an_open_question_is_named_in_the_order_of_the_walk() -> None:
+    graph = Graph("0 a 2", "0 b? 1", "2 c 0", "2 d? 1", "1 b? 3", "4 e? 1")
+    assert [graph.letters[event] for event in open_events(graph)] == ["b?", "d?"]
+
+
+def test_the_cheapest_way_is_found_even_where_a_dearer_one_was_met_first() -> None:
+    # State 1 is met by S first, which is unusual, then by two layers; the way by T, as unusual as S, is still gone.
+    graph = Graph("0 S 1", "0 T 4", "0 a 2", "2 b 1", "1 c 3", "4 d 5")
+    assert found(graph, Until(graph, layer("c")), 1) == "abc"
+    assert found(graph, Until(graph, layer("d")), 1) == "Td"
+
+
+def test_a_search_says_whether_it_saw_everything_and_keeps_what_it_saw() -> None:
+    graph = Graph("0 a 1", "1 b 2", "2 c 3")
+    until = Until(graph, layer("c"))
+    whole = search(graph, until, lambda _, q: q == 1)
+    assert (whole.complete, whole.found) == (True, (3, 1))
+    assert graph.word(whole.path_to((2, 0))) == "ab" and whole.path == whole.path_to((3, 1))
+    # Three pairs come before the one that is looked for.
+    assert search(graph, until, lambda _, q: q == 1, limit=3).found == (3, 1)
+    short = search(graph, until, lambda _, q: q == 1, limit=2)
+    assert (short.complete, short.found, list(short.before)) == (False, None, [(0, 0), (1, 0), (2, 0)])
+    none = search(graph, until, lambda _, q: q == 7)
+    assert (none.complete, none.path, len(none.before)) == (True, None, 4)
+    later = search(graph, until, lambda _, q: q == 1, start=2)
+    assert graph.word(later.path or ()) == "c"
+    assert not search(Graph("0 a 1", opened=(1,)), until, lambda _, q: q == 7).complete
+
+
+def test_a_search_for_what_is_certain_goes_on_beside_an_open_question() -> None:
+    graph = Graph("0 a? 1", "0 b 2", "2 c 3", "1 c 4")
+    certain = search(graph, Until(graph, layer("c")), lambda _, q: q == 1, certain=True)
+    assert graph.word(certain.path or ()) == "bc" and (1, 0) not in certain.before
 
 
 # ---- letters
@@ -158,7 +193,7 @@ def test_letters_within_a_limit_are_not_all() -> None:
 
 
 def test_letters_of_what_is_certain_pass_by_what_a_question_leaves_open() -> None:
-    graph = Graph("0 S 1", "0 T 2", "1 a 3", "2 b 3", choices=(1,))
+    graph = Graph("0 S 1", "0 T 2", "1 a? 3", "2 b 3")
     assert letters(graph) == ({0b01, 0b10}, True)
     assert letters(graph, certain=True) == ({0b10}, True)  # and go on after it
     assert letters(Graph("0 a 1", "1 b 2", opened=(1,))) == ({0b01, 0b10}, False)
@@ -193,14 +228,14 @@ def test_one_way_asks_only_what_the_first_can_show() -> None:
 
 
 def test_one_way_leaves_out_what_the_first_shows_by_an_open_question_only() -> None:
-    one = Graph("0 a 1", "1 b 2", "1 c 3", "0 d 4", choices=(1,))
+    one = Graph("0 a 1", "1 b? 2", "1 c? 3", "0 d 4")
     same = Graph("0 a 1", "0 d 4")
     assert differ(one, same, one_way=True)[:2] == (None, True)
     assert differ(same, one, one_way=True)[:2] == (None, True)
     # The other side may answer its questions as it likes.
     assert differ(Graph("0 a 1", "1 b 2", "0 d 4"), one, one_way=True)[0] is None
     # Its way there does not lead over the question either.
-    doubtful = Graph("0 - 1", "1 a 2", "0 S 3", "3 a 4", choices=(1,))
+    doubtful = Graph("0 - 1", "1 a? 2", "0 S 3", "3 a 4")
     assert differ(doubtful, Graph("0 S 3"), one_way=True)[0] == ("S", "a", True, "Sa", set())
 
 
