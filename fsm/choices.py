@@ -303,6 +303,10 @@ class Config:
                 return option
         return CHOICES[name].default(self.evidence)
 
+    def to_json(self) -> dict[str, object]:
+        """As JSON values, with the names that `configure` takes."""
+        return {"ip": self.ip, "windows": self.windows, "evidence": self.evidence, "assume": dict(self.assume)}
+
 
 def configure(
     *,

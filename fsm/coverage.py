@@ -130,12 +130,7 @@ class Coverage:
     def to_json(self) -> dict[str, object]:
         """The whole report as JSON values."""
         return {
-            "config": {
-                "ip": self.config.ip,
-                "windows": self.config.windows,
-                "evidence": self.config.evidence,
-                "assume": dict(self.config.assume),
-            },
+            "config": self.config.to_json(),
             "endpoints": {
                 endpoint: {
                     result.goal: {"all": len(result.all), "hit": len(result.hit), "missed": list(result.missed)}

@@ -236,15 +236,11 @@ class FlowRun:
 
     def to_json(self) -> dict[str, object]:
         """The run as the JSON that `wfp-udp flow` and `wfp-udp run` print."""
-        config = self.config
         return {
             "flow": self.name,
             "title": self.title,
             "endpoint": self.endpoint,
-            "ip": config.ip,
-            "windows": config.windows,
-            "evidence": config.evidence,
-            "assume": dict(config.assume),
+            **self.config.to_json(),
             "setup": list(self.setup),
             "stimuli": list(self.stimuli),
             "steps": [

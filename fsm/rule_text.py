@@ -123,10 +123,7 @@ def table_counts(config: Config) -> list[dict[str, object]]:
         counts.append(
             {
                 "endpoint": name,
-                "ip": config.ip,
-                "windows": config.windows,
-                "evidence": config.evidence,
-                "assume": dict(config.assume),
+                **config.to_json(),
                 "rows": len(rows_of(view, config)),
                 "states": len(table.states),
                 "edges": edges,

@@ -98,6 +98,48 @@ def _tar_with_huge_header() -> bytes:
     return gzip.compress(info.tobuf() + bytes(10 * MIB))
 
 
+def tar_header(name: str, size: int, kind: bytes = tarfile.REGTYPE, **fields: bytes) -> bytes:
+    """A header as GNU tar writes it; `at_386=b"..."` puts those bytes there."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    for place, value in fields.items():
+        at = int(place.removeprefix("at_"))
+        block[at : at + len(value)] = value
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def tar_block(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 512)
+
+
+_TAR_RECORD = tar_header("a.json", len(LINE)) + tar_block(LINE.encode())
+TAR_CUT_IN_SPARSE = _TAR_RECORD + tar_header("b", 512, tarfile.GNUTYPE_SPARSE, at_482=b"\1") + b"0"
+TAR_OF_LONG_NAMES = _TAR_RECORD + (tar_header("x", 2, tarfile.GNUTYPE_LONGNAME) + tar_block(b"a")) * 3000
+
+
+def _tar_with_holes() -> bytes:
+    """A sparse file of 1 TiB, of which the first records are there: enough to be taken for a log."""
+    there = _lines(200)[: 160 * 512]
+    where = b"%011o\0%011o\0" % (0, len(there))
+    size = b"\x80" + (1 << 40).to_bytes(11, "big")
+    return tar_header("a.json", len(there), tarfile.GNUTYPE_SPARSE, at_386=where, at_483=size) + there + bytes(1024)
+
+
+def zip_far_away() -> bytes:
+    """A zip64 whose only member begins where no file can reach."""
+    data = bytearray(zipped(("a.json", LINE.encode())))
+    at, far = data.find(b"PK\x01\x02"), struct.pack("<HHQ", 1, 8, (1 << 64) - 1)
+    struct.pack_into("<H", data, at + 30, len(far))
+    struct.pack_into("<I", data, at + 42, 0xFFFFFFFF)
+    end = data.find(b"PK\x05\x06")
+    struct.pack_into("<I", data, end + 12, end - at + len(far))
+    data[end:end] = far
+    return bytes(data)
+
+
 def _bomb(piece: bytes, times: int) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(packer.compress(piece) for _ in range(times)) + packer.flush()
@@ -133,6 +175,11 @@ CASES: dict[str, Callable[[Path], Path]] = {
     "zip bomb": _bytes("bomb.zip", lambda: zipped(("a.json", _DULL * 120_000), ("b.json", _DULL * 9))),  # broken
     "tar with a huge header": _bytes("header.tar.gz", _tar_with_huge_header),
     "tar with tricks": _bytes("tricks.tar.gz", _tar_with_tricks),  # 2 records
+    "tar without end": _bytes("endless.tar", _TAR_RECORD + tar_header("b", 1 << 62) + bytes(5000)),  # 1, broken
+    "tar cut within a sparse header": _bytes("sparse.tar", TAR_CUT_IN_SPARSE),  # 1 record, then broken
+    "tar of long names": _bytes("names.tar", TAR_OF_LONG_NAMES),  # 1 record, then broken
+    "tar with holes": _bytes("holes.tar", _tar_with_holes),  # 1 record, then broken
+    "zip64 with a member far away": _bytes("far.zip", zip_far_away),
     "truncated gzip": _bytes("cut.json.gz", lambda: gzip.compress(_lines(5000))[:-2000]),  # records, then broken
     "truncated xml": _bytes("cut.xml", ("<Events>" + EVENT * 20)[:-300].encode()),  # 19 records, then broken
     "truncated array": _bytes("cut.json", f"[{LINE},{LINE},{LINE[:100]}".encode()),  # 2 records, then broken

@@ -172,6 +172,38 @@ def test_file_that_is_no_trace_is_one_line(content: bytes, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"windows": 7},
+        {"ip": "4"},
+        {"assume": "x"},
+        {"evidence": {}},
+        {"endpoint": 1},
+        {"endpoint": "nobody"},
+        {"ip": 5},
+    ],
+)
+def test_trace_whose_configuration_makes_no_sense_is_drawn_by_its_rules(
+    changed: dict[str, object], tmp_path: Path
+) -> None:
+    trace = json.loads(wfp_udp("flow", "sender.active_open", "--format", "json").stdout)
+    (tmp_path / "odd.json").write_text(json.dumps({**trace, **changed}))
+    ran = wfp_udp("diagram", "sender", "--highlight", "odd.json", "--format", "text", folder=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_stimulus_of_a_trace_is_on_its_path_where_the_trace_says_where_it_stood(tmp_path: Path) -> None:
+    trace = json.loads(wfp_udp("flow", "sender.blocked", "--format", "json").stdout)
+    rules_alone = {**trace, "steps": [{"rule": step["rule"]} for step in trace["steps"]]}
+    seen = []
+    for name, given in (("whole.json", trace), ("rules.json", rules_alone)):
+        (tmp_path / name).write_text(json.dumps(given))
+        drawn = wfp_udp("diagram", "sender", "--highlight", name, "--format", "dot", folder=tmp_path).stdout.decode()
+        seen.append('id="stimulus_sendto" class="stimulus out taken"' in drawn)
+    assert seen == [True, False]
+
+
 def test_trace_of_unknown_rules_names_step_and_nearest(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text('{"steps": [{"rule": "send.establish.permitted"}]}')
     said = refusal("sender", "--highlight", "old.json", folder=tmp_path)

@@ -284,7 +284,7 @@ HALF = len(ON_SENDER) // 2
 
 
 def survivors(cases: list[tuple[str, str, str]], engine: str) -> list[str]:
-    """The cases in which the flow does not notice that the row is gone, or fails otherwise than by a refusal."""
+    """The cases in which the flow does not notice that the row is gone; whatever is no refusal fails the test."""
     found = []
     for flow, evidence, key in cases:
         config = configure(evidence=evidence)
@@ -292,9 +292,6 @@ def survivors(cases: list[tuple[str, str, str]], engine: str) -> list[str]:
             table = without(FLOWS[flow].runs_on, flow_config(FLOWS[flow], config), key)
             got = run_flow(flow, config, engine=engine, table=table).to_json()
         except FsmError:
-            continue
-        except Exception as error:
-            found.append(f"{flow}, {evidence}, without {key}: {error!r}")
             continue
         if got == run_flow(flow, config).to_json():
             found.append(f"{flow}, {evidence}, without {key}: nothing changed")

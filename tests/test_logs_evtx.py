@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import struct
+import subprocess
 import sys
 import zlib
 from collections import Counter
@@ -128,6 +129,25 @@ def test_recording_gives_the_published_counts(
 @needs_evidence
 def test_inline_copy_is_the_recording() -> None:
     assert (EVIDENCE / "security-evtx" / "Security_short_selected.evtx").read_bytes() == SHORT
+
+
+def with_a_ring() -> bytes:
+    """Two lists of names, each going on with the other."""
+    heads = [struct.unpack_from("<I", SHORT, HEADER + 128 + 4 * each)[0] for each in range(64)]
+    one, other = [head for head in heads if head][:2]
+    data = damaged(HEADER + one, struct.pack("<I", other))
+    return damaged(HEADER + other, struct.pack("<I", one), data)
+
+
+def test_names_in_a_ring_do_not_keep_the_reader_busy(tmp_path: Path) -> None:
+    """In a process of its own: the package would not even end on Ctrl-C."""
+    command = [sys.executable, "-m", "fsm", "explain", file(tmp_path, with_a_ring()), "--format", "json"]
+    ran = subprocess.run(command, capture_output=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    items = list(read([file(tmp_path, with_a_ring())]))
+    assert counted(items) == {(5152, 1, 44): 1, (5152, 6, 13): 1, (5157, 1, 44): 1}
+    (trouble,) = troubles(items)
+    assert trouble.where == "chunk 1" and trouble.why.startswith("a list of its names has no end")
 
 
 @pytest.mark.parametrize("name", ["a.evtx", "a.log", "a.evtx.gz"])

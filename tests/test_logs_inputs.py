@@ -25,6 +25,10 @@ READ_IN_PART: dict[str, tuple[int, int | None, int, int]] = {
     "zip bomb": (0, None, 1, 2),
     "csv": (0, 1, 0, 0),  # its event is of another provider
     "tar with tricks": (2, 0, 2, 0),
+    "tar without end": (1, 0, 1, 2),
+    "tar cut within a sparse header": (1, 0, 1, 2),
+    "tar of long names": (1, 0, 1, 2),
+    "tar with holes": (180, 0, 1, 2),
     "truncated gzip": (4651, 0, 1, 2),
     "truncated xml": (19, 0, 1, 2),
     "truncated array": (2, 0, 1, 2),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from fsm.choices import Config, configure
-from fsm.cli import main
 from fsm.coverage import Coverage, Universe, recording
 from fsm.errors import FsmError
 from fsm.names import ENDPOINTS, VERDICTS
@@ -178,21 +176,8 @@ def test_the_checklist_says_what_to_call_to_filter_and_to_look_for() -> None:
 # --- the command
 
 
-@pytest.fixture
-def wfp(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wfp-udp", "plan", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
-        out = capsys.readouterr()
-        return (left.value.code if isinstance(left.value.code, int) else 0), out.out, out.err
-
-    return run
-
-
 def test_the_command_prints_sizes_and_bounds(wfp: Any) -> None:
-    status, out, _ = wfp()
+    status, out, _ = wfp("plan")
     assert status == 0
     for endpoint in ENDPOINTS:
         table, _, plan = planned(endpoint, "edges")
@@ -204,7 +189,7 @@ def test_the_command_prints_sizes_and_bounds(wfp: Any) -> None:
 
 @pytest.mark.parametrize("goal", GOALS[2:])
 def test_what_the_command_prints_as_scenarios_can_be_run(wfp: Any, goal: str, tmp_path: Path) -> None:
-    status, out, _ = wfp("dropped_port", "--cover", goal, "--format", "scenario", "-o", str(tmp_path))
+    status, out, _ = wfp("plan", "dropped_port", "--cover", goal, "--format", "scenario", "-o", str(tmp_path))
     assert status == 0
     printed = [run_scenario(scenario) for scenario in parse(out, "out")]
     written = parse((tmp_path / f"dropped_port_{goal}.wfp").read_text(encoding="utf-8"), "file")
@@ -212,29 +197,29 @@ def test_what_the_command_prints_as_scenarios_can_be_run(wfp: Any, goal: str, tm
 
 
 def test_json_has_the_bounds_and_the_proofs(wfp: Any) -> None:
-    status, out, _ = wfp("receiver", "--format", "json", "--verdicts", "permit,block")
+    status, out, _ = wfp("plan", "receiver", "--format", "json", "--verdicts", "permit,block")
     (got,) = json.loads(out)
     assert status == 0 and got["exact"] and got["scenarios"] == got["least_scenarios"] == len(got["files"])
     assert {"row", "proof"} == set(got["unreachable"][0])
 
 
 def test_a_stimulus_of_one_endpoint_only_is_used_there(wfp: Any) -> None:
-    status, out, _ = wfp("--stimuli", "bind,datagram", "--verdicts", "permit")
+    status, out, _ = wfp("plan", "--stimuli", "bind,datagram", "--verdicts", "permit")
     assert status == 0 and "dropped_port: " in out
 
 
 def test_an_endpoint_that_none_of_the_stimuli_happens_to_is_left_out(wfp: Any) -> None:
-    status, out, err = wfp("--stimuli", "bind", "--format", "json")
+    status, out, err = wfp("plan", "--stimuli", "bind", "--format", "json")
     assert status == 0 and [plan["endpoint"] for plan in json.loads(out)] == ["sender", "receiver"]
     assert err == "dropped_port is left out: nothing of bind happens to it\n"
-    twice = wfp("receiver", "receiver", "--stimuli", "bind", "--format", "json")
+    twice = wfp("plan", "receiver", "receiver", "--stimuli", "bind", "--format", "json")
     assert [plan["endpoint"] for plan in json.loads(twice[1])] == ["receiver"]
 
 
 @pytest.mark.parametrize("goal", GOALS)
 def test_where_nothing_is_possible_there_is_nothing_to_cover(wfp: Any, goal: str, tmp_path: Path) -> None:
     # A datagram does not come to a socket that has not been bound.
-    status, out, err = wfp("receiver", "--stimuli", "datagram", "--cover", goal, "-o", str(tmp_path))
+    status, out, err = wfp("plan", "receiver", "--stimuli", "datagram", "--cover", goal, "-o", str(tmp_path))
     assert (status, err) == (0, "")
     if goal == "refusals":
         assert (tmp_path / "receiver_refusals.wfp").is_file()
@@ -254,7 +239,7 @@ def test_where_nothing_is_possible_there_is_nothing_to_cover(wfp: Any, goal: str
     ],
 )
 def test_a_mistake_is_one_line(wfp: Any, arguments: tuple[str, ...], said: str) -> None:
-    status, out, err = wfp(*arguments)
+    status, out, err = wfp("plan", *arguments)
     assert (status, out, err) == (2, "", said + "\n")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm.cli import main
 from fsm.errors import FsmError
 from fsm.policy.checks import checked, condition_findings
 from fsm.policy.errors import PolicyErrors
@@ -443,16 +441,8 @@ def test_the_published_schema_is_the_one_of_the_reader() -> None:
     assert MATCH_TYPES[0] == "EQUAL"
 
 
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["wfp-udp", *words])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    out = capsys.readouterr()
-    return int(stop.value.code or 0), out.out, out.err
-
-
-def test_the_command_counts_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(monkeypatch, capsys, "policy", str(POLICIES / "example.toml"), "--format", "json")
+def test_the_command_counts_as_json(wfp: Any) -> None:
+    status, out, _ = wfp("policy", str(POLICIES / "example.toml"), "--format", "json")
     found = json.loads(out)
     assert status == 0
     assert (found["filters"], found["sublayers"], found["callouts"], found["providers"]) == (15, 2, 2, 1)
@@ -462,29 +452,25 @@ def test_the_command_counts_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 @pytest.mark.skipif(not DUMPS[0].exists(), reason="the recordings are not here")
-def test_the_command_lists_one_layer_in_the_order_of_asking(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, out, _ = run(monkeypatch, capsys, "policy", str(DUMPS[0]), "--layer", "13")
+def test_the_command_lists_one_layer_in_the_order_of_asking(wfp: Any) -> None:
+    status, out, _ = wfp("policy", str(DUMPS[0]), "--layer", "13")
     assert status == 0 and out.isascii()
     assert "INBOUND_TRANSPORT_V4_DISCARD" in out and "ALE_AUTH_CONNECT_V4" not in out
     assert "flags_none" in out and "WFP_TRANSPORT_LAYER_V4_SILENT_DROP" in out
 
 
-def test_what_the_command_writes_as_toml_it_reads(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    status, out, _ = run(monkeypatch, capsys, "policy", str(POLICIES / "example.toml"), "--format", "toml")
+def test_what_the_command_writes_as_toml_it_reads(wfp: Any, tmp_path: Path) -> None:
+    status, out, _ = wfp("policy", str(POLICIES / "example.toml"), "--format", "toml")
     assert status == 0
     again = tmp_path / "again.toml"
     again.write_text(out, encoding="ascii")
     assert read_policy(again) == read_policy(POLICIES / "example.toml")
 
 
-def test_the_command_refuses_with_status_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(monkeypatch, capsys, "policy", str(POLICIES / "mistakes.toml"))
+def test_the_command_refuses_with_status_2(wfp: Any) -> None:
+    status, out, err = wfp("policy", str(POLICIES / "mistakes.toml"))
     assert status == 2 and out == "" and len(err.splitlines()) == 15 and "Traceback" not in err
-    status, _, err = run(monkeypatch, capsys, "policy", str(POLICIES / "example.toml"), "--layer", "NOPE")
+    status, _, err = wfp("policy", str(POLICIES / "example.toml"), "--layer", "NOPE")
     assert status == 2 and err.startswith("error: --layer: no layer named 'NOPE'")
 
 

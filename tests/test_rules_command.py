@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from fsm import catalogue
 from fsm.choices import CHOICES, configure
-from fsm.cli import cli, main
+from fsm.cli import cli
 from fsm.errors import FsmError, UnknownName
 from fsm.names import DONE, EVIDENCE, IDLE, IP_VERSIONS, WINDOWS
 from fsm.rows import Row
@@ -48,17 +48,14 @@ def keys(*arguments: str) -> list[str]:
 
 
 @pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def refused(wfp: Any) -> Any:
     """Run the command in this process and return its one line of error; exit status 2 is asserted."""
 
     def run(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["wfp-udp", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        out = capsys.readouterr()
-        assert left.value.code == 2 and out.out == ""
-        assert out.err.startswith("error: ") and out.err.count("\n") == 1
-        return out.err
+        status, out, err = wfp(*arguments)
+        assert (status, out) == (2, "")
+        assert err.startswith("error: ") and err.count("\n") == 1
+        return str(err)
 
     return run
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from fsm.cli import main
 from fsm.flows import FLOWS
 from fsm.names import OUTCOMES
 
@@ -19,22 +18,6 @@ KEYS = [
     *("outcome", "blocked_at", "application_sees", "remote_sees", "logged"),
 ]
 STEP_KEYS = ["label", "stimulus", "layer", "runtime_id", "verdict", "from", "to", "rule", "basis", "cite"]
-
-
-@pytest.fixture
-def wfp(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command in this process: (exit status, standard output, standard error)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wfp-udp", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
-        out = capsys.readouterr()
-        status = left.value.code
-        return (status if isinstance(status, int) else 0 if status is None else 1), out.out, out.err
-
-    return run
 
 
 def as_process(*arguments: str, encoding: str = "cp1252") -> subprocess.CompletedProcess[bytes]:

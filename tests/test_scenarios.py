@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsm.choices import Config
-from fsm.cli import main
 from fsm.endpoint import Endpoint
 from fsm.errors import FsmError
 from fsm.names import REGISTERS, VERDICTS
@@ -309,51 +307,38 @@ def test_time_passes_for_every_endpoint() -> None:
 # --- the command
 
 
-@pytest.fixture
-def wfp(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wfp-udp", "scenario", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
-        out = capsys.readouterr()
-        return (left.value.code if isinstance(left.value.code, int) else 0), out.out, out.err
-
-    return run
-
-
 def test_the_command_runs_files_and_counts(wfp: Any, tmp_path: Path) -> None:
     good = tmp_path / "good.wfp"
     good.write_text(
         "\ufeffscenario x\r\nsocket s is sender\r\nat 0s s bind\r\n expect outcome none\r\n", encoding="utf-8"
     )
-    status, out, err = wfp(str(good))
+    status, out, err = wfp("scenario", str(good))
     assert (status, err) == (0, "")
     assert out.splitlines() == ["passed  x (1 expectation)", "1 scenario, 1 passed, 0 failed; 1 expectation"]
     bad = tmp_path / "bad.wfp"
     bad.write_text(f"{HEAD}at 0s s bind\n expect outcome sent\n", encoding="utf-8")
-    status, out, err = wfp(str(good), str(bad))
+    status, out, err = wfp("scenario", str(good), str(bad))
     assert (status, err) == (1, "")
     assert f"{bad}:4:9: the outcome is none, not sent" in out.splitlines()
-    status, out, _ = wfp(str(bad), "--format", "json")
+    status, out, _ = wfp("scenario", str(bad), "--format", "json")
     (got,) = json.loads(out)
     assert status == 1 and not got["passed"] and got["failures"][0]["line"] == 4
-    status, out, _ = wfp("--list", str(bad))
+    status, out, _ = wfp("scenario", "--list", str(bad))
     assert (status, out) == (0, f"{bad}:1: x\n")
 
 
 def test_the_command_reads_policies_beside_the_file(wfp: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "x.wfp"
     file.write_text(f"{HEAD}policy dns.toml\nat 0s s sendto\n expect outcome blocked\n", encoding="utf-8")
-    status, out, err = wfp(str(file))
+    status, out, err = wfp("scenario", str(file))
     assert (status, err) == (0, ""), out
     file.write_text(f"{HEAD}policy dns.toml\nat 0s s sendto\n expect outcome sent\n", encoding="utf-8")
-    status, out, err = wfp(str(file), "--format", "json")
+    status, out, err = wfp("scenario", str(file), "--format", "json")
     (failure,) = json.loads(out)[0]["failures"]
     assert (status, failure["line"]) == (1, 5)
     assert failure["step_through"].startswith("wfp-udp step sender --token wfp2_")
     file.write_text(f"{HEAD}policy none.toml\nat 0s s sendto\n", encoding="utf-8")
-    status, out, err = wfp(str(file))
+    status, out, err = wfp("scenario", str(file))
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"error: {file}:3:1: policy ") and "none.toml: cannot be opened" in err
 
@@ -366,6 +351,6 @@ def test_a_file_that_is_no_scenario_is_one_line(wfp: Any, tmp_path: Path, conten
     path = tmp_path / "x.wfp"
     if content is not None:
         path.write_bytes(content)
-    status, out, err = wfp(str(path))
+    status, out, err = wfp("scenario", str(path))
     assert status == 2 and out == ""
     assert said in err and err.count("\n") == 1

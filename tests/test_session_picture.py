@@ -209,6 +209,13 @@ def test_file_that_is_no_path_is_one_line(content: bytes, tmp_path: Path) -> Non
         session_overlay((str(tmp_path / "bad.json"),), Config())
 
 
+@pytest.mark.parametrize("start", ["null", '"0"', "[]"])
+def test_path_from_what_is_no_state_is_one_line(start: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text(f'{{"path": [], "from": {start}}}')
+    with pytest.raises(FsmError, match=r"it begins in .*, not in the number of a state"):
+        session_overlay((str(tmp_path / "bad.json"),), Config())
+
+
 def test_path_of_another_session_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text('{"path": [{"key": "sender: dance"}]}')
     with pytest.raises(FsmError, match="'sender: dance' is not possible in state 0"):

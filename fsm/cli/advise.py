@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.options import config_options, format_option
 from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", default="", metavar="FILE", help="Draw the run with the chosen layer marked (one event)."
 )
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@machine_options
+@format_option
+@config_options
 def command(
     needs: tuple[str, ...],
     may: tuple[str, ...],
@@ -42,10 +43,7 @@ def command(
     direction: str | None,
     output: str,
     output_format: str,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    config: Config,
 ) -> None:
     """Say at which layer to register for what a callout wants, what is lost there, and why the others are not fit.
 
@@ -70,7 +68,7 @@ def command(
     asked = tuple(event.strip().lower().replace("-", "_") for event in events) or ("send", "receive")
     if output and len(set(asked)) > 1:
         raise FsmError("-o", f"a picture shows one event, and {len(set(asked))} are asked", fix="Give --event")
-    advice = advise(needs, may, events=asked, config=config_of(ip, windows, evidence, assumptions))
+    advice = advise(needs, may, events=asked, config=config)
     pictures = {event: _picture(advice, event) for event in advice.events}
     if output:
         from fsm.cli.picture_file import format_of, save

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.options import config_options
 from fsm.cli.picture_file import FORMATS, TEXTS, drawn, format_of
 from fsm.counts import counted
 from fsm.errors import FsmError, RenderError
 
 if TYPE_CHECKING:
-    from fsm.choices import Config
     from fsm.draw.index_page import Shown
 
 WHERE = "wfp-udp atlas"
@@ -35,10 +35,8 @@ _ENDINGS = {"mermaid": "mmd", "text": "txt"}
     metavar="FORMAT",
     help=f"{', '.join(FORMATS)}. May be repeated.  [default: {', '.join(DEFAULT)}]",
 )
-@machine_options
-def command(
-    output: str, forms: tuple[str, ...], ip: int, windows: str, evidence: str, assumptions: tuple[str, ...]
-) -> None:
+@config_options
+def command(output: str, forms: tuple[str, ...], config: Config) -> None:
     """Draw every picture for one machine into DIR: the packet path, the endpoints, the session, all disputes with
     their options side by side, all flows.
 
@@ -55,7 +53,6 @@ def command(
     from fsm.draw.render import NoRenderer
 
     begin = time.perf_counter()
-    config = config_of(ip, windows, evidence, assumptions)
     wanted = tuple(dict.fromkeys(format_of(form, "-") for form in forms)) or DEFAULT
     names = picture_names()
     undrawn: RenderError | None = None

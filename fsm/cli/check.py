@@ -6,16 +6,7 @@ import sys
 
 import click
 
-from fsm.cli.options import config_of, machine_options
-
-
-def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
-    """How many conversations to list; None for all."""
-    if value.lower() == "all":
-        return None
-    if value.isascii() and value.isdigit():
-        return int(value)
-    raise click.BadParameter(f"{value!r} is neither a number nor 'all'.", ctx, param)
+from fsm.cli.options import config_of, format_option, machine_options, number_or_all
 
 
 def _words(given: tuple[str, ...]) -> list[str]:
@@ -45,14 +36,14 @@ def _words(given: tuple[str, ...]) -> list[str]:
 @click.option(
     "--list",
     "listed",
-    callback=_number_or_all,
+    callback=number_or_all,
     default="20",
     show_default=True,
     metavar="N|all",
     help="Conversations to list (text).",
 )
 @click.option("--allow-unknown", is_flag=True, help="Exit with 0 where nothing diverges but it cannot be told.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @machine_options
 def command(
     trace: str,

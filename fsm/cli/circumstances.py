@@ -59,6 +59,21 @@ def circumstances_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def known_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options say is known, as `whatif`, `search` and `compare` take it.
+
+    Raises
+    ------
+    FsmError : a name that does not exist, or a value that does not fit.
+    """
+    return {
+        "circumstances": circumstances_of(given),
+        "ordinary": given["ordinary"],
+        "undeclared_callouts": given["callouts"],
+        "boot_time": given["boot_time"],
+    }
+
+
 def circumstances_of(given: Mapping[str, Any]) -> Circumstances:
     """What the options say is known.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm.cli.circumstances import circumstances_of, circumstances_options
-from fsm.cli.options import config_of, machine_options
-from fsm.cli.space import assumptions_with, space_options
+from fsm.cli.circumstances import circumstances_options
+from fsm.cli.options import format_option, machine_options
+from fsm.cli.space import question_of, space_options
 from fsm.errors import FsmError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--diagram", default="", metavar="FILE", help="Draw the way of the first example with each policy, side by side."
 )
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @machine_options
 def command(
     first: str,
@@ -38,10 +38,6 @@ def command(
     everything: bool,
     diagram: str,
     output_format: str,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
     **given: Any,
 ) -> None:
     """What does POLICY_B do to datagrams that POLICY_A does not, and the other way round?
@@ -63,17 +59,9 @@ def command(
         read_policy(first),
         read_policy(second),
         event=given["events"] or None,
-        from_=given["from_"],
-        to=given["to"],
-        flow_state=given["flow_state"],
-        listener=not given["no_listener"],
         loopback=True if given["loopback"] else None,
-        config=config_of(ip, windows, evidence, assumptions_with(given["protocol"], assumptions)),
-        circumstances=circumstances_of(given),
-        ordinary=given["ordinary"],
-        undeclared_callouts=given["callouts"],
-        boot_time=given["boot_time"],
         limit_boxes=limit,
+        **question_of(given),
     )
     names = (os.path.basename(first), os.path.basename(second))
     if names[0] == names[1]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.json_file import load_steps
+from fsm.cli.options import config_options
 from fsm.cli.picture_file import FORMATS, RASTERS, drawn, format_of, save
 from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
-    from fsm.choices import Config
     from fsm.draw.overlay import Overlay
 
 WHERE = "wfp-udp diagram"
-TRACE_LIMIT = 20_000_000  # bytes; a trace is a list of steps
+_WRONG = "not a trace: no JSON with a list of steps"
+_FIX = "Make one with 'wfp-udp flow FLOW --format json'"
+_CONFIG = {"ip": int, "windows": str, "evidence": str, "assume": dict}  # the shapes of a trace's configuration
 
 
 @click.command("diagram", short_help="Draw the packet path, an endpoint, a session, a dispute or a flow.")
@@ -41,7 +43,7 @@ TRACE_LIMIT = 20_000_000  # bytes; a trace is a list of steps
     "--block", "blocks", multiple=True, metavar="LAYER", help="Block at this layer of a flow or dispute. Repeatable."
 )
 @click.option("--dark", is_flag=True, help="Dark colours only. (An SVG follows the reader's system without it.)")
-@machine_options
+@config_options
 def command(
     what: str,
     output: str,
@@ -49,10 +51,7 @@ def command(
     highlights: tuple[str, ...],
     blocks: tuple[str, ...],
     dark: bool,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    config: Config,
 ) -> None:
     """Draw WHAT: packet-path, sender, receiver, dropped_port, session, a dispute with its options side by side
     (dispute.close, setting.dual_stack), or a flow such as sender.active_open.
@@ -74,7 +73,6 @@ def command(
     """
     from fsm.draw.pictures import SESSION, picture
 
-    config = config_of(ip, windows, evidence, assumptions)
     form = format_of(form, output)
     overlay: Overlay | None = None
     if highlights and what.strip().lower() == SESSION:
@@ -123,7 +121,7 @@ def _is_file(given: str) -> bool:
     if not given.lower().endswith(".json"):
         return False
     if not Path(given).is_file():
-        raise FsmError(f"--highlight {given}", "no such file", fix="Make one with 'wfp-udp flow FLOW --format json'")
+        raise FsmError(f"--highlight {given}", "no such file", fix=_FIX)
     return True
 
 
@@ -157,39 +155,36 @@ def _trace(path: Path) -> tuple[list[str], str | None, str | None]:
     """The rules, the last state and the blocking layer of a JSON file of `wfp-udp flow` or `run`."""
     from fsm.rules import RULES
 
-    where, fix = f"--highlight {path}", "Make one with 'wfp-udp flow FLOW --format json'"
-    try:
-        if path.stat().st_size > TRACE_LIMIT:
-            raise FsmError(where, f"larger than {TRACE_LIMIT // 1_000_000} MB", fix=fix)
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
-        rules = [str(step["rule"]) for step in found["steps"]]
-    except OSError as error:
-        raise FsmError(where, f"cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise FsmError(where, "not a trace: no JSON with a list of steps", fix=fix) from None
+    where = f"--highlight {path}"
+    found, steps = load_steps(path, where, steps="steps", name="rule", wrong=_WRONG, fix=_FIX)
     known = {row.key for row in RULES}
-    for number, rule in enumerate(rules, 1):
-        if rule not in known:
-            raise UnknownName.of(f"{where}, step {number}", "rule", str(rule), known, "Was it made by this version?")
+    for number, step in enumerate(steps, 1):
+        if step["rule"] not in known:
+            raise UnknownName.of(f"{where}, step {number}", "rule", step["rule"], known, "Was it made by this version?")
     state, stopped = found.get("state"), found.get("blocked_at")
-    path_rules = [rule for step in found["steps"] for rule in (*_beginning(found, step), str(step["rule"]))]
+    path_rules = [rule for step in steps for rule in (*_beginning(found, step), step["rule"])]
     return path_rules, state if isinstance(state, str) else None, stopped if isinstance(stopped, str) else None
 
 
-def _beginning(trace: dict[str, object], step: dict[str, object]) -> tuple[str, ...]:
-    """The rule by which the stimulus of this step began, where this is its first step: no layer sees that one."""
+def _beginning(trace: dict[str, Any], step: dict[str, Any]) -> tuple[str, ...]:
+    """The rule by which the stimulus of this step began, where this is its first step: no layer sees that one.
+
+    None where that cannot be told: a trace that was cut down to its rules, or comes from another version, can be drawn.
+    """
     from fsm.choices import configure
     from fsm.table import compile_table
 
+    given = {key: trace[key] for key, kind in _CONFIG.items() if isinstance(trace.get(key), kind)}
+    endpoint, stood, stimulus = trace.get("endpoint"), step.get("from"), step.get("stimulus")
+    if not (isinstance(endpoint, str) and isinstance(stood, str) and isinstance(stimulus, str)):
+        return ()
     try:
-        keys = ("ip", "windows", "evidence", "assume")
-        config = configure(**{key: trace[key] for key in keys if key in trace})  # type: ignore[arg-type]
-        endpoint = str(trace["endpoint"]).replace("any", "sender")
-        table = compile_table(endpoint, config)
-        at = table.names.index(str(step["from"]).split(" ")[0])
-        event = table.event_ids[str(step["stimulus"])]
-        if table.name_of(table.step(at, event)) == step["from"]:
-            return (table.rows[table.row_index(at, event)].key,)
-    except (FsmError, KeyError, ValueError, TypeError):
-        pass  # a trace cut down to its rules is good enough
-    return ()
+        table = compile_table(endpoint.replace("any", "sender"), configure(**given))
+    except FsmError:
+        return ()
+    position = stood.split(" ")[0]
+    if position not in table.names or stimulus not in table.event_ids:
+        return ()
+    at, event = table.names.index(position), table.event_ids[stimulus]
+    target = table.next_or_none(at, event)
+    return (table.rows[table.row_index(at, event)].key,) if target >= 0 and table.name_of(target) == stood else ()

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 import click
 
+from fsm.cli.options import format_option, number_or_all
 from fsm.errors import FsmError
 from fsm.explain.explained import Explained
 from fsm.explain.explainer import Account, Explainer
@@ -29,21 +30,12 @@ if TYPE_CHECKING:
     from fsm.explain.to_page import PageEvents
 
 
-def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
-    """How many records to list; None for all."""
-    if value.lower() == "all":
-        return None
-    if value.isascii() and value.isdigit():
-        return int(value)
-    raise click.BadParameter(f"{value!r} is neither a number nor 'all'.", ctx, param)
-
-
 @click.command(name="explain", short_help="Explain the events of a recorded log.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @click.option(
     "--events",
-    callback=_number_or_all,
+    callback=number_or_all,
     default=str(LISTED_EVENTS),
     show_default=True,
     metavar="N|all",
@@ -70,7 +62,7 @@ def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> in
 )
 def command(
     files: tuple[str, ...],
-    form: str,
+    output_format: str,
     events: int | None,
     evidence_report: bool,
     diagram: str | None,
@@ -109,8 +101,8 @@ def command(
     with _Meter(sys.stderr) as meter:
         items = read(inputs, progress=meter.show if meter.is_on else None)
         if evidence_report:
-            by_row = _print_evidence(explainer, items, form, meter)
-        elif form == "json":
+            by_row = _print_evidence(explainer, items, output_format, meter)
+        elif output_format == "json":
             write_json(explainer, items, summary, lambda text: click.echo(text, nl=False), filters)
         else:
             _print_text(explainer, items, summary, events, meter, filters)
@@ -148,13 +140,10 @@ def _page_events(html: str | None, evidence_report: bool) -> PageEvents | None:
         return None
     if evidence_report:
         raise FsmError("--html", "the page shows events, and the evidence report has none", fix="Leave out one of them")
+    from fsm.cli.walk_file import check_place
     from fsm.explain.to_page import PageEvents
 
-    if Path(html).is_dir():
-        raise FsmError(f"--html {html}", "this is a folder", fix="Name a file in it")
-    folder = Path(html).parent
-    if not folder.is_dir():
-        raise FsmError(f"--html {html}", f"no folder {str(folder)!r}", fix="Make it first, or give another file")
+    check_place(html, "--html")
     return PageEvents()
 
 
@@ -236,7 +225,9 @@ def _print_text(
             click.echo(part)
 
 
-def _print_evidence(explainer: Explainer, items: Iterable[LogItem], form: str, meter: _Meter) -> Mapping[str, int]:
+def _print_evidence(
+    explainer: Explainer, items: Iterable[LogItem], output_format: str, meter: _Meter
+) -> Mapping[str, int]:
     """Print the report; what it comes to by row, for a picture."""
     from fsm.evidence import Evidence
     from fsm.explain.evidence_text import evidence_text
@@ -247,7 +238,7 @@ def _print_evidence(explainer: Explainer, items: Iterable[LogItem], form: str, m
         evidence.add(explained)
     meter.close()
     report = evidence.report()
-    if form == "json":
+    if output_format == "json":
         write_evidence(report, explainer.account, lambda text: click.echo(text, nl=False))
     else:
         click.echo(account_text(explainer.account))

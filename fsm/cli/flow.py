@@ -6,7 +6,8 @@ import json
 
 import click
 
-from fsm.cli.options import config_of, run_options, verdicts_of
+from fsm.choices import Config
+from fsm.cli.options import run_options, verdicts_of
 
 
 @click.command("flow")
@@ -14,10 +15,7 @@ from fsm.cli.options import config_of, run_options, verdicts_of
 @run_options
 def command(
     name: str | None,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    config: Config,
     blocks: tuple[str, ...],
     verdicts: tuple[str, ...],
     engine: str,
@@ -27,7 +25,6 @@ def command(
     from fsm.flow_text import flow_list_text, run_text
     from fsm.flows import FLOWS, run_flow
 
-    config = config_of(ip, windows, evidence, assumptions)
     if name is None:
         if output_format == "json":
             names = ("name", "endpoint", "title", "setup", "stimuli", "cite")

@@ -7,12 +7,13 @@ import sys
 
 import click
 
+from fsm.cli.options import format_option
 from fsm.names import WINDOWS
 
 
 @click.command("lint", short_help="Find what is wrong or in vain in a policy.")
 @click.argument("policy", metavar="POLICY", required=False)
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @click.option("--rule", "rules", multiple=True, metavar="NAME", help="Only this rule. May be repeated.")
 @click.option("--list-rules", is_flag=True, help="Print the rules, with reason and source, and stop.")
 @click.option("--windows", default="11", show_default=True, metavar="VERSION", help=f"One of {', '.join(WINDOWS)}.")

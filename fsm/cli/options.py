@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,19 +34,32 @@ _MACHINE: tuple[Decorator, ...] = (
 )
 
 
+format_option = click.option(
+    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
 def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--ip --windows --evidence --assume`, in this order in the help."""
+    """`--ip --windows --evidence --assume`, in this order in the help, as `ip, windows, evidence, assumptions`."""
     for option in reversed(_MACHINE):
         function = option(function)
     return function
 
 
+def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The machine options, for a command that takes the `config` they mean and not their words."""
+
+    @functools.wraps(function)
+    def command(*, ip: int, windows: str, evidence: str, assumptions: Sequence[str], **given: Any) -> None:
+        function(config=config_of(ip, windows, evidence, assumptions), **given)
+
+    return machine_options(command)
+
+
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine options, and `--block --verdict --engine --format`."""
+    """`config_options`, and `--block --verdict --engine --format`."""
     for option in (
-        click.option(
-            "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-        ),
+        format_option,
         click.option(
             "--engine",
             default="table",
@@ -69,7 +83,16 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
     ):
         function = option(function)
-    return machine_options(function)
+    return config_options(function)
+
+
+def number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """How many items to list; None for all."""
+    if value.lower() == "all":
+        return None
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither a number nor 'all'.", ctx, param)
 
 
 def config_of(ip: int, windows: str, evidence: str, assumptions: Sequence[str]) -> Config:

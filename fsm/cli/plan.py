@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.options import config_options
 from fsm.counts import counted
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
     help="A summary, scenario files, a list for a person, or JSON.",
 )
 @click.option("-o", "--output", default="", metavar="FOLDER", help="Write one scenario file for each endpoint there.")
-@machine_options
+@config_options
 def command(
     endpoints: tuple[str, ...], goal: str, stimuli: str, verdicts: str, output_format: str, output: str,
-    ip: int, windows: str, evidence: str, assumptions: tuple[str, ...],
+    config: Config,
 ) -> None:  # fmt: skip
     """Plan for ENDPOINT... (sender, receiver, dropped_port; all three by default).
 
@@ -61,7 +62,6 @@ def command(
 
     if goal not in GOALS:
         raise UnknownName.of("--cover", "goal", goal, GOALS)
-    config = config_of(ip, windows, evidence, assumptions)
     names = list(dict.fromkeys(_named(endpoint) for endpoint in endpoints)) or list(ENDPOINTS)
     asked = {option: _listed(text, option) for option, text in (("--stimuli", stimuli), ("--verdicts", verdicts))}
     parts: list[dict[str, Any]] = []

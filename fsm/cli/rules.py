@@ -6,7 +6,8 @@ import json
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.options import config_options
 from fsm.errors import FsmError
 
 
@@ -17,16 +18,13 @@ from fsm.errors import FsmError
 )
 @click.option("--active", is_flag=True, help="Only the rules that stand in the configuration of the options below.")
 @click.option("--configurations", is_flag=True, help="JSON: count states, rows and edges in every configuration.")
-@machine_options
+@config_options
 def command(
     words: tuple[str, ...],
     output_format: str,
     active: bool,
     configurations: bool,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    config: Config,
 ) -> None:
     """Print the rules with citations and basis.
 
@@ -37,7 +35,6 @@ def command(
     from fsm.choices import CHOICES
     from fsm.rules import RULES
 
-    config = config_of(ip, windows, evidence, assumptions)
     if configurations and output_format != "json":
         raise FsmError("--configurations", "the counts are part of the JSON", fix="Add --format json")
     rows = rule_text.find_rules(" ".join(words), RULES)

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from fsm.cli.options import config_of, run_options, verdicts_of
+from fsm.choices import Config
+from fsm.cli.options import run_options, verdicts_of
 
 
 @click.command("run")
@@ -16,10 +17,7 @@ from fsm.cli.options import config_of, run_options, verdicts_of
 def command(
     endpoint: str,
     stimuli: tuple[str, ...],
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    config: Config,
     blocks: tuple[str, ...],
     verdicts: tuple[str, ...],
     engine: str,
@@ -36,7 +34,6 @@ def command(
     from fsm.flow_text import run_text
     from fsm.flows import run_stimuli
 
-    config = config_of(ip, windows, evidence, assumptions)
     run = run_stimuli(
         endpoint.replace("-", "_").lower(),
         stimuli,

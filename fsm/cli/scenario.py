@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsm.cli.options import format_option
 from fsm.counts import counted
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("scenario")
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--engine", default="table", show_default=True, metavar="table|live", help="Which engine runs them.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @click.option("--list", "only_list", is_flag=True, help="Only say which scenarios the files hold.")
 @click.option("--grammar", is_flag=True, help="Print the language and stop.")
 def command(files: tuple[str, ...], engine: str, output_format: str, only_list: bool, grammar: bool) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from fsm.cli.circumstances import circumstances_of, circumstances_options
-from fsm.cli.options import config_of, machine_options
-from fsm.cli.space import assumptions_with, space_options
+from fsm.cli.circumstances import circumstances_options
+from fsm.cli.options import format_option, machine_options
+from fsm.cli.space import question_of, space_options
 
 
 @click.command("search")
@@ -25,7 +25,7 @@ from fsm.cli.space import assumptions_with, space_options
 @circumstances_options
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="List at most so many sets.")
 @click.option("--all", "everything", is_flag=True, help="Every range, name and open question of a set.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @machine_options
 def command(
     policy: str,
@@ -34,10 +34,6 @@ def command(
     limit: int,
     everything: bool,
     output_format: str,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Which datagrams have this outcome with POLICY? The answer is complete, or says for which it is not known.
@@ -60,17 +56,9 @@ def command(
         outcome,
         layer=layer,
         event=given["events"] or "sendto",
-        from_=given["from_"],
-        to=given["to"],
-        flow_state=given["flow_state"],
-        listener=not given["no_listener"],
         loopback=given["loopback"],
-        config=config_of(ip, windows, evidence, assumptions_with(given["protocol"], assumptions)),
-        circumstances=circumstances_of(given),
-        ordinary=given["ordinary"],
-        undeclared_callouts=given["callouts"],
-        boot_time=given["boot_time"],
         limit_boxes=limit,
+        **question_of(given),
     )
     click.echo(
         json.dumps(answer.to_json(), indent=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fsm.cli.json_file import load_steps
 from fsm.errors import FsmError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WHERE = "--highlight"
 _FIX = "Make one with 'wfp-udp session --reach EXPR --format json'"
-_LIMIT = 20_000_000  # bytes
+_WRONG = "no path of a session: no JSON with a list 'path'"
 
 
 def session_overlay(highlights: tuple[str, ...], config: Config) -> SessionOverlay:
@@ -61,16 +61,10 @@ def _recorded(path: Path, space: StateSpace) -> tuple[PathStep, ...]:
     where = f"{WHERE} {path}"
     if not path.is_file():
         raise FsmError(where, "no such file", fix=_FIX)
-    try:
-        if path.stat().st_size > _LIMIT:
-            raise FsmError(where, f"larger than {_LIMIT // 1_000_000} MB", fix=_FIX)
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
-        labels = [str(step["key"]) for step in found["path"]]
-        start = int(found.get("from", 0))
-    except OSError as error:
-        raise FsmError(where, f"cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise FsmError(where, "no path of a session: no JSON with a list 'path'", fix=_FIX) from None
+    found, steps = load_steps(path, where, steps="path", name="key", wrong=_WRONG, fix=_FIX)
+    labels, start = [step["key"] for step in steps], found.get("from", 0)
+    if not isinstance(start, int):
+        raise FsmError(where, f"it begins in {start!r}, not in the number of a state", fix=_FIX)
     space.state(start)
     numbers = space.follow(labels, start)
     moves = [

@@ -6,16 +6,15 @@ import json
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.options import config_options, format_option
 
 
 @click.command("sources")
 @click.argument("facts", metavar="[FACT]...", nargs=-1)
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@machine_options
-def command(
-    facts: tuple[str, ...], output_format: str, ip: int, windows: str, evidence: str, assumptions: tuple[str, ...]
-) -> None:
+@format_option
+@config_options
+def command(facts: tuple[str, ...], output_format: str, config: Config) -> None:
     """Print each dispute with its sides, who speaks for them, and which one each order of evidence takes.
 
     With FACT, a number such as a.9.2 or a part such as g, print those facts and their sources: they are what comments,
@@ -27,7 +26,6 @@ def command(
     from fsm.facts import find
     from fsm.sources import SOURCES
 
-    config = config_of(ip, windows, evidence, assumptions)
     if facts:
         found = find(facts)
         if output_format == "json":

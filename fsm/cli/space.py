@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
+from fsm.cli.circumstances import known_of
+from fsm.cli.options import config_of
 from fsm.errors import FsmError
 
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
@@ -41,13 +43,25 @@ def space_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def assumptions_with(protocol: str | None, assumptions: tuple[str, ...]) -> tuple[str, ...]:
-    """The assumptions with the protocol among them.
+def question_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked and what is known, as `search` and `compare` take it, all but the event.
 
     Raises
     ------
-    FsmError : the protocol is given twice.
+    FsmError : a name that does not exist, a value that does not fit, the protocol given twice.
     """
+    assumptions = _with_protocol(given["protocol"], given["assumptions"])
+    return {
+        "from_": given["from_"],
+        "to": given["to"],
+        "flow_state": given["flow_state"],
+        "listener": not given["no_listener"],
+        "config": config_of(given["ip"], given["windows"], given["evidence"], assumptions),
+        **known_of(given),
+    }
+
+
+def _with_protocol(protocol: str | None, assumptions: tuple[str, ...]) -> tuple[str, ...]:
     if protocol is None:
         return assumptions
     if any(word.partition("=")[0].strip() == "protocol" for word in assumptions):

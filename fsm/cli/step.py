@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from fsm.cli.circumstances import circumstances_options
-from fsm.cli.options import config_of, machine_options
+from fsm.cli.options import config_of, format_option, machine_options
 from fsm.errors import FsmError, UnknownName
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _OF_SESSIONS = ("network", "cap", "stimuli", "verdicts", "granularity", "loopbac
 @click.option("--save", "save_file", metavar="FILE", help="Save the walk at the end.")
 @click.option("--html", metavar="FILE", help="Write one self-contained page that steps in a browser, and end.")
 @click.option("--plain", is_flag=True, help="Line by line, also where a full screen is possible.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of the first random walk."
 )

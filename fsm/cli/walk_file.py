@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from fsm.cli.json_file import load_json
 from fsm.errors import FsmError
 from fsm.stepper import Walk
 
-_LIMIT = 100_000_000  # bytes of a saved walk
+_LIMIT_BYTES = 100_000_000  # of a saved walk
 
 
 def save_walk(walk: Walk, file: str, where: str) -> None:
@@ -35,14 +36,9 @@ def load_walk(file: str, where: str, **options: Any) -> Walk:
         raise FsmError(where, "no file is named", fix=f"Write {where} FILE")
     path = Path(file)
     where = f"{where} {file}"
-    try:
-        if path.stat().st_size > _LIMIT:
-            raise FsmError(where, f"larger than {_LIMIT // 1_000_000} MB")
-        data = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise FsmError(where, f"cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise FsmError(where, "no saved walk: it is no JSON", fix="Save one with s FILE") from None
+    data = load_json(
+        path, where, wrong="no saved walk: it is no JSON", fix="Save one with s FILE", limit_bytes=_LIMIT_BYTES
+    )
     return Walk.from_json(data, where=where, **options)
 
 

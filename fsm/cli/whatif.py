@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm.cli.circumstances import circumstances_of, circumstances_options
-from fsm.cli.options import config_of, machine_options
+from fsm.choices import Config
+from fsm.cli.circumstances import circumstances_options, known_of
+from fsm.cli.options import config_options, format_option
 
 if TYPE_CHECKING:
     from fsm.policy.answer import Whatif
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 @circumstances_options
 @click.option("--all", "everything", is_flag=True, help="Every filter that did not match, and every open question.")
 @click.option("--diagram", default="", metavar="FILE", help="Draw the path, and the filters, on the one-page picture.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@machine_options
+@format_option
+@config_options
 def command(
     policy: str,
     from_: str,
@@ -49,10 +50,7 @@ def command(
     everything: bool,
     diagram: str,
     output_format: str,
-    ip: int,
-    windows: str,
-    evidence: str,
-    assumptions: tuple[str, ...],
+    config: Config,
     **given: Any,
 ) -> None:
     """What would POLICY do to a datagram?
@@ -71,7 +69,6 @@ def command(
     from fsm.policy.whatif import whatif
     from fsm.policy.whatif_text import whatif_text
 
-    config = config_of(ip, windows, evidence, assumptions)
     read = read_policy(policy)
     answer = whatif(
         read,
@@ -81,10 +78,7 @@ def command(
         flow_state=flow_state,
         listener=not no_listener,
         config=config,
-        circumstances=circumstances_of(given),
-        ordinary=given["ordinary"],
-        undeclared_callouts=given["callouts"],
-        boot_time=given["boot_time"],
+        **known_of(given),
     )
     if diagram:
         _draw(read, answer, diagram)

@@ -8,10 +8,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import struct
-import tarfile
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,17 +16,15 @@ from typing import Any, BinaryIO
 from fsm.errors import LogError
 
 from . import csv_records, envelopes, evtx_records, json_records, recognise, xml_records
+from .archives import open_zip, open_zip_file, tar_members, zip_files
 from .event import LogEvent, LogItem, NotUnderstood, OtherRecord, Skipped
 from .fields import clean
 from .json_text import Decoded
 from .netevents import net_event_item
 from .security import NO_EVENT_ID, security_item
-from .stream import CHUNK_BYTES, PREFIX_BYTES, Broken, Budget, ByteStream, Utf8, WholeReads
+from .stream import PREFIX_BYTES, Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 
 LIMIT_MEMBERS = 10_000  # of one archive
-LIMIT_DIRECTORY_BYTES = 8 * 1024 * 1024  # of a zip's directory, which has to be held in memory
-LIMIT_TAR_HEADER_BYTES = 64 * 1024  # of a tar's long names
-LIMIT_SPOOLED_BYTES = 4 * 1024**3  # of a zip that comes through a pipe and has to be kept in a temporary file
 _TAR_PIECE_BYTES = 8 * 1024  # tarfile drops a piece that the end of a cut archive falls into
 _NESTED = "an archive inside an archive, which is not read"
 
@@ -126,14 +120,9 @@ def _input(path: str | Path | BinaryIO, name: str, progress: Progress | None) ->
     if not isinstance(path, (str, Path)):
         yield from _container(path, name, progress)
         return
-    try:
-        if os.path.isdir(path):
-            raise LogError(name, "this is a folder", recognise.READABLE, "Give the files in it")
-        raw = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below, also when the reading is abandoned
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise LogError(name, f"cannot be opened ({reason})") from None
-    with raw:
+    if os.path.isdir(path):
+        raise LogError(name, "this is a folder", recognise.READABLE, "Give the files in it")
+    with open_file(path, name) as raw:
         yield from _container(raw, name, progress)
 
 
@@ -157,7 +146,7 @@ def _container(raw: BinaryIO | io.RawIOBase, name: str, progress: Progress | Non
     """The records of a whole input: a log, or an archive of logs."""
     try:
         size = os.fstat(raw.fileno()).st_size or None
-    except (OSError, ValueError, AttributeError):
+    except (OSError, AttributeError):  # a stream without a file behind it
         size = None
     counted = _Counted(raw, name, size, progress)
     stream = ByteStream(counted, name)
@@ -302,35 +291,17 @@ class _Members:
 
 
 def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> Iterator[LogItem]:
-    spooled = None
-    try:
-        try:
-            seekable = raw.seekable()
-        except AttributeError:
-            seekable = False
-        if not seekable:
-            spooled = raw = spool(stream, name)
-        check_directory(raw, name)
-        size = raw.seek(0, os.SEEK_END)
-        try:
-            archive = zipfile.ZipFile(raw)
-        except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
-            raise Broken(name, f"a damaged zip archive ({error})", fix="Copy or download it again") from None
-        infos = archive.infolist()
-        if len(infos) > LIMIT_MEMBERS:
-            raise Broken(name, f"a zip archive of {len(infos)} members", f"Allowed: {LIMIT_MEMBERS}")
+    with open_zip(raw, stream, name) as (archive, size):
+        files = zip_files(archive)
+        if len(files) > LIMIT_MEMBERS:
+            raise Broken(name, f"a zip archive of {len(files)} members", f"Allowed: {LIMIT_MEMBERS}")
         outcome, budget, done = _Members(name), Budget(lambda: size), 0
-        for info in infos:
-            if info.filename.endswith("/"):  # is_dir() fails on an empty name
-                continue
+        for info in files:
             member = f"{name}/{clean(info.filename)}"
-            if info.flag_bits & 1:
-                outcome.fail(LogError(member, "protected by a password", fix="Unpack it first"), member, 0)
-                continue
             try:
-                opened = archive.open(info)
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, struct.error) as error:
-                outcome.fail(Broken(member, f"cannot be unpacked ({error})", fix="Unpack it yourself"), member, 0)
+                opened = open_zip_file(archive, info, member)
+            except LogError as error:
+                outcome.fail(error, member, 0)
                 continue
             with opened:
                 yield from _member(ByteStream(opened, member, budget), member, outcome)
@@ -340,73 +311,24 @@ def _zip(raw: Any, stream: ByteStream, name: str, progress: Progress | None) -> 
             if progress is not None:
                 progress(name, min(done, size), size)
         yield from outcome.finish()
-    finally:
-        if spooled is not None:
-            spooled.close()
-
-
-def spool(stream: ByteStream, name: str) -> Any:
-    """A zip has its directory at the end: one from a pipe is kept in a temporary file."""
-    file = tempfile.SpooledTemporaryFile(max_size=32 * 1024 * 1024)  # noqa: SIM115 - closed by the caller
-    total = 0
-    while data := stream.read(CHUNK_BYTES):
-        total += len(data)
-        if total > LIMIT_SPOOLED_BYTES:
-            file.close()
-            raise Broken(name, f"a zip archive of more than {LIMIT_SPOOLED_BYTES >> 30} GiB through a pipe")
-        file.write(data)
-    return file
-
-
-def check_directory(raw: Any, name: str) -> None:
-    """Refuse a zip without directory (cut off), and one whose directory would fill the memory."""
-    size = raw.seek(0, os.SEEK_END)
-    raw.seek(max(0, size - 66_000))
-    tail = raw.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0:
-        raise Broken(name, "a zip archive that is cut off: its directory, at the end, is missing",
-                     fix="Copy or download it again")  # fmt: skip
-    claims = [struct.unpack_from("<I", tail, at + 12)[0]] if at + 16 <= len(tail) else []
-    big = tail.rfind(b"PK\x06\x06")  # zip64
-    if claims == [0xFFFFFFFF] and big >= 0 and big + 48 <= len(tail):
-        claims = [struct.unpack_from("<Q", tail, big + 40)[0]]
-    if any(claim > LIMIT_DIRECTORY_BYTES for claim in claims):
-        raise Broken(name, f"a zip archive with a directory of {claims[0]} bytes", f"Allowed: {LIMIT_DIRECTORY_BYTES}")
-
-
-class _TarInfo(tarfile.TarInfo):
-    """A member's header; refuses long-name headers that would fill the memory."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarInfo:
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in (b"x", b"g", b"X", b"L", b"K") and info.size > LIMIT_TAR_HEADER_BYTES:
-            raise tarfile.ReadError(f"a header of {info.size} bytes")
-        return info
 
 
 def _tar(stream: ByteStream, name: str) -> Iterator[LogItem]:
-    outcome = _Members(name)
-    members = 0
+    outcome, budget = _Members(name), Budget(lambda: stream.taken)  # a sparse member is larger than what is there of it
     try:
-        # a stream: nothing is ever extracted, so absolute paths, links and devices can do nothing
-        archive = tarfile.open(fileobj=WholeReads(stream), mode="r|", tarinfo=_TarInfo)  # type: ignore[call-overload]  # noqa: SIM115
-        for info in archive:
-            members += 1
+        for members, (info, opened) in enumerate(tar_members(stream, name), 1):
             if members > LIMIT_MEMBERS:
                 raise Broken(name, f"a tar archive of more than {LIMIT_MEMBERS} members")
             member = f"{name}/{clean(info.name)}"
             if info.isdir():
                 continue
-            opened = archive.extractfile(info) if info.isreg() else None
             if opened is None:
                 outcome.fail(LogError(member, "a link or device, not a file", recognise.READABLE), member, 0)
                 continue
-            yield from _member(ByteStream(opened, member, at_once=_TAR_PIECE_BYTES), member, outcome)
-    except (Broken, tarfile.TarError, EOFError, OSError, ValueError) as error:
+            yield from _member(ByteStream(opened, member, budget, _TAR_PIECE_BYTES), member, outcome)
+            if budget.exceeded:
+                break
+    except Broken as error:
         if not outcome.damaged:
-            if not isinstance(error, Broken):
-                error = Broken(name, f"a damaged tar archive ({error})", fix="Copy or download it again")
             outcome.fail(error, name, outcome.read)
     yield from outcome.finish()

@@ -11,6 +11,8 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
 from typing import Any, Protocol
 
 from fsm.errors import LogError
@@ -20,10 +22,21 @@ PREFIX_BYTES = 64 * 1024  # what the recognition looks at
 FREE_EXPANSION_BYTES = 16 * 1024 * 1024  # an archive may always unpack to this much ...
 MAX_EXPANSION_RATIO = 200  # ... and beyond it to so many times its own size (recorded logs: up to 40)
 
-_DAMAGE = (
-    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, OSError, NotImplementedError,
-    RuntimeError, ValueError,
-)  # fmt: skip
+# What the standard library raises for damaged and hostile containers, found by reading and by feeding it such.
+DAMAGE = (
+    zipfile.BadZipFile,  # zip: every check of its own
+    tarfile.TarError,  # tar: every check of its own
+    zlib.error,  # deflate that cannot be unpacked (gzip, zip)
+    lzma.LZMAError,  # the same in LZMA (zip)
+    OSError,  # the same in bzip2 (zip); gzip's own checks; a place before the start of a file; a medium that fails
+    EOFError,  # cut off (gzip, zip)
+    ValueError,  # zip: a name that is no UTF-8, a place before the start of a buffer; tar: a number that is none
+    OverflowError,  # zip: a place beyond what a file can have
+    IndexError,  # tar: cut off within the header of a sparse file
+    MemoryError,  # zip: LZMA that asks for a dictionary of 4 GiB
+    RuntimeError,  # zip: compression not known (NotImplementedError) or not built in; tar: headers of headers without
+    # end (RecursionError)
+)
 
 
 class Broken(LogError):
@@ -32,6 +45,21 @@ class Broken(LogError):
 
 class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+def open_file(path: str | Path, where: str) -> FileIO:
+    """The bytes of a file, not buffered.
+
+    Raises
+    ------
+    LogError : it cannot be opened.
+    """
+    try:
+        return open(path, "rb", buffering=0)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        fix = "Check the name" if isinstance(error, FileNotFoundError) else ""
+        raise LogError(where, f"cannot be opened ({reason})", fix=fix) from None
 
 
 class Budget:
@@ -75,8 +103,9 @@ class ByteStream:
         except Broken as failure:
             self._failure = failure
             raise
-        except _DAMAGE as error:
-            why = "is cut off" if isinstance(error, EOFError) else f"cannot be read any further ({error})"
+        except DAMAGE as error:
+            reason = str(error) or type(error).__name__  # a MemoryError says nothing
+            why = "is cut off" if isinstance(error, EOFError) else f"cannot be read any further ({reason})"
             unit = "bytes" if self._budget is None else "unpacked bytes"
             self._failure = Broken(self.where, f"{why}, after {self.taken} {unit}", fix="Copy or export it again")
             raise self._failure from None

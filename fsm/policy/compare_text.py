@@ -16,6 +16,7 @@ from fsm.policy.search_text import (
     circumstances_json,
     dimension_text,
     example_text,
+    machine_json,
     open_words,
     range_json,
     range_text,
@@ -136,10 +137,7 @@ def compare_json(answer: Comparison) -> dict[str, object]:
         "only_second": [_filter_json(f) for f in answer.only_second],
         "scenes": [_scene_json(scene) for scene in answer.scenes],
         "circumstances": circumstances_json(answer.circumstances),
-        "windows": answer.config.windows,
-        "evidence": answer.config.evidence,
-        "assume": dict(answer.config.assume),
-        "work": {name: getattr(answer.work, name) for name in answer.work.__dataclass_fields__},
+        **machine_json(answer.config, answer.work),
     }
 
 

@@ -74,21 +74,22 @@ def _why_never(space: Space, ready: Ready) -> str:
 
 def impossible_here(work: Work) -> Iterator[LintFinding]:
     """Conditions that are legal and can never hold at their layer."""
-    for layer_name, order in work.orders.items():
-        if layer_name not in _LAYERS:
-            continue
-        layer = by_name(layer_name)
-        for sublayer in order.sublayers:
-            for ready in sublayer.filters:
-                for field, conditions in ready.groups:
-                    found = [_impossible(layer, field, c, work.windows) for c in conditions]
-                    if all(found):
-                        wants = " or ".join(wanted_text(c, layer_name) for c in conditions)
-                        why, cite = found[0] or ("", ())
-                        what = f"{short_field(conditions[0].field)} {wants} can never hold at {layer.short_name}: {why}"
-                        yield finding_of(
-                            "impossible-here", what, filters=(ready.filter,), layer=layer_name, cite=tuple(cite)
-                        )
+    for layer, ready in _at_known_layers(work):
+        for field, conditions in ready.groups:
+            found = [_impossible(layer, field, c, work.windows) for c in conditions]
+            if all(found):
+                wants = " or ".join(wanted_text(c, layer.name) for c in conditions)
+                why, cite = found[0] or ("", ())
+                what = f"{short_field(conditions[0].field)} {wants} can never hold at {layer.short_name}: {why}"
+                yield finding_of("impossible-here", what, filters=(ready.filter,), layer=layer.name, cite=tuple(cite))
+
+
+def _at_known_layers(work: Work) -> Iterator[tuple[Layer, Ready]]:
+    """The filters at layers of the catalogue: of others nobody says what they offer."""
+    for name, order in work.orders.items():
+        if name in _LAYERS:
+            for sublayer in order.sublayers:
+                yield from ((by_name(name), ready) for ready in sublayer.filters)
 
 
 def _impossible(layer: Layer, field: str, condition: Condition, windows: str) -> tuple[str, tuple[str, ...]] | None:
@@ -160,10 +161,11 @@ def _numbers_of(condition: Condition) -> tuple[tuple[int, int], ...] | None:
         ends = tuple(end.data for end in (low, high) if isinstance(end, Value) and isinstance(end.data, int))
         if len(ends) == 2:
             return ((ends[0], ends[1]),)
-    if condition.match == "EQUAL" and isinstance(data, tuple) and isinstance(data[0], int) and isinstance(data[1], int):
-        free = (1 << max(128 - data[1], 0)) - 1 if value.type == "V6_ADDR_MASK" else data[1] ^ 0xFFFFFFFF
+    if condition.match == "EQUAL" and value.masked is not None:
+        address, mask = value.masked
+        free = (1 << max(128 - mask, 0)) - 1 if value.type == "V6_ADDR_MASK" else mask ^ 0xFFFFFFFF
         if free & (free + 1) == 0:
-            return ((data[0] & ~free, data[0] | free),)
+            return ((address & ~free, address | free),)
     return None
 
 
@@ -214,13 +216,8 @@ def _covers_all(space: Space, ready: Ready, field: str, conditions: tuple[Condit
 
 def empty_matches(work: Work) -> Iterator[LintFinding]:
     """Blocks whose EQUAL also matches an empty field, and conditions on a local address that is not settled."""
-    for layer_name, order in work.orders.items():
-        if layer_name not in _LAYERS:
-            continue
-        layer = by_name(layer_name)
-        for sublayer in order.sublayers:
-            for ready in sublayer.filters:
-                yield from _about_empty(layer, ready)
+    for layer, ready in _at_known_layers(work):
+        yield from _about_empty(layer, ready)
 
 
 def _about_empty(layer: Layer, ready: Ready) -> Iterator[LintFinding]:

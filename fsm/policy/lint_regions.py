@@ -383,11 +383,9 @@ def _within(intervals: Iterable[tuple[int, int]], top: int) -> list[tuple[int, i
 
 def _prefix(value: Value, top: int) -> list[tuple[int, int]] | None:
     """The addresses of an address with mask; None for a mask with many holes, or of the other IP version."""
-    if not isinstance(value.data, tuple):
+    if value.masked is None:
         return None
-    address, mask = value.data
-    if not isinstance(address, int) or not isinstance(mask, int):
-        return None
+    address, mask = value.masked
     if value.type == "V6_ADDR_MASK":
         if top >> 127 == 0 or not 0 <= mask <= 128:
             return None

@@ -98,11 +98,9 @@ def _equal(wanted: Value, value: FieldValue) -> Answer:
 
 
 def _in_prefix(wanted: Value, value: int) -> Answer:
-    if not isinstance(wanted.data, tuple):
+    if wanted.masked is None:
         return None
-    address, mask = wanted.data
-    if not isinstance(address, int) or not isinstance(mask, int):
-        return None
+    address, mask = wanted.masked
     if wanted.type == "V4_ADDR_MASK":
         return (value ^ address) & mask == 0 if value <= 0xFFFFFFFF else None
     bits = ((1 << 128) - 1) ^ ((1 << (128 - mask)) - 1)

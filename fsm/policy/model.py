@@ -50,6 +50,15 @@ class Value:
     type: str
     data: int | str | bytes | tuple[int, int] | tuple[Value, Value] | None
 
+    @property
+    def masked(self) -> tuple[int, int] | None:
+        """Address, and its mask (IPv4) or prefix length (IPv6); None for a value that is no such pair."""
+        if isinstance(self.data, tuple):
+            address, mask = self.data
+            if isinstance(address, int) and isinstance(mask, int):
+                return address, mask
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

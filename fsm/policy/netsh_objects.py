@@ -210,6 +210,7 @@ class Builder:
         return tuple([self._condition(item, tell) for item in _items(record, tell)])
 
     def _condition(self, record: Record | str, tell: Tell) -> Condition:
+        key = None
         try:  # the usual shape, and most conditions are like one before
             field, match, value = record["fieldKey"], record["matchType"], record["conditionValue"]  # type: ignore[index]
             ((type_name, data_type), (element, data)) = value.items()  # type: ignore[union-attr]
@@ -218,15 +219,19 @@ class Builder:
             if len(record) == 3 and type_name == "type" and data is not None:
                 key = (field, match, data_type + element, data)
                 found = self._conditions.get(key)
-                if found is None:
-                    found = self._conditions[key] = _new_condition(record, tell)  # type: ignore[arg-type]
-                return found
+                if found is not None:
+                    return found
         except (KeyError, TypeError, ValueError, AttributeError):
-            pass
+            # Another shape: a part is missing; text, or an element, stands where the other is usual; a value has more
+            # or fewer than two parts; its text is no dictionary.
+            key = None
         if not isinstance(record, dict):
             tell("text in the list of conditions")
             return Condition("", record, EMPTY)
-        return _new_condition(record, tell)
+        made = _new_condition(record, tell)
+        if key is not None:
+            self._conditions[key] = made
+        return made
 
 
 def _new_condition(record: Record, tell: Tell) -> Condition:

@@ -10,16 +10,14 @@ import gzip
 import io
 import os
 import re
-import struct
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fsm.errors import LogError
+from fsm.logs.archives import open_zip, open_zip_file, zip_files
 from fsm.logs.fields import clean
-from fsm.logs.reader import check_directory, spool
 from fsm.logs.recognise import Kind, recognise
-from fsm.logs.stream import PREFIX_BYTES, Budget, ByteStream, Utf8, WholeReads
+from fsm.logs.stream import PREFIX_BYTES, Budget, ByteStream, Utf8, WholeReads, open_file
 
 from .errors import PolicyError
 from .model import Policy
@@ -51,45 +49,29 @@ def read_policy(given: str | Path | bytes | BinaryIO, *, name: str = "") -> Poli
     ------
     FsmError : not readable, hostile, damaged, or a policy file with mistakes (one line for each of them).
     """
-    if isinstance(given, bytes):
-        return _container(io.BytesIO(given), name or "policy", len(given))
-    if not isinstance(given, (str, Path)):
-        return _container(given, name or clean(str(getattr(given, "name", "policy"))), None)
-    name = name or clean(str(given))
     try:
+        if isinstance(given, bytes):
+            return _container(io.BytesIO(given), name or "policy")
+        if not isinstance(given, (str, Path)):
+            return _container(given, name or clean(str(getattr(given, "name", "policy"))))
+        name = name or clean(str(given))
         if os.path.isdir(given):
             raise PolicyError(name, "this is a folder, not a policy", READABLE, "Give the file in it")
-        raw = open(given, "rb", buffering=0)  # noqa: SIM115 - closed below
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise PolicyError(name, f"cannot be opened ({reason})") from None
-    with raw:
-        try:
-            size = os.fstat(raw.fileno()).st_size or None
-        except OSError:
-            size = None
-        return _container(raw, name, size)
-
-
-def _container(raw: Any, name: str, size: int | None) -> Policy:
-    try:
-        return _opened(raw, name, size)
-    except PolicyError:
-        raise
+        with open_file(given, name) as raw:
+            return _container(raw, name)
     except LogError as error:  # of the code shared with logs: a broken container, an expansion without bounds
-        raise PolicyError(
-            error.where, error.what.replace("as no log does", "as no policy does"), "", error.fix
-        ) from None
+        what = error.what.replace("as no log does", "as no policy does")
+        raise PolicyError(error.where, what, error.nearest, error.fix) from None
 
 
-def _opened(raw: Any, name: str, size: int | None) -> Policy:
-    stream = outer = ByteStream(raw, name)
+def _container(raw: Any, name: str) -> Policy:
+    stream = packed = ByteStream(raw, name)
     prefix = stream.peek(PREFIX_BYTES)
     if prefix.startswith(b"PK\x03\x04"):
         return _zip(raw, stream, name)
     if prefix.startswith(b"\x1f\x8b"):
-        unpacked = gzip.GzipFile(fileobj=WholeReads(outer), mode="rb")  # type: ignore[call-overload]
-        stream = ByteStream(unpacked, name, Budget(lambda: size or outer.taken))
+        unpacked = gzip.GzipFile(fileobj=WholeReads(packed), mode="rb")  # type: ignore[call-overload]
+        stream = ByteStream(unpacked, name, Budget(lambda: packed.taken))
     return _plain(stream, name)
 
 
@@ -148,29 +130,10 @@ def _all_of(stream: ByteStream, encoding: str, name: str) -> str:
 
 def _zip(raw: Any, stream: ByteStream, name: str) -> Policy:
     """The one policy in an archive: two of them would be two machines."""
-    spooled = None
-    try:
-        try:
-            seekable = raw.seekable()
-        except AttributeError:
-            seekable = False
-        if not seekable:
-            spooled = raw = spool(stream, name)
-        check_directory(raw, name)
-        size = raw.seek(0, os.SEEK_END)
-        try:
-            archive = zipfile.ZipFile(raw)
-            members = [info for info in archive.infolist() if not info.filename.endswith("/")]
-            wanted = [info for info in members if not info.filename.startswith("__MACOSX/")]
-            if len(wanted) != 1:
-                shown = ", ".join(clean(info.filename) for info in wanted[:5])
-                raise PolicyError(name, f"a zip archive of {len(wanted)} files ({shown})", "", "Unpack it and give one")
-            if wanted[0].flag_bits & 1:
-                raise PolicyError(name, "a zip archive protected by a password", "", "Unpack it first")
-            with archive.open(wanted[0]) as opened:
-                return _plain(ByteStream(opened, name, Budget(lambda: size)), name)
-        except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError, RuntimeError) as error:
-            raise PolicyError(name, f"a damaged zip archive ({error})", "", "Copy or download it again") from None
-    finally:
-        if spooled is not None:
-            spooled.close()
+    with open_zip(raw, stream, name) as (archive, size):
+        wanted = [info for info in zip_files(archive) if not info.filename.startswith("__MACOSX/")]
+        if len(wanted) != 1:
+            shown = ", ".join(clean(info.filename) for info in wanted[:5])
+            raise PolicyError(name, f"a zip archive of {len(wanted)} files ({shown})", "", "Unpack it and give one")
+        with open_zip_file(archive, wanted[0], name) as opened:
+            return _plain(ByteStream(opened, name, Budget(lambda: size)), name)

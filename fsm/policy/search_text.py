@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from ipaddress import IPv4Address, IPv6Address
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from fsm.policy.space import ADDRESSES, FIELD, Symbol, scene_domains
 from fsm.policy.whatif_text import question_text, short_layer
 
 if TYPE_CHECKING:
-    from fsm.policy.search import Box, Example, Part, Range, Search
+    from fsm.choices import Config
+    from fsm.policy.search import Box, Example, Part, Range, Search, Work
 
 WIDTH = 110
 LIMIT_SHOWN = 12  # of the ranges or names of one dimension
@@ -237,11 +238,14 @@ def search_json(answer: Search) -> dict[str, object]:
         "circumstances": circumstances_json(answer.circumstances),
         "endpoint": answer.endpoint,
         "setup": list(answer.setup),
-        "windows": answer.config.windows,
-        "evidence": answer.config.evidence,
-        "assume": dict(answer.config.assume),
-        "work": {name: getattr(answer.work, name) for name in answer.work.__dataclass_fields__},
+        **machine_json(answer.config, answer.work),
     }
+
+
+def machine_json(config: Config, work: Work) -> dict[str, object]:
+    """What was asked, but for the IP version, which follows from the ends; and how much work it was."""
+    machine = {name: value for name, value in config.to_json().items() if name != "ip"}
+    return {**machine, "work": asdict(work)}
 
 
 def circumstances_json(known: Circumstances) -> dict[str, object]:

@@ -457,11 +457,9 @@ def _plain(value: Value, field: Field) -> str | None:
 
 
 def _masked(value: Value) -> str | None:
-    if not isinstance(value.data, tuple):
+    if value.masked is None:
         return None
-    address, mask = value.data
-    if not isinstance(address, int) or not isinstance(mask, int):
-        return None
+    address, mask = value.masked
     if value.type == "V6_ADDR_MASK":
         return f"{IPv6Address(address)}/{mask}"
     length = prefix_of_mask(mask)

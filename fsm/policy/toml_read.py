@@ -10,29 +10,16 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from fsm.catalogue import Layer, find
 from fsm.errors import FsmError, UnknownName
 from fsm.logs.fields import clean
 
 from .checks import condition_findings, filter_findings, listed_fields
 from .errors import PolicyError
-from .model import (
-    ANSWERS,
-    Behaviour,
-    Callout,
-    Condition,
-    Filter,
-    LayerEntry,
-    NotUnderstood,
-    Policy,
-    Provider,
-    ProviderContext,
-    Sublayer,
-    Weight,
-)
+from .model import Callout, Condition, Filter, NotUnderstood, Policy, Weight
 from .schema import ACTION_WORDS, FILTER_FLAGS, OPTION_WORDS, OPTIONS, TOP
-from .toml_conditions import LONG_KEYS, read_condition, read_value, read_when
-from .toml_shapes import Mistakes, Path, mending, number_of, shown
+from .toml_conditions import LONG_KEYS, read_condition, read_when
+from .toml_objects import Objects
+from .toml_shapes import Path, mending, number_of, shown
 from .well_known import NAMES, spelled_key
 
 DEFAULT_SUBLAYER = "FWPM_SUBLAYER_UNIVERSAL"  # of filters that name none (SLI)
@@ -61,13 +48,10 @@ def read_toml(text: str, name: str) -> Policy:
     return policy
 
 
-class _Reader(Mistakes):
+class _Reader(Objects):
     def __init__(self, text: str, name: str) -> None:
         super().__init__(text, name)
         self._dump = name
-        self._accepted: frozenset[str] = frozenset()
-        self._layers: dict[str, tuple[Layer, ...] | FsmError] = {}
-        self._declared: dict[str, dict[str, list[str]]] = {}  # table -> {name or key: keys}
         self._callouts: dict[str, list[Callout]] = {}
 
     # ---- the whole
@@ -75,26 +59,13 @@ class _Reader(Mistakes):
     def policy(self, given: dict[str, Any]) -> Policy:
         document = self.checked(given, TOP, ())
         self._dump = document.get("source", self._name)
-        self._accepted = frozenset(document.get("accept_unknown", ()))
-        providers = self._providers(document)
-        sublayers = self._once(
-            document, ((base, self._sublayer(base, table)) for base, table in self.tables(document, "sublayer"))
-        )
-        self._declare("sublayer", sublayers)
-        callouts = self._once(
-            document,
-            ((base, one) for base, table in self.tables(document, "callout") for one in self._callout(base, table)),
-        )
+        self.accepted = frozenset(document.get("accept_unknown", ()))
+        providers, sublayers, callouts = self.providers(document), self.sublayers(document), self.callouts(document)
         for callout in callouts:
             for known in dict.fromkeys((callout.key, callout.name, callout.key.rpartition("/")[0] or callout.key)):
                 self._callouts.setdefault(known, []).append(callout)
-        contexts = self._once(
-            document, ((base, self._context(base, table)) for base, table in self.tables(document, "provider_context"))
-        )
-        self._declare("provider_context", contexts)
-        layers = tuple(self._layer_entry(base, table) for base, table in self.tables(document, "layer"))
-        policy = Policy(layers=layers)
-        listed = listed_fields(policy)
+        contexts, layers = self.contexts(document), self.layers(document)
+        listed = listed_fields(Policy(layers=layers))
         filters: list[Filter] = []
         keys: dict[str, Path] = {}
         for base, table in self.tables(document, "filter"):
@@ -107,8 +78,8 @@ class _Reader(Mistakes):
                 filters.append(one)
         return Policy(
             filters=tuple(filters),
-            sublayers=tuple(sublayers),
-            callouts=tuple(callouts),
+            sublayers=sublayers,
+            callouts=callouts,
             providers=providers,
             options=self._options(document.get("options", {})),
             source=document.get("source", self._name),
@@ -117,7 +88,7 @@ class _Reader(Mistakes):
                 NotUnderstood(table.get("where", ""), table.get("what", ""))
                 for _, table in self.tables(document, "not_understood")
             ),
-            contexts=tuple(contexts),
+            contexts=contexts,
             layers=layers,
             set_aside=self._set_aside(document.get("set_aside", {})),
         )
@@ -143,209 +114,13 @@ class _Reader(Mistakes):
             found.append((key, ("on" if value else "off") if isinstance(value, bool) else str(value)))
         return tuple(found)
 
-    # ---- objects
-
-    def _named(self, base: Path, table: dict[str, Any]) -> tuple[str, str]:
-        """(key, name) of an object; one of them is enough."""
-        name, key = table.get("name", ""), table.get("key", "")
-        if not name and not key and not ("key" in table and "name" in table):
-            self.complain(base, f"a {base[0]} without a name", "", 'Add name = "..."')
-        return spelled_key(key if "key" in table else name), name if "name" in table else key
-
-    def _once(self, document: dict[str, Any], found: Iterable[tuple[Path, Any]]) -> list[Any]:
-        """The objects; two with one key are a mistake, except in what was written from a dump."""
-        objects: list[Any] = []
-        before: dict[str, Path] = {}
-        for base, one in found:
-            objects.append(one)
-            if one.key in before and "source" not in document:
-                what = f"a second {base[0]} with the key {one.key!r} (line {self.line(before[one.key])})"
-                fix = "Name all its layers in one callout, or give" if base[0] == "callout" else "Give"
-                self.complain(base, what, "", f"{fix} each a key of its own")
-            before.setdefault(one.key, base)
-        return objects
-
-    def _declare(self, kind: str, objects: Iterable[Any]) -> None:
-        known = self._declared.setdefault(kind, {})
-        for one in objects:
-            for name in dict.fromkeys((one.key, one.name)):
-                if name:
-                    known.setdefault(name, []).append(one.key)
-
-    def _referred(self, kind: str, given: str, path: Path) -> str:
-        """The key that a name means: of this file, a well-known one, or one that is accepted as it is."""
-        if not given:
-            return ""
-        key = spelled_key(given)
-        known = self._declared.get(kind, {})
-        if key in known and key in known[key]:
-            return key
-        if given in known:
-            keys = list(dict.fromkeys(known[given]))
-            if len(keys) > 1:
-                self.complain(path, f"{given!r} names {len(keys)} of kind {kind}", f"Candidates: {', '.join(keys)}")
-            return keys[0]
-        if key in NAMES or given in self._accepted or key in self._accepted:
-            return key
-        prefix = {"provider": "FWPM_PROVIDER_", "sublayer": "FWPM_SUBLAYER_"}.get(kind, "FWPM_PROVIDER_CONTEXT_")
-        choices = [*known, *(name for name in NAMES if name.startswith(prefix))]
-        error = UnknownName.of("", kind.replace("_", " "), given, choices)
-        self.complain(path, error.what, error.nearest, f"Add a [[{kind}]] with that name")
-        return key
-
-    def _providers(self, document: dict[str, Any]) -> tuple[Provider, ...]:
-        found = self._once(
-            document, ((base, self._provider(base, table)) for base, table in self.tables(document, "provider"))
-        )
-        self._declare("provider", found)
-        return tuple(found)
-
-    def _provider(self, base: Path, table: dict[str, Any]) -> Provider:
-        key, name = self._named(base, table)
-        return Provider(
-            key=key,
-            name=name,
-            description=table.get("description", ""),
-            service=table.get("service", ""),
-            flags=tuple(table.get("flags", ())),
-            provider_data=table.get("provider_data", ""),
-        )
-
-    def _sublayer(self, base: Path, table: dict[str, Any]) -> Sublayer:
-        key, name = self._named(base, table)
-        weight = table.get("weight")
-        if weight is None and not self.told((*base, "weight")):
-            self.complain(base, f"sublayer {key!r} has no weight", "", "Add weight = 0 to 65535")
-        elif weight is not None and weight > 65535:
-            self.complain((*base, "weight"), f"weight = {weight}", "Allowed: 0 to 65535")
-        return Sublayer(
-            key=key,
-            name=name,
-            weight=weight or 0,
-            provider=self._referred("provider", table.get("provider", ""), (*base, "provider")),
-            flags=tuple(table.get("flags", ())),
-            description=table.get("description", ""),
-            provider_data=table.get("provider_data", ""),
-        )
-
-    def _callout(self, base: Path, table: dict[str, Any]) -> Iterable[Callout]:
-        key, name = self._named(base, table)
-        for word in ("answer", "on_reauthorize"):
-            if table.get(word) and table[word] not in ANSWERS:
-                error = UnknownName.of("", "answer", table[word], ANSWERS)
-                self.complain((*base, word), error.what, error.nearest)
-        behaviour = Behaviour(
-            answer=table.get("answer", "unknown"),
-            clears_write=table.get("clears_write", False),
-            on_reauthorize=table.get("on_reauthorize", ""),
-            checks_injection=table.get("checks_injection", True),
-            needs=tuple(table.get("needs", ())),
-            plans=tuple(table.get("plans", ())),
-        )
-        places_ = self._layers_of(table.get("layer"), base, "callout")
-        for layer in places_:
-            yield Callout(
-                key=key if len(places_) == 1 else f"{key}/{layer.removeprefix('FWPM_LAYER_')}",
-                name=name,
-                layer=layer,
-                registered=table.get("registered"),
-                callout_id=table.get("callout_id"),
-                provider=self._referred("provider", table.get("provider", ""), (*base, "provider")),
-                description=table.get("description", ""),
-                behaviour=behaviour,
-                flags=tuple(table.get("flags", ())),
-                provider_data=table.get("provider_data", ""),
-            )
-
-    def _context(self, base: Path, table: dict[str, Any]) -> ProviderContext:
-        key, name = self._named(base, table)
-        options = []
-        for at, option in enumerate(table.get("options", ())):
-            path = (*base, "options", at)
-            if not isinstance(option, dict) or not isinstance(option.get("option"), str):
-                self.complain(path, "an option without a name", "", "Write {option = ..., type = ..., value = ...}")
-                continue
-            for key_ in option.keys() - {"option", "type", "value", "raw"}:
-                self.complain((*path, key_), f"no key named {key_!r}", "Allowed: option, type, value, raw")
-            value = read_value(option, self._accepted, self.at(path))
-            if value is not None:
-                options.append((option["option"], value))
-        return ProviderContext(
-            key=key,
-            name=name,
-            type=table.get("type", ""),
-            provider=self._referred("provider", table.get("provider", ""), (*base, "provider")),
-            description=table.get("description", ""),
-            flags=tuple(table.get("flags", ())),
-            context_id=table.get("context_id"),
-            data=table.get("data", ""),
-            options=tuple(options),
-            provider_data=table.get("provider_data", ""),
-        )
-
-    def _layer_entry(self, base: Path, table: dict[str, Any]) -> LayerEntry:
-        fields = []
-        for at, entry in enumerate(table.get("fields", ())):
-            if isinstance(entry, list) and len(entry) == 3 and all(isinstance(part, str) for part in entry):
-                fields.append((entry[0], entry[1], entry[2]))
-            else:
-                self.complain((*base, "fields", at), f"{shown(entry)} is not [field, data type, kind]")
-        if not table.get("key"):
-            self.complain(base, "a layer without a key", "", 'Add key = "FWPM_LAYER_..."')
-        return LayerEntry(
-            key=table.get("key", ""),
-            name=table.get("name", ""),
-            layer_id=table.get("layer_id"),
-            default_sublayer=table.get("default_sublayer", ""),
-            flags=tuple(table.get("flags", ())),
-            fields=tuple(fields),
-            description=table.get("description", ""),
-        )
-
     # ---- filters
-
-    def _layers_of(self, given: Any, base: Path, kind: str) -> list[str]:
-        """The full names of the layers that a name or a list of names means."""
-        names = given if isinstance(given, list) else [given]
-        if given is None or not names:
-            if given is None and kind == "callout":
-                return [""]  # any layer: nobody has said
-            if not self.told((*base, "layer")):
-                self.complain(base, f"a {kind} without a layer", "", 'Add layer = "ALE_AUTH_CONNECT" or the like')
-            return []
-        found: dict[str, None] = {}
-        for at, name in enumerate(names):
-            path = (*base, "layer", at) if isinstance(given, list) else (*base, "layer")
-            if not isinstance(name, str):
-                self.complain(path, f"{shown(name)} is no layer")
-            elif name in self._accepted or (name == "" and "" in names):
-                found[name] = None
-            else:
-                layers = self._found_layers(name)
-                if isinstance(layers, FsmError):
-                    self.complain(path, layers.what, layers.nearest, layers.fix)
-                else:
-                    found.update((layer.name, None) for layer in layers)
-        return list(found)
-
-    def _found_layers(self, name: str) -> tuple[Layer, ...] | FsmError:
-        if name not in self._layers:
-            try:
-                layers = find(name, where="")
-                plain = tuple(layer for layer in layers if not layer.is_discard) or layers
-                if len({layer.stem for layer in plain}) > 1:
-                    names = ", ".join(layer.short_name for layer in plain)
-                    raise UnknownName("", f"{name!r} names several layers", f"Candidates: {names}", "Give one of them")
-                self._layers[name] = plain
-            except FsmError as error:
-                self._layers[name] = error
-        return self._layers[name]
 
     def _filters(self, base: Path, table: dict[str, Any], listed: dict[str, frozenset[str]]) -> Iterable[Filter]:
         number = base[1]
         assert isinstance(number, int)
         key = table.get("key", f"filter-{number + 1}")
-        layers = self._layers_of(table.get("layer"), base, "filter")
+        layers = self.layers_of(table.get("layer"), base, "filter")
         versions = {layer.rpartition("_V")[2][:1] for layer in layers if "_V" in layer}
         flags = (*table.get("flags", ()), *(("CLEAR_ACTION_RIGHT",) if table.get("hard") else ()))
         self._check_flags(table, base)
@@ -363,18 +138,18 @@ class _Reader(Mistakes):
                 key=spelled_key(key if len(layers) == 1 else f"{key}/{layer.removeprefix('FWPM_LAYER_')}"),
                 name=table.get("name", key),
                 layer=layer,
-                sublayer=self._referred("sublayer", table.get("sublayer", DEFAULT_SUBLAYER), (*base, "sublayer")),
+                sublayer=self.referred("sublayer", table.get("sublayer", DEFAULT_SUBLAYER), (*base, "sublayer")),
                 action=action,
                 conditions=conditions,
                 weight=weight,
                 effective_weight=effective,
                 flags=flags,
                 callout=callout,
-                provider=self._referred("provider", table.get("provider", ""), (*base, "provider")),
+                provider=self.referred("provider", table.get("provider", ""), (*base, "provider")),
                 description=table.get("description", ""),
                 filter_id=table.get("filter_id"),
                 raw_context=table.get("raw_context"),
-                provider_context=self._referred(
+                provider_context=self.referred(
                     "provider_context", table.get("provider_context", ""), (*base, "provider_context")
                 ),
                 source=self._source(base) if source is None else source,
@@ -407,7 +182,7 @@ class _Reader(Mistakes):
     def _conditions(self, base: Path, table: dict[str, Any], layer: str, *, twins: bool) -> tuple[Condition, ...]:
         found: list[Condition] = []
         if "when" in table:
-            layers = self._found_layers(layer)
+            layers = self.found_layers(layer)
             if isinstance(layers, FsmError):
                 self.complain((*base, "when"), f"nobody has documented the layer {layer}", "",
                                "Write its conditions in the long form, [[filter.condition]]")  # fmt: skip
@@ -422,14 +197,14 @@ class _Reader(Mistakes):
                 if key not in LONG_KEYS:
                     error = UnknownName.of("", "key", key, LONG_KEYS)
                     self.complain((*path, key), error.what, error.nearest)
-            condition = read_condition(entry, self._accepted, self.at(path))
+            condition = read_condition(entry, self.accepted, self.at(path))
             if condition is not None:
                 found.append(condition)
         return tuple(found)
 
     def _check_flags(self, table: dict[str, Any], base: Path) -> None:
         for at, flag in enumerate(table.get("flags", ())):
-            if flag not in FILTER_FLAGS and flag not in self._accepted:
+            if flag not in FILTER_FLAGS and flag not in self.accepted:
                 error = UnknownName.of("", "flag", flag, FILTER_FLAGS)
                 self.complain((*base, "flags", at), error.what, error.nearest)
 
@@ -458,11 +233,11 @@ class _Reader(Mistakes):
             return "", ""
         word, colon, name = given.partition(":")
         action = ACTION_WORDS.get(word.strip().lower())
-        if action is None and given in self._accepted:
+        if action is None and given in self.accepted:
             return given, ""
-        if action is None and word in self._accepted:
+        if action is None and word in self.accepted:
             action = word
-        if action is None and given.rpartition(":")[0] in self._accepted:
+        if action is None and given.rpartition(":")[0] in self.accepted:
             action, _, name = given.rpartition(":")
         if action is None:
             error = UnknownName.of("", "action", given, ACTION_WORDS)
@@ -472,7 +247,7 @@ class _Reader(Mistakes):
         if is_callout and not colon and not dumped:
             self.complain(path, f"action {given!r} names no callout", "", f'Write "{word}:NAME"')
             return action, ""
-        if not is_callout and colon and action not in self._accepted and name.strip() not in self._accepted:
+        if not is_callout and colon and action not in self.accepted and name.strip() not in self.accepted:
             self.complain(path, f"action {given!r}: {word} takes no callout", "", f'Write "{word}" or "callout:NAME"')
         return action, self._callout_key(name.strip(), layer, path, dumped=dumped) if colon else ""
 
@@ -491,7 +266,7 @@ class _Reader(Mistakes):
             places_ = ", ".join(dict.fromkeys(one.layer for one in known))
             self.complain(path, f"no callout {name!r} at {layer}", f"It is at {places_}")
             return key
-        if key in NAMES or key in self._accepted or name in self._accepted:
+        if key in NAMES or key in self.accepted or name in self.accepted:
             return key
         error = UnknownName.of("", "callout", name, self._callouts)
         nearest = error.nearest if self._callouts else "There is no [[callout]] here"

@@ -101,10 +101,9 @@ def _share(condition: Condition) -> float:
             bits = {"BYTE_ARRAY16": 128, "BYTE_ARRAY6": 48}.get(low.type) or BITS.get(low.type, 64)
             return max(high.data - low.data + 1, 1).bit_length() / (bits + 1) if high.data > low.data else 0.0
         return 0.5
-    if value.type == "V4_ADDR_MASK" and isinstance(value.data, tuple) and isinstance(value.data[1], int):
-        return 1 - value.data[1].bit_count() / 32
-    if value.type == "V6_ADDR_MASK" and isinstance(value.data, tuple) and isinstance(value.data[1], int):
-        return 1 - value.data[1] / 128
+    if value.masked is not None:
+        _, mask = value.masked
+        return 1 - (mask / 128 if value.type == "V6_ADDR_MASK" else mask.bit_count() / 32)
     if condition.match in ("EQUAL", "EQUAL_CASE_INSENSITIVE", "FLAGS_ALL_SET"):
         return 0.0
     return 0.8 if condition.match in ("NOT_EQUAL", "NOT_PREFIX", "GREATER", "LESS") else 0.4

@@ -302,10 +302,7 @@ def whatif_json(answer: Whatif) -> dict[str, object]:
         "endpoint": answer.endpoint,
         "setup": list(answer.setup),
         "stimuli": list(answer.stimuli),
-        "ip": answer.config.ip,
-        "windows": answer.config.windows,
-        "evidence": answer.config.evidence,
-        "assume": dict(answer.config.assume),
+        **answer.config.to_json(),
     }
 
 

@@ -8,7 +8,7 @@ one beginning is kept, so equal stretches of a long log cost a look-up.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fsm.names import Verdict
@@ -188,23 +188,28 @@ class Explainer:
 
     def _swapped(self, start: int, last: Symbol) -> list[tuple[int, int, tuple[tuple[int, Edge], ...]]]:
         """What the earlier line of a pair leads to, taken second, silent steps before it included."""
-        ways: dict[int, tuple[int, tuple[tuple[int, Edge], ...]]] = {start: (0, ())}
-        queue = [(0, start)]
         found = []
-        while queue:
-            weight, state = heapq.heappop(queue)
-            if weight > ways[state][0]:
-                continue
-            silent, seen = self._split(state)
-            for extra, edge in seen:
+        for weight, state, way in self._silently(start):
+            for extra, edge in self._split(state)[1]:
                 assert edge.label is not None
                 if not last.wrong(edge.label):
-                    found.append((edge.target, weight + extra, (*ways[state][1], (state, edge))))
-            for extra, edge in silent:
-                if edge.target not in ways or weight + extra < ways[edge.target][0]:
-                    ways[edge.target] = (weight + extra, (*ways[state][1], (state, edge)))
-                    heapq.heappush(queue, (weight + extra, edge.target))
+                    found.append((edge.target, weight + extra, (*way, (state, edge))))
         return found
+
+    def _silently(self, start: int) -> Iterator[tuple[int, int, tuple[tuple[int, Edge], ...]]]:
+        """The states that silent steps lead to, nearest first: weight, state, and the lightest way there."""
+        ways: dict[int, tuple[int, tuple[tuple[int, Edge], ...]]] = {start: (0, ())}
+        queue = [(0, start)]
+        while queue:
+            weight, state = heapq.heappop(queue)
+            least, way = ways[state]
+            if weight > least:
+                continue
+            yield weight, state, way
+            for extra, edge in self._split(state)[0]:
+                if edge.target not in ways or weight + extra < ways[edge.target][0]:
+                    ways[edge.target] = (weight + extra, (*way, (state, edge)))
+                    heapq.heappush(queue, (weight + extra, edge.target))
 
     def _settled(self, seeds: dict[int, tuple[int, _Origin]], beam: int) -> tuple[dict[int, int], dict[int, _Origin]]:
         """The seeds and what silent and missing steps make of them, as far as the beam goes."""
@@ -234,23 +239,13 @@ class Explainer:
 
     def allowed(self, state: int) -> tuple[Edge, ...]:
         """The visible steps that are possible from a state, silent steps before them included, nearest first."""
-        weights = {state: 0}
-        queue = [(0, state)]
         found: list[tuple[int, int, Edge]] = []
         met = set()
-        while queue:
-            weight, here = heapq.heappop(queue)
-            if weight > weights[here]:
-                continue
-            silent, seen = self._split(here)
-            for extra, edge in seen:
+        for weight, here, _ in self._silently(state):
+            for extra, edge in self._split(here)[1]:
                 if edge.label not in met:
                     met.add(edge.label)
                     found.append((weight + extra, len(found), edge))
-            for extra, edge in silent:
-                if weight + extra < weights.get(edge.target, NEVER):
-                    weights[edge.target] = weight + extra
-                    heapq.heappush(queue, (weight + extra, edge.target))
         return tuple(edge for _, _, edge in sorted(found, key=lambda one: one[:2]))
 
     def needed(self, state: int, symbol: Symbol) -> tuple[Edge, ...] | None:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from fsm import catalogue
 from fsm.errors import FsmError, LogError
 from fsm.logs.fields import clean
-from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads
+from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 from fsm.names import IP_VERSIONS, WINDOWS
 from fsm.traces.observation import Observation, Trace
 from fsm.traces.patterns import BUILT_IN, LIMIT_LINE_CHARS, Fields, Pattern, own_keys, own_pattern
@@ -239,11 +239,8 @@ def _lines_of(source: Source, where: str) -> tuple[list[tuple[int, str]], str]:
     if isinstance(source, bytes):
         return _split(BytesIO(source), where)
     if isinstance(source, str | Path):
-        try:
-            with open(source, "rb") as file:
-                return _split(file, where)
-        except OSError as error:
-            raise LogError(where, f"cannot be opened ({error.strerror})", fix="Check the name") from None
+        with open_file(source, where) as file:
+            return _split(file, where)
     return _split(source, where)
 
 
