@@ -58,6 +58,7 @@ async def question(screen: Screen) -> None:
     """The policy leaves a verdict open, and the panel that shows the way is not in front."""
     screen.app.take("sendto")
     await screen.press("right_square_bracket")
+    await screen.until(lambda: bool(screen.rows("ladder").region.area))
 
 
 async def prompt(screen: Screen) -> None:

@@ -60,6 +60,19 @@ class Screen:
             await self.pilot.pause()
         raise AssertionError("it does not come")
 
+    async def stands_still(self) -> None:
+        """Wait until nothing on the screen has changed for three rounds of the event loop."""
+        before, same = "", 0
+        for _ in range(200):
+            await self.pilot.pause()
+            now = "\n".join(strip.text for strip in self.strips)
+            same = same + 1 if now == before else 0
+            if same == 3:
+                return
+            before = now
+            await asyncio.sleep(0.005)
+        raise AssertionError("the screen never stands still")
+
     async def click(self, panel: str, text: str, times: int = 1) -> None:
         """Click the first row of a panel that contains a text."""
         rows = self.rows(panel)
@@ -120,7 +133,7 @@ def drive(
                 await pilot.pause()
                 screen = Screen(app, pilot)
                 await script(screen)
-                await pilot.pause()
+                await screen.stands_still()
                 return after(screen)
 
     return asyncio.run(run())
