@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fsm.choices import Config, configure
+from fsm.choices import Config, configure, default_config
 from fsm.errors import FsmError, UnknownName
 from fsm.names import ENDPOINTS, IDLE, REGISTERS, VERDICTS
 from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES
@@ -248,7 +248,7 @@ def make_session(
     ------
     UnknownName, FsmError : something that does not exist, or makes no sense in a session.
     """
-    config = config or Config()
+    config = config or default_config()
     if loopback:
         config = configure(
             ip=config.ip,
