@@ -265,7 +265,8 @@ def test_every_reason_names_a_rule_of_the_table() -> None:
         ("reaches(read_policy('kill-switch.toml'), 'AUTH_CONNECT')", "claims: a policy alone has no datagram. Write "
          "endpoint('sender', policy=..., from_='192.0.2.1:50000', to='198.51.100.1:53')."),
         ("reaches(index_policy(read_policy('kill-switch.toml')), 'AUTH_CONNECT')",
-         "claims: a policy alone has no datagram. Write endpoint('sender', policy=..., from_='192.0.2.1:50000', to='198.51.100.1:53')."),
+         "claims: a policy alone has no datagram. Write "
+         "endpoint('sender', policy=..., from_='192.0.2.1:50000', to='198.51.100.1:53')."),
         ("reaches('sendr', 'AUTH_CONNECT')", "claims: no endpoint named 'sendr'. Did you mean 'sender'?"),
         ("reaches('sender', '')",
          "reaches: nothing is asked for. Write a layer, (stimulus), an outcome or name=value."),

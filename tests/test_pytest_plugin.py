@@ -204,9 +204,12 @@ def test_options_and_markers_are_described(pytester: pytest.Pytester) -> None:
 # --- the machine that is meant reaches every call that gives none
 
 MEANT = """
-    from fsm import Endpoint, LiveEndpoint, configure, run_flow
+    from fsm.choices import configure
     from fsm.claims import endpoint, observation, reaches
     from fsm.claims.subject import of
+    from fsm.endpoint import Endpoint
+    from fsm.flows import run_flow
+    from fsm.machine import LiveEndpoint
     from fsm.scenarios.parse import parse
     from fsm.session import make_session
     from fsm.stepper import EndpointSystem
@@ -355,9 +358,9 @@ def test_fixtures_are_subjects_of_claims(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import pytest
-        from fsm import Endpoint, FsmError
         from fsm.claims import endpoint, equivalent, never, reaches
-        from fsm.endpoint import verdict_at
+        from fsm.endpoint import Endpoint, verdict_at
+        from fsm.errors import FsmError
 
         pytestmark = pytest.mark.wfp(ip=6)
         LAYER = "FWPM_LAYER_ALE_AUTH_CONNECT_V6"
@@ -399,7 +402,7 @@ def test_fixtures_are_subjects_of_claims(pytester: pytest.Pytester) -> None:
                 sender.register(verdict_at({LAYER: verdict}))
 
         @pytest.mark.parametrize(("done", "said"), [
-            (moved, "claims, sender: this endpoint has moved (bind; it stands in BOUND/NONE), and a claim is about all"),
+            (moved, "claims, sender: this endpoint has moved (bind; it stands in BOUND/NONE), and a claim"),
             (waited, "claims, sender: this endpoint has moved (wait;"),
             (called, "claims, sender: its callout <lambda> may look at more than the layer and its flags"),
             (two, f"claims, sender: two callouts answer at {LAYER}: pend and block"),
@@ -490,7 +493,7 @@ def test_a_failed_claim_is_shown_whole(pytester: pytest.Pytester) -> None:
             *(">*assert never(make_session()*", "E       AssertionError: refuted: session (sender@1*"),
             *("E       AssertionError: the design leaks", f"E       {title}", *whole),
             *("E       AssertionError: holds: sender (IPv4, Windows 11) reaches FLOW_ESTABLISHED*", "E *run:*"),
-            *("E*<refuted: sender (IPv4, Windows 11) never comes*>.verdict*", f"E       {title}", *whole),
+            *("E*<refuted: sender (IPv4, Windows 11) never comes*'refuted' == 'holds'", f"E       {title}", *whole),
         ]
     )
     result.stdout.no_fnmatch_line("*raise AssertionError(self.message)*")
