@@ -7,6 +7,8 @@ options are real, and the user says which machine is meant.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -339,3 +341,23 @@ def configure(
         (name, pairs[name]) for name in CHOICES if name in pairs and pairs[name] != CHOICES[name].default(evidence)
     )
     return Config(ip, windows, evidence, kept)
+
+
+# The machine that a call without a configuration is about; the last one counts. No context variable: what a test
+# starts in a thread of its own is about the same machine.
+_DEFAULTS: list[Config] = [Config()]
+
+
+def default_config() -> Config:
+    """The machine that a call without a configuration is about: IPv4, Windows 11, unless `meaning` says otherwise."""
+    return _DEFAULTS[-1]
+
+
+@contextmanager
+def meaning(config: Config) -> Iterator[Config]:
+    """While it lasts, calls without a configuration are about this machine. A configuration that is given counts."""
+    _DEFAULTS.append(config)
+    try:
+        yield config
+    finally:
+        _DEFAULTS.pop()

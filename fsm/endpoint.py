@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fsm.catalogue import Layer, resolve
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.names import VERDICTS, WINDOWS, Verdict
 from fsm.reasons import REASONS
@@ -131,7 +131,7 @@ class Endpoint:
     """
 
     def __init__(self, endpoint: str, config: Config | None = None, *, table: Table | None = None) -> None:
-        self.table = table or compile_table(endpoint, config or Config())
+        self.table = table or compile_table(endpoint, config or default_config())
         self.name = endpoint
         self.state: int = self.table.start
         self.peer = FIRST_PEER
@@ -163,6 +163,11 @@ class Endpoint:
         if isinstance(layer, str | int):
             layer = resolve(str(layer), self.table.config.ip, windows=self.table.config.windows, where="register")
         self._callouts.append((layer.fwpm_name if layer else None, callout))
+
+    @property
+    def callouts(self) -> tuple[tuple[str | None, Callout], ...]:
+        """What is registered, in order: the full name of its layer (None for every layer), and the callout."""
+        return tuple(self._callouts)
 
     def context(self) -> ClassifyContext:
         """The classify that waits for a verdict.
@@ -511,16 +516,22 @@ def _is_own_clone(stimulus: str, position: str) -> bool:
     return stimulus == "complete" and position.startswith("receive.") and not position.startswith("receive.complete")
 
 
-def verdict_at(verdicts: Mapping[str, str]) -> Callout:
+def verdict_at(verdicts: Mapping[str, str]) -> FixedVerdicts:
     """A callout that gives a fixed verdict at some layers: {full FWPM name: verdict}.
 
     As drivers do, it pends the initial classify only, and permits what it has injected itself. Source: PMR, INJ.
     """
+    return FixedVerdicts(verdicts)
 
-    def callout(context: ClassifyContext) -> str | None:
-        verdict = verdicts.get(context.layer.fwpm_name)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedVerdicts:
+    """The callout that `verdict_at` makes."""
+
+    verdicts: Mapping[str, str]
+
+    def __call__(self, context: ClassifyContext) -> str | None:
+        verdict = self.verdicts.get(context.layer.fwpm_name)
         if verdict == Verdict.PEND and ("IS_REAUTHORIZE" in context.flags or context.injected_by_self):
             return None
         return verdict
-
-    return callout

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fsm import catalogue
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord, verdict_at
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.names import IP_VERSIONS, VERDICTS, Verdict
@@ -325,7 +325,7 @@ def run_flow(
     UnknownName, NoTransition : a layer that does not exist; a step that this machine refuses.
     """
     flow = find_flow(name)
-    config = flow_config(flow, config or Config())
+    config = flow_config(flow, config or default_config())
     versions = (config.ip,) if config.choice("dual_stack") == "no" else IP_VERSIONS
     own = {catalogue.layer_of(stem, ip).fwpm_name: verdict for stem, verdict in flow.verdicts for ip in versions}
     return _run(
@@ -348,7 +348,7 @@ def run_stimuli(
     """Run any stimuli on an endpoint: `bind`, `sendto`, `sendto@B` for a second peer, `wait:61` for model time."""
     if endpoint not in VIEWS:
         raise UnknownName.of("run", "endpoint", endpoint, VIEWS)
-    config = config or Config()
+    config = config or default_config()
     run = FlowRun("", " ".join(stimuli), endpoint, config, (), tuple(stimuli))
     return _run(run, make_endpoint(endpoint, config, engine), asked_verdicts(blocks, verdicts or {}, config), {})
 

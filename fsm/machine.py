@@ -9,7 +9,7 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.endpoint import Endpoint
 from fsm.names import VERDICTS
 from fsm.table import Step, Table, compile_table
@@ -65,7 +65,7 @@ class LiveEndpoint(Endpoint):
     """
 
     def __init__(self, endpoint: str, config: Config | None = None, *, table: Table | None = None) -> None:
-        super().__init__(endpoint, config, table=table or compile_table(endpoint, config or Config()))
+        super().__init__(endpoint, config, table=table or compile_table(endpoint, config or default_config()))
         self.model = Model()
         self.machine = build_machine(self.table, self.model)
         self._numbers = {name: number for number, name in enumerate(self.table.names)}

@@ -7,7 +7,8 @@ model a run has exercised.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ SUFFIX = ".wfp"
 REPORTS = ("term", "json", "dot", "none")
 _COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
 _RECORDING: pytest.StashKey[Any] = pytest.StashKey()
+_SESSION: pytest.StashKey[Any] = pytest.StashKey()  # what options and ini file say is in force
+_TEST: pytest.StashKey[Any] = pytest.StashKey()  # what the marker of this test says is in force
+_SHOWN: pytest.StashKey[bool] = pytest.StashKey()  # the header line has been printed
+_USED: pytest.StashKey[bool] = pytest.StashKey()  # a worker of xdist has used the model
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,97 +62,143 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "wfp(ip=4, windows='11', evidence='base', assume={...}): the machine that the wfp fixtures of this test use",
+        "wfp(ip=4, windows='11', evidence='base', assume={...}): the machine of this test, where a call gives none",
     )
+    if _is_given(config):
+        from fsm.choices import meaning
+
+        config.stash[_SESSION] = _begun(meaning(_machine_or_usage_error(config)))
     # Who asks for a report or for a least wants it measured: neither is passed over in silence.
     asked = ("--wfp-cov-report", "--wfp-cov-fail-under")
     if config.getoption("--wfp-cov") or any(config.getoption(option) is not None for option in asked):
         from fsm.coverage import Coverage, recording
 
         _check_reports(config)
-        coverage = Coverage(_machine(config))
-        opened = recording(coverage)
-        opened.__enter__()
-        config.stash[_COVERAGE], config.stash[_RECORDING] = coverage, opened
+        config.stash[_COVERAGE] = Coverage(_machine_or_usage_error(config))
+        config.stash[_RECORDING] = _begun(recording(config.stash[_COVERAGE]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _RECORDING in config.stash:
-        config.stash[_RECORDING].__exit__(None, None, None)
-        del config.stash[_RECORDING]
+    for key in (_RECORDING, _SESSION):
+        _ended(config, key)
+
+
+def _begun(context: AbstractContextManager[object]) -> AbstractContextManager[object]:
+    context.__enter__()
+    return context
+
+
+def _ended(config: pytest.Config, key: pytest.StashKey[Any]) -> None:
+    if key in config.stash:
+        config.stash[key].__exit__(None, None, None)
+        del config.stash[key]
 
 
 # -- the machine that is meant ----------------------------------------------------------------------------------------
 
 
-def _machine(config: pytest.Config, marks: dict[str, Any] | None = None) -> Config:
-    """The configuration of options, ini file and marker; a marker counts most, an ini file least."""
-    from fsm.choices import configure
-    from fsm.errors import FsmError
+def _is_given(config: pytest.Config) -> bool:
+    """Whether an option or the ini file says anything about the machine."""
+    names = ("ip", "windows", "evidence", "assume")
+    return any(config.getoption(f"--wfp-{name}") is not None or config.getini(f"wfp_{name}") for name in names)
 
-    marks = dict(marks or {})
-    assume = {}
-    for word in config.getoption("--wfp-assume") or config.getini("wfp_assume"):
-        name, _, option = word.partition("=")
-        assume[name.strip()] = option.strip()
-    given = {
-        name: config.getoption(f"--wfp-{name}") or config.getini(f"wfp_{name}") or default
-        for name, default in (("ip", "4"), ("windows", "11"), ("evidence", "base"))
-    }
-    where = "marker wfp" if marks else "--wfp"
-    decided = marks.pop("assume", {})
-    if not isinstance(decided, dict):
-        raise pytest.UsageError(f"marker wfp: assume is {decided!r}. Write assume={{'close': 'nothing'}}")
-    assume |= decided
-    given |= {name: marks.pop(name) for name in list(given) if name in marks}
-    if marks:
-        raise pytest.UsageError(
-            f"marker wfp: no setting named {', '.join(marks)}. Allowed: ip, windows, evidence, assume"
-        )
-    if str(given["ip"]) not in ("4", "6"):
-        raise pytest.UsageError(f"{where}: no IP version '{given['ip']}'. Allowed: 4, 6.")
+
+def _machine_or_usage_error(config: pytest.Config) -> Config:
+    from fsm.errors import FsmError
+    from fsm.plugin_settings import machine
+
     try:
-        return configure(
-            ip=int(given["ip"]), windows=str(given["windows"]), evidence=given["evidence"], assume=assume, where=where
-        )
+        return machine(config)
     except FsmError as error:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """From here on, what the marker says is meant wherever a call gives no configuration."""
+    if item.get_closest_marker("wfp") is None:
+        return
+    from fsm.choices import meaning
+    from fsm.errors import FsmError
+    from fsm.plugin_settings import machine
+
+    try:
+        meant = machine(item.config, item)
+    except FsmError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    item.config.stash[_TEST] = _begun(meaning(meant))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
+    """A fixture that several tests share is about what their class or module says, not about the first of them."""
+    if _TEST not in request.config.stash or fixturedef.scope == "function":
+        return (yield)
+    from fsm.choices import meaning
+    from fsm.plugin_settings import machine
+
+    with meaning(machine(request.config, request.node)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        _ended(item.config, _TEST)
+
+
+# -- the header line --------------------------------------------------------------------------------------------------
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """The line with model and setting, where it is sure from the start that it is wanted."""
+    return [_header(config)] if _is_given(config) or _COVERAGE in config.stash else []
+
+
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """The header line with model and setting, where the run uses any of it."""
-    used = _COVERAGE in config.stash or any(_uses(item) for item in items)
-    if not used:
+    """The same line, where only the tests show that the run uses any of it."""
+    if _SHOWN in config.stash or config.getoption("no_header", False) or not any(map(_uses, items)):
         return []
-    from importlib.metadata import version
+    return [_header(config)]
 
-    from fsm.fingerprint import fingerprint
 
-    machine = _machine(config)
-    assumed = "".join(f", {name}={option}" for name, option in machine.assume)
-    return [
-        f"wfp-udp-fsm: {version('wfp-udp-fsm')}, model {fingerprint()}, IPv{machine.ip}, Windows {machine.windows}, "
-        f"evidence {machine.evidence}{assumed}"
-    ]
+def _header(config: pytest.Config) -> str:
+    from fsm.plugin_settings import header
+
+    config.stash[_SHOWN] = True
+    return header(config)
 
 
 def _uses(item: pytest.Item) -> bool:
     names = getattr(item, "fixturenames", ())
-    return isinstance(item, ScenarioItem) or any(name.startswith("wfp_") for name in names)
+    marked = item.get_closest_marker("wfp") is not None
+    return marked or isinstance(item, ScenarioItem) or any(name.startswith("wfp_") for name in names)
+
+
+def _check_options(where: str, given: Iterable[str], functions: Iterable[Callable[..., object]]) -> None:
+    """Refuse a keyword that these functions do not take, with the nearest one that they do."""
+    from inspect import Parameter, signature
+
+    from fsm.errors import UnknownName
+
+    parameters = [each for function in functions for each in signature(function).parameters.values()]
+    known = [each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
+    for name in given:
+        if name not in known:
+            raise UnknownName.of(where, "option", name, known)
 
 
 # -- fixtures ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def wfp_config(request: pytest.FixtureRequest) -> Config:
+def wfp_config() -> Config:
     """The machine that is meant: the marker `wfp`, else the `--wfp-` options, else the ini file, else the defaults."""
-    marks: dict[str, Any] = {}
-    for mark in reversed(list(request.node.iter_markers("wfp"))):
-        if mark.args:
-            raise pytest.UsageError("marker wfp: takes keywords only, for example wfp(ip=6)")
-        marks |= mark.kwargs
-    return _machine(request.config, marks)
+    from fsm.choices import default_config
+
+    return default_config()
 
 
 @pytest.fixture
@@ -156,11 +207,12 @@ def wfp_endpoint(wfp_config: Config) -> Callable[..., Endpoint]:
 
     def make(
         endpoint: str, *, block: tuple[str, ...] | list[str] = (), verdicts: dict[str, str] | None = None,
-        engine: str = "table",
+        engine: str = "table", **unknown: object,
     ) -> Endpoint:  # fmt: skip
         from fsm.endpoint import verdict_at
         from fsm.flows import asked_verdicts, make_endpoint
 
+        _check_options("wfp_endpoint", unknown, (make,))
         made = make_endpoint(endpoint, wfp_config, engine)
         asked = asked_verdicts(block, verdicts or {}, wfp_config)
         if asked:
@@ -198,6 +250,7 @@ def wfp_session(wfp_config: Config) -> Callable[..., Session]:
     def make(endpoints: tuple[str, ...] | list[str] = (), **options: Any) -> Session:
         from fsm.session import make_session
 
+        _check_options("wfp_session", options, (make_session,))
         return make_session(tuple(endpoints), wfp_config, **options)
 
     return make
@@ -210,7 +263,11 @@ def wfp_walk(wfp_config: Config) -> Callable[..., Walk]:
     def make(endpoint: str = "sender", *, token: str = "", **options: Any) -> Walk:
         from fsm.stepper import EndpointSystem, Walk
 
-        return Walk.from_token(token, **options) if token else Walk(EndpointSystem(endpoint, wfp_config), **options)
+        if token:
+            _check_options("wfp_walk", options, (Walk.from_token, Walk))
+            return Walk.from_token(token, **options)
+        _check_options("wfp_walk", options, (Walk,))
+        return Walk(EndpointSystem(endpoint, wfp_config), **options)
 
     return make
 
@@ -228,13 +285,15 @@ def wfp_policy(request: pytest.FixtureRequest) -> Callable[[str | Path], Policy]
 
 
 @pytest.fixture
-def wfp_trace(request: pytest.FixtureRequest) -> Callable[..., Trace]:
+def wfp_trace(request: pytest.FixtureRequest, wfp_config: Config) -> Callable[..., Trace]:
     """Reads recorded callout traces; a relative path is one beside the test file."""
 
     def read(path: str | Path, **options: Any) -> Trace:
         from fsm.traces.reading import read_trace
 
-        return read_trace(request.path.parent / path, **options)
+        _check_options("wfp_trace", options, (read_trace,))
+        usual: dict[str, Any] = {"ip": wfp_config.ip, "windows": wfp_config.windows}  # of layers named without them
+        return read_trace(request.path.parent / path, **(usual | options))
 
     return read
 
@@ -270,26 +329,29 @@ def _layers(value: object) -> list[str] | None:
     return [name for name in names if name] if all(isinstance(name, str) for name in names) else None
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A failed `assert never(...)`: the whole text of the finding, which the assertion itself would cut short."""
-    outcome = yield
-    claims = sys.modules.get("fsm.claims.finding")
-    if claims is None or call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Before a failure is put into words: a claim is told whole, and a mistake at the user's own line."""
+    claims, errors = sys.modules.get("fsm.claims.finding"), sys.modules.get("fsm.errors")
+    if call.excinfo is None:
         return
-    report = outcome.get_result()  # type: ignore[attr-defined]
-    findings = {
-        value.message: None
-        for entry in call.excinfo.traceback
-        for value in entry.frame.f_locals.values()
-        if isinstance(value, claims.Finding) and not value
-    }
-    shown = str(report.longrepr)  # `require()` has put the whole text there, each line behind a margin
-    report.sections += [
-        ("claim of wfp-udp-fsm", message)
-        for message in findings
-        if not all(line in shown for line in message.splitlines())
-    ]
+    value = call.excinfo.value
+    if claims is not None and isinstance(value, AssertionError):
+        whole = claims.told_whole(str(value), call.excinfo.traceback[-1].frame.f_locals.values())
+        value.args = (whole,) if whole != str(value) else value.args
+    elif errors is not None and isinstance(value, errors.FsmError) and not item.config.getoption("fulltrace", False):
+        _end_at_the_caller(value)
+
+
+def _end_at_the_caller(error: BaseException) -> None:
+    """Let a traceback end at the last line that is not of this package, if there is one."""
+    package, last, at = Path(__file__).parent, None, error.__traceback__
+    while at is not None:
+        if package not in Path(at.tb_frame.f_code.co_filename).parents:
+            last = at
+        at = at.tb_next
+    if last is not None:
+        last.tb_next = None
 
 
 # -- scenario files ---------------------------------------------------------------------------------------------------
@@ -374,11 +436,13 @@ def _check_reports(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
+    output = getattr(config, "workeroutput", None)
+    if output is not None:  # a worker of xdist: the controller reports
+        output["wfp_used"] = any(map(_uses, session.items))
     if _COVERAGE not in config.stash:
         return
     coverage = config.stash[_COVERAGE]
-    output = getattr(config, "workeroutput", None)
-    if output is not None:  # a worker of xdist: the controller reports
+    if output is not None:
         import json
 
         output["wfp_coverage"] = json.dumps(coverage.to_counts())
@@ -391,6 +455,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A worker of xdist has ended: add what it has counted."""
+    if getattr(node, "workeroutput", {}).get("wfp_used"):
+        node.config.stash[_USED] = True
     counts = getattr(node, "workeroutput", {}).get("wfp_coverage")
     if counts is not None and _COVERAGE in node.config.stash:
         import json
@@ -399,6 +465,8 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if _USED in config.stash and _SHOWN not in config.stash and not config.getoption("no_header", False):
+        terminalreporter.write_line(_header(config))  # only the workers have seen the tests
     if _COVERAGE not in config.stash:
         return
     coverage = config.stash[_COVERAGE]

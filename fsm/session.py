@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsm.choices import Config, configure
+from fsm.choices import Config, configure, default_config
 from fsm.errors import FsmError, UnknownName
 from fsm.names import ENDPOINTS, IDLE, REGISTERS, VERDICTS
 from fsm.stimuli import POSITIONS, STIMULI, STIMULUS_ALIASES
@@ -280,7 +280,7 @@ def make_session(
     ------
     UnknownName, FsmError : something that does not exist, or makes no sense in a session.
     """
-    config = config or Config()
+    config = config or default_config()
     if loopback:
         config = configure(
             ip=config.ip,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.names import VERDICTS
 from fsm.plan.moves import Moves, moves_of
 from fsm.table import Step, Table, compile_table
@@ -71,7 +71,7 @@ def walks(
     ------
     UnknownName : no such endpoint, stimulus or verdict.
     """
-    allowed = _moves(endpoint, config or Config(), tuple(stimuli), tuple(verdicts))
+    allowed = _moves(endpoint, config or default_config(), tuple(stimuli), tuple(verdicts))
     table, allowed_by_state = allowed.table, allowed.by_state
     state, moves, steps = table.start, [], []
     for _ in range(draw(st.integers(min_moves, max_moves))):
@@ -147,7 +147,7 @@ def machine_for(
 
     Use it as hypothesis does: `TestMyDriver = machine_for(MySystem).TestCase`.
     """
-    table: Table = compile_table(endpoint, config or Config())
+    table: Table = compile_table(endpoint, config or default_config())
     allowed = moves_of(table, stimuli, verdicts).by_state
 
     class DrivenByTheModel(RuleBasedStateMachine):

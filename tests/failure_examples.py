@@ -177,7 +177,7 @@ def message(example: Example) -> str:
         finding = eval(example.code, {"__builtins__": {}, **NAMES})
     except FsmError as error:
         return f"error: {error}"
-    assert isinstance(finding, Finding) and not finding, f"{example.code} does not fail"
+    assert isinstance(finding, Finding) and finding.verdict != "holds", f"{example.code} does not fail"
     return finding.message
 
 

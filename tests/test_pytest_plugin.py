@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fsm.choices import Config, default_config
+
 pytest_plugins = ["pytester"]
 
 GOOD = """\
@@ -180,7 +182,7 @@ def test_a_wrong_marker_is_told(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import pytest\n@pytest.mark.wfp(window='11')\ndef test_it(wfp_sender): pass")
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*no setting named window*"])
+    result.stdout.fnmatch_lines(["*marker wfp: no setting named 'window'. Did you mean 'windows'?*"])
 
 
 @pytest.mark.parametrize(
@@ -225,27 +227,394 @@ def test_options_and_markers_are_described(pytester: pytest.Pytester) -> None:
     pytester.runpytest("--fixtures").stdout.fnmatch_lines(["wfp_sender*", "*A socket that sends first.*"])
 
 
+# --- the machine that is meant reaches every call that gives none
+
+MEANT = """
+    from fsm.choices import configure
+    from fsm.claims import endpoint, observation, reaches
+    from fsm.claims.subject import of
+    from fsm.endpoint import Endpoint
+    from fsm.flows import run_flow
+    from fsm.machine import LiveEndpoint
+    from fsm.scenarios.parse import parse
+    from fsm.session import make_session
+    from fsm.stepper import EndpointSystem
+    import pytest
+    from threading import Thread
+
+    SIX = configure(ip=6, windows="7", evidence="documented")
+
+    def check(machine):
+        configs = []
+        def collect():
+            configs.append(endpoint("sender").table.config)
+        thread = Thread(target=collect)
+        thread.start()
+        thread.join()
+        (scenario,) = parse("scenario x\\n socket s is sender\\n at 0s s bind")
+        configs += [
+            endpoint("sender").table.config, of("receiver").table.config, make_session().config, scenario.config,
+            Endpoint("sender").table.config, LiveEndpoint("sender").table.config, EndpointSystem("sender").config,
+            run_flow("sender.active_open").config,
+        ]
+        assert configs == [machine] * 9
+        assert observation("AUTH_CONNECT").layer.endswith(f"_V{machine.ip}")
+        assert endpoint("sender", configure()).table.config == configure()
+        assert make_session((), configure()).config == configure()
+        assert reaches("sender", f"AUTH_CONNECT_V{machine.ip}")
+        assert f"IPv{machine.ip}, Windows {machine.windows}" in reaches("sender", "AUTH_CONNECT").claim
+"""
+
+
+def test_options_reach_claims_sessions_and_endpoints(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        MEANT
+        + """
+    AT_IMPORT = endpoint('sender')
+
+    def test_it():
+        check(SIX)
+
+    def test_import():
+        assert AT_IMPORT.table.config == SIX
+    """
+    )
+    options = ("--wfp-ip", "6", "--wfp-evidence", "documented", "--wfp-windows", "7")
+    result = pytester.runpytest("--strict-markers", "-W", "error", *options)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["wfp-udp-fsm: *, IPv6, Windows 7, evidence documented"])
+    pytester.makeini("[pytest]\nwfp_ip = 6\nwfp_windows = 7\nwfp_evidence = documented\n")
+    pytester.runpytest().assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-n", "1").assert_outcomes(passed=2)
+
+
+def test_what_was_meant_ends_with_the_test_and_with_the_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from fsm.choices import default_config
+
+        @pytest.fixture(scope="module")
+        def shared():
+            return default_config()
+
+        @pytest.fixture
+        def late():
+            yield
+            assert default_config().ip == 6
+
+        @pytest.mark.wfp(ip=6)
+        def test_marked(shared, late):
+            assert (default_config().ip, default_config().windows) == (6, "7")
+
+        def test_plain(shared):
+            assert (shared.ip, default_config().ip, default_config().windows) == (4, 4, "7")
+
+        @pytest.mark.wfp(ip=6)
+        def test_fails():
+            assert False
+
+        def test_after():
+            assert default_config().ip == 4
+        """
+    )
+    pytester.runpytest("--wfp-windows", "7").assert_outcomes(passed=3, failed=1)
+    assert default_config() == Config()
+
+
+def test_the_inner_marker_wins_and_the_others_stay(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        MEANT
+        + """
+    pytestmark = pytest.mark.wfp(ip=4, windows="vista", evidence="documented")
+
+    @pytest.mark.wfp(windows="7")
+    class TestIt:
+        @pytest.mark.wfp(ip=6)
+        def test_it(self):
+            check(SIX)
+
+        @pytest.fixture(scope="class")
+        def shared(self):
+            return endpoint("sender").table.config
+
+        @pytest.mark.wfp(ip=6)
+        def test_shared(self, shared):
+            assert (shared.ip, shared.windows, shared.evidence) == (4, "7", "documented")
+    """
+    )
+    pytester.runpytest("--wfp-windows", "8").assert_outcomes(passed=2)
+
+
+def test_scenario_files_take_the_options_and_what_they_say_themselves_wins(pytester: pytest.Pytester) -> None:
+    form = "scenario x\n{}  socket s is sender\n  at 0s s sendto\n    expect layers ... AUTH_CONNECT_V{} ...\n"
+    (pytester.path / "silent.wfp").write_text(form.format("", 6), encoding="utf-8")
+    (pytester.path / "says.wfp").write_text(form.format("  ip 4\n", 4), encoding="utf-8")
+    closing = "scenario y\n{}  socket s is sender\n  at 0s s bind\n  at 1s s close\n    expect layers {}\n"
+    both = "ENDPOINT_CLOSURE RESOURCE_RELEASE"
+    (pytester.path / "close.wfp").write_text(closing.format("", both), encoding="utf-8")
+    (pytester.path / "keep.wfp").write_text(closing.format("  assume close=nothing\n", "none"), encoding="utf-8")
+    assumed = ("--wfp-assume", "close=closure_release")
+    pytester.runpytest("--wfp-ip", "6", *assumed).assert_outcomes(passed=4)
+    pytester.runpytest("-o", "wfp_ip=6", *assumed).assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--wfp-ip", "9"), "*--wfp: no IP version '9'. Allowed: 4, 6.*"),
+        (("--wfp-ip", "0"), "*--wfp: no IP version '0'. Allowed: 4, 6.*"),
+        (("--wfp-windows", ""), "*--wfp: no Windows named ''*"),
+        (("--wfp-evidence", "foo"), "*--wfp: no evidence setting named 'foo'. Allowed: base, documented, observed*"),
+        (("--wfp-assume", "close"), "*--wfp: no option of close named ''. Allowed: *"),
+        (("-o", "wfp_windows=12"), "*no Windows named '12'*"),
+        (("--wfp-ip", "9", "-n", "1"), "*--wfp: no IP version '9'. Allowed: 4, 6.*"),
+    ],
+)
+def test_a_wrong_option_is_refused_where_no_test_uses_it(
+    pytester: pytest.Pytester, options: tuple[str, ...], said: str
+) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest_subprocess(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+
+
+def test_fixtures_are_subjects_of_claims(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from fsm.claims import endpoint, equivalent, never, reaches
+        from fsm.endpoint import Endpoint, verdict_at
+        from fsm.errors import FsmError
+
+        pytestmark = pytest.mark.wfp(ip=6)
+        LAYER = "FWPM_LAYER_ALE_AUTH_CONNECT_V6"
+
+        @pytest.mark.parametrize("engine", ["table", "live"])
+        def test_verdicts(wfp_endpoint, engine):
+            blocked = wfp_endpoint("sender", block=["AUTH_CONNECT"], engine=engine)
+            assert never(blocked, "AUTH_CONNECT:permit")
+            assert "IPv6, Windows 11, block ALE_AUTH_CONNECT_V6" in never(blocked, "AUTH_CONNECT:permit").claim
+            pended = wfp_endpoint("sender", verdicts={"AUTH_CONNECT": "pend"}, engine=engine)
+            same = endpoint("sender", verdicts={"AUTH_CONNECT": "pend"})
+            assert equivalent(pended, same, ["layer", "verdict", "flags", "stimulus", "outcome"])
+
+        def test_plain(wfp_sender, wfp_receiver, wfp_dropped_port):
+            assert reaches(wfp_sender, "outcome=sent")
+            assert reaches(wfp_receiver, "outcome=delivered")
+            assert never(wfp_dropped_port, "FLOW_ESTABLISHED")
+            assert never(Endpoint("dropped_port"), "FLOW_ESTABLISHED")
+
+        def test_the_first_of_two_callouts_decides(wfp_endpoint):
+            both = wfp_endpoint("sender", block=["AUTH_CONNECT"])
+            both.register(verdict_at({LAYER: "pend"}))
+            assert never(both, "AUTH_CONNECT:pend")
+            other = wfp_endpoint("sender")
+            other.register(verdict_at({LAYER: "block"}), layer="RESOURCE_ASSIGNMENT")
+            assert reaches(other, "AUTH_CONNECT:permit")
+
+        def moved(sender):
+            sender.run("bind")
+
+        def waited(sender):
+            sender.wait(5)
+
+        def called(sender):
+            sender.register(lambda context: None)
+
+        def two(sender):
+            for verdict in ("pend", "block"):
+                sender.register(verdict_at({LAYER: verdict}))
+
+        @pytest.mark.parametrize(("done", "said"), [
+            (moved, "claims, sender: this endpoint has moved (bind; it stands in BOUND/NONE), and a claim"),
+            (waited, "claims, sender: this endpoint has moved (wait;"),
+            (called, "claims, sender: its callout <lambda> may look at more than the layer and its flags"),
+            (two, f"claims, sender: two callouts answer at {LAYER}: pend and block"),
+        ])
+        def test_what_no_claim_can_be_made_of(wfp_sender, done, said):
+            done(wfp_sender)
+            with pytest.raises(FsmError) as raised:
+                reaches(wfp_sender, "outcome=sent")
+            assert str(raised.value).startswith(said)
+        """
+    )
+    pytester.runpytest().assert_outcomes(passed=8)
+
+
+# --- the header line
+
+
+@pytest.mark.parametrize("extra", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    ("test", "options", "shown"),
+    [
+        ("def test_it(): pass", ("--wfp-ip", "6"), 1),
+        ("def test_it(): pass", ("--wfp-cov",), 1),
+        ("def test_it(): pass", (), 0),
+        ("def test_it(wfp_sender): pass", ("--wfp-ip", "6"), 1),
+        ("def test_it(wfp_sender): pass", (), 1),
+        ("def test_it(wfp_sender): pass", ("--no-header",), 0),
+        ("import pytest\n@pytest.mark.wfp(ip=6)\ndef test_it(): pass", (), 1),
+    ],
+    ids=["option", "coverage", "nothing", "both", "fixture", "none-wanted", "marker"],
+)
+def test_the_header_line_is_there_once(
+    pytester: pytest.Pytester, test: str, options: tuple[str, ...], shown: int, extra: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(test)
+    result = pytester.runpytest_subprocess(*options, *extra)
+    result.assert_outcomes(passed=1)
+    lines = [line for line in result.stdout.lines if line.startswith("wfp-udp-fsm: ")]
+    assert len(lines) == shown
+    assert all(("IPv6" in line) == ("6" in options) for line in lines)
+
+
 # --- what a failing assert says
 
 
 def test_a_failed_claim_is_shown_whole(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        from fsm.claims import endpoint, never
+        from fsm.claims import endpoint, never, reaches
+        from fsm.session import make_session
 
-        def test_it():
-            assert never(endpoint("sender"), "FLOW_ESTABLISHED")
+        LAYER = "FLOW_ESTABLISHED"
 
-        def test_other():
-            never(endpoint("sender"), "FLOW_ESTABLISHED").require()
+        def test_asserted():
+            assert never(endpoint("sender"), LAYER)
+
+        def test_required():
+            never(endpoint("sender"), LAYER).require()
+
+        def test_in_a_session():
+            assert never(make_session(), LAYER + "@sender")
+
+        def test_with_a_text_of_its_own():
+            finding = never("sender", LAYER)
+            assert finding, "the design leaks"
+
+        def test_that_it_does_not_hold():
+            assert not reaches("sender", LAYER)
+
+        def test_among_others():
+            finding = never("sender", LAYER)
+            assert [finding] and finding.verdict == "holds"
         """
     )
     result = pytester.runpytest()
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=6)
     text = result.stdout.str()
-    assert text.count("claim of wfp-udp-fsm") == 1  # the other one stands whole in its AssertionError
-    assert text.count("token: wfp-udp step") >= 2  # a summary on a build server repeats it
+    assert "\\n" not in text and "Session(" not in text and "claim of wfp-udp-fsm" not in text
+    for block in text.split("\n____")[1:]:
+        told = block.partition("short test summary")[0]
+        assert told.count("token: wfp-udp step") == 1, block
+    whole = ["E *why: ALE_FLOW_ESTABLISHED_V4 permit*", "E *shortest counterexample:", "E *token: wfp-udp step*"]
+    title = "refuted: sender (IPv4, Windows 11) never comes to FLOW_ESTABLISHED*"
+    result.stdout.fnmatch_lines(
+        [
+            *(">*assert never(endpoint(?sender?), LAYER)", f"E       AssertionError: {title}", *whole),
+            *(">*never(endpoint(?sender?), LAYER).require()", f"E       AssertionError: {title}", *whole),
+            *(">*assert never(make_session()*", "E       AssertionError: refuted: session (sender@1*"),
+            *("E       AssertionError: the design leaks", f"E       {title}", *whole),
+            *("E       AssertionError: holds: sender (IPv4, Windows 11) reaches FLOW_ESTABLISHED*", "E *run:*"),
+            *("E*<refuted: sender (IPv4, Windows 11) never comes*'refuted' == 'holds'", f"E       {title}", *whole),
+        ]
+    )
     result.stdout.no_fnmatch_line("*raise AssertionError(self.message)*")
+
+
+def test_a_refuted_claim_that_is_not_asserted_is_not_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from fsm.claims import never
+
+        def test_it():
+            finding = never("sender", "FLOW_ESTABLISHED")
+            assert finding.verdict == "refuted"
+            assert 1 == 2
+        """
+    )
+    result = pytester.runpytest()
+    result.stdout.fnmatch_lines(["E*assert 1 == 2"])
+    result.stdout.no_fnmatch_line("*refuted: *")
+
+
+def test_a_claim_that_is_unknown_passes_neither_way(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from fsm.claims import reaches
+        from fsm.session import make_session
+
+        def asked(**options):
+            return reaches(make_session(), "sender=CLOSED receiver=CLOSED", limit_states=5, **options)
+
+        def test_allowed():
+            assert asked(allow_unknown=True)
+
+        def test_that_it_holds():
+            assert asked()
+
+        def test_that_it_does_not():
+            assert not asked()
+
+        def test_required():
+            asked().require()
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1, failed=3)
+    for line in ("assert asked()", "assert not asked()", "asked().require()"):
+        said = [f">       {line}", "E       *Undecided: unknown: session (*", "E *so nothing is sure*"]
+        result.stdout.fnmatch_lines(said)
+    result.stdout.no_fnmatch_line("*raise*Undecided*")
+
+
+MISTAKES = """
+    import pytest
+    from fsm.claims import endpoint, never, reaches
+
+    def test_0(): reaches("sendr", "FLOW_ESTABLISHED").require()
+    def test_1(): reaches("sender", "FLOW_ESTABLISHE").require()
+    def test_2(wfp_endpoint): wfp_endpoint("sendr")
+    def test_3(wfp_endpoint): wfp_endpoint("sender", blok=["AUTH_CONNECT"])
+    def test_4(wfp_session): wfp_session(["sender"], capp=2)
+    def test_5(wfp_walk): wfp_walk("sender", manuel=True)
+    def test_6(wfp_walk): wfp_walk(token="wfp2_x", manuel=True)
+    def test_7(wfp_trace): wfp_trace("x.log", revers=True)
+
+    @pytest.fixture
+    def mine():
+        return endpoint("sender", block=["AUTH_CONECT"])
+
+    def test_8(mine): pass
+"""
+
+
+def test_a_mistake_is_shown_at_the_line_of_the_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(MISTAKES)
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=8, errors=1)
+    said = [
+        ("mine", "*'AUTH_CONECT'*AUTH_CONNECT*"),
+        ("test_0", "claims: no endpoint named 'sendr'. Did you mean 'sender'?"),
+        ("test_1", "reaches: no layer, stimulus or outcome named 'FLOW_ESTABLISHE'. Did you mean *"),
+        ("test_2", "table: no endpoint named 'sendr'. Did you mean 'sender'?"),
+        ("test_3", "wfp_endpoint: no option named 'blok'. Did you mean 'block'?"),
+        ("test_4", "wfp_session: no option named 'capp'. Did you mean 'cap'?"),
+        ("test_5", "wfp_walk: no option named 'manuel'. Did you mean 'manual'?"),
+        ("test_6", "wfp_walk: no option named 'manuel'. Did you mean 'manual'?"),
+        ("test_7", "wfp_trace: no option named 'revers'. Did you mean 'reverse'?"),
+    ]
+    expected = [part for name, text in said for part in (f"*def {name}(*", f"E *fsm.errors.*: {text}")]
+    result.stdout.fnmatch_lines(expected)
+    assert [line for line in result.stdout.lines if "/fsm/" in line.replace("\\", "/")] == []
+
+
+def test_the_whole_trace_of_a_mistake_is_there_where_it_is_asked_for(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(MISTAKES)
+    pytester.runpytest("--full-trace", "-k", "test_0").stdout.fnmatch_lines(["*raise UnknownName.of(*VIEWS)"])
 
 
 def test_sequences_of_layers_that_differ_are_compared_by_name(pytester: pytest.Pytester) -> None:

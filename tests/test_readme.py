@@ -10,6 +10,9 @@ from types import ModuleType
 
 import pytest
 
+from fsm.claims import endpoint, never
+from fsm.policy.read import read_policy
+
 TOP = Path(__file__).resolve().parent.parent
 
 
@@ -80,3 +83,26 @@ def test_the_filter_design_of_the_readme_is_the_file_that_is_run() -> None:
     text = (TOP / "README.md").read_text(encoding="utf-8")
     for name in ("kill-switch.toml", "kill_switch.py"):
         assert (TOP / "tests" / "data" / "readme" / name).read_text(encoding="utf-8").strip() in text, name
+
+
+def test_the_design_of_the_readme_leaks_over_ipv6_at_the_first_sendto() -> None:
+    design = read_policy(TOP / "tests" / "data" / "readme" / "kill-switch.toml")
+    ends = {"from_": "[2001:db8::1]:50000", "to": "[2001:db8:1::7]:4500"}
+    leak = never(endpoint("sender", policy=design, **ends), "outcome=sent")
+    assert (leak.verdict, leak.witness.count("sendto"), "datagram" in leak.witness) == ("refuted", 1, False)
+    assert "with IPv6 addresses no filter of it is asked" in (TOP / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_testing_shows_its_files_and_names_all_there_is() -> None:
+    text = (TOP / "diagrams" / "pages" / "testing.md").read_text(encoding="utf-8")
+    for name in ("with_fixtures.py", "properties.py"):
+        assert f"```python\n{(TOP / 'tests' / 'data' / 'readme' / name).read_text(encoding='utf-8')}```" in text, name
+    plugin = (TOP / "fsm" / "pytest_plugin.py").read_text(encoding="utf-8")
+    options = re.findall(r'"(--wfp-[a-z-]+)"', plugin)
+    fixtures = re.findall(r"@pytest\.fixture\ndef (wfp_\w+)", plugin)
+    settings = re.findall(r'addini\("(wfp_\w+)"', plugin)
+    assert len(set(options)) == 7 and len(fixtures) == 9 and len(settings) == 4
+    strategies = ("walks", "nearly_valid_traces", "machine_for", "fsm.coverage", "fsm.strategies", "@pytest.mark.wfp")
+    for word in (*options, *fixtures, *settings, *strategies):
+        assert word in text, word
+    assert "(diagrams/pages/testing.md)" in (TOP / "README.md").read_text(encoding="utf-8")

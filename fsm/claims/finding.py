@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,6 +11,11 @@ Verdict = Literal["holds", "refuted", "unknown"]
 HOLDS: Final = "holds"
 REFUTED: Final = "refuted"
 UNKNOWN: Final = "unknown"
+_SHOWN = 180  # characters of a claim in a repr
+
+
+class Undecided(AssertionError):
+    """A finding that is unknown was taken for true or false. The text is the whole message of the finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,9 @@ class Finding:
     `witness` is a run from the start as moves that the stepper takes (stimuli, verdicts, `wait:N`; in a session the
     labels of moves): the run that shows that the claim holds, or the counterexample; empty where there is none to
     show. `cause` names in one word why. `token` is the share token of the witness, "" where there is no witness.
-    Only a finding that holds is true; "unknown" (a limit was hit) is false, and fails unless it was allowed.
+    As a truth value, a finding that holds is true and one that is refuted false. One that is unknown (a limit was hit)
+    is neither: it raises `Undecided`, so that neither `assert claim` nor `assert not claim` passes by it; where it was
+    allowed (`allow_unknown`) it is true.
     """
 
     verdict: Verdict
@@ -43,7 +52,10 @@ class Finding:
     allow_unknown: bool = False
 
     def __bool__(self) -> bool:
-        return self.verdict == HOLDS
+        __tracebackhide__ = True
+        if self.verdict == UNKNOWN and not self.allow_unknown:
+            raise Undecided(self.message)
+        return self.verdict != REFUTED
 
     @property
     def message(self) -> str:
@@ -54,8 +66,9 @@ class Finding:
         return self.message
 
     def __repr__(self) -> str:
-        # A test runner prints the value of a failed `assert reaches(...)`: this is what is read there.
-        return self.message
+        # A test runner shows the value of a failed `assert reaches(...)` in one line, and cuts a long one.
+        claim, half = self.claim, _SHOWN // 2
+        return f"<{self.verdict}: {claim if len(claim) <= _SHOWN else claim[:half] + '...' + claim[-half:]}>"
 
     def part(self, heading: str) -> Part | None:
         """The paragraph with this heading, or None."""
@@ -66,9 +79,29 @@ class Finding:
 
         Raises
         ------
-        AssertionError : with the whole text, otherwise.
+        AssertionError : with the whole text, otherwise; `Undecided` where it is unknown.
         """
         __tracebackhide__ = True
         if self.verdict == HOLDS or (self.verdict == UNKNOWN and self.allow_unknown):
             return self
-        raise AssertionError(self.message)
+        raise (Undecided if self.verdict == UNKNOWN else AssertionError)(self.message)
+
+
+def told_whole(text: str, values: Iterable[object]) -> str:
+    """What a test runner says of a failed assertion, with the whole text of each finding that it shows in one line.
+
+    Parameters
+    ----------
+    text : what it says: a text of the test's own, and the asserted expression with the values in it.
+    values : the values of the frame; the findings among them are looked for in the text.
+    """
+    findings = {repr(value): value.message for value in values if isinstance(value, Finding)}
+    for shown, message in findings.items():
+        # The finding is all that was asserted: its text says more than where its value comes from.
+        alone = re.compile(rf"(\A|\n)assert (?:not )?{re.escape(shown)}(?:\n.*)?\Z", re.S)
+        whole = alone.search(text)
+        if whole:
+            text = f"{text[: whole.start()]}{whole[1]}{message}"
+        elif shown in text:
+            text = f"{text}\n{message}"
+    return text

@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fsm import catalogue
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.claims.condition import Condition, endpoint_condition, session_condition
+from fsm.claims.running import fixed_verdicts, no_subject
 from fsm.claims.runs import Answers, Event, LineRuns, Runs, SpaceRuns, TableRuns, injected_by_self
 from fsm.claims.timed import TimedRuns
 from fsm.claims.words import Vocabulary
+from fsm.endpoint import Endpoint
 from fsm.errors import FsmError, UnknownName
 from fsm.flows import asked_verdicts
 from fsm.names import VERDICTS, Verdict
@@ -191,7 +193,7 @@ class TraceSubject:
 
 
 Subject = EndpointSubject | SessionSubject | TraceSubject
-Given = str | Table | Session | Trace | EndpointSubject | SessionSubject | TraceSubject
+Given = str | Table | Endpoint | Session | Trace | EndpointSubject | SessionSubject | TraceSubject
 
 
 def endpoint(
@@ -217,7 +219,7 @@ def endpoint(
     Parameters
     ----------
     name : "sender", "receiver" or "dropped_port".
-    config : the machine that is meant, from `configure`.
+    config : the machine that is meant, from `configure`; else the usual one (`fsm.choices.default_config`).
     block : layers, in any spelling, that block.
     verdicts : {layer in any spelling: its verdict, or all verdicts that it may give}. As drivers do, a layer pends
         first authorizations only, and permits what a callout has injected.
@@ -262,13 +264,13 @@ def endpoint(
         from fsm.claims.policies import ask
 
         asked = ask(
-            name, policy, from_, to, config or Config(), circumstances=circumstances, ordinary=ordinary,
+            name, policy, from_, to, config or default_config(), circumstances=circumstances, ordinary=ordinary,
             undeclared=undeclared, stimuli=stimuli,
         )  # fmt: skip
         return EndpointSubject(
             asked.table, asked.answers, asked.settings, asked.stimuli, asked.answers, asked.named, call
         )
-    config = config or (table.config if table else Config())
+    config = config or (table.config if table else default_config())
     table = table or compile_table(name, config)
     only = tuple(table.stimulus(word, f"{where}, stimuli") for word in stimuli)
 
@@ -399,7 +401,7 @@ def _shown(seen: Observation) -> str:
 
 
 def of(given: Given, *, limit_states: int | None = None) -> Subject:
-    """The subject that is meant: an endpoint's name, a compiled table, a session, a trace, or a subject itself.
+    """The subject that is meant: an endpoint's name, a table, an `Endpoint` that nothing has happened to, a session ...
 
     Parameters
     ----------
@@ -434,15 +436,13 @@ def _meant(given: Given) -> Subject:
         return endpoint(given)
     if isinstance(given, Table):
         return endpoint(given.view.name, given.config, table=given)
+    if isinstance(given, Endpoint):
+        return endpoint(given.table.view.name, table=given.table, verdicts=fixed_verdicts(given))
     if isinstance(given, Session):
         return SessionSubject(given)
     if isinstance(given, Trace):
         return TraceSubject(checked_trace(given, "claims"))
-    raise FsmError(
-        "claims",
-        f"no claim can be made of a {type(given).__name__}",
-        "Possible: the name of an endpoint, endpoint(...), make_session(...), a Trace",
-    )
+    raise no_subject(given)
 
 
 def checked_trace(trace: Trace, where: str) -> Trace:
@@ -468,6 +468,7 @@ def checked_trace(trace: Trace, where: str) -> Trace:
 
 
 def observation(layer: str, verdict: str = "", **more: object) -> Observation:
-    """One entry of a trace with the layer in any spelling (IPv4 where it names no version)."""
-    full = catalogue.resolve(layer, 4 if "6" not in layer else 6, where="trace").fwpm_name
+    """One entry of a trace with the layer in any spelling (of the usual machine where it names no IP version)."""
+    ip = next((version for version in (6, 4) if str(version) in layer), default_config().ip)
+    full = catalogue.resolve(layer, ip, where="trace").fwpm_name
     return Observation(full, verdict, **more)  # type: ignore[arg-type]

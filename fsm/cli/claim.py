@@ -123,7 +123,7 @@ def command(
         click.echo(found.message)
     if html:
         _write_page(html, found, subjects)
-    return 0 if found or (found.verdict == "unknown" and allow_unknown) else 1
+    return 0 if found.verdict == "holds" or (found.verdict == "unknown" and allow_unknown) else 1
 
 
 def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str, Any]) -> None:

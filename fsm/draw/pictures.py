@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from fsm.choices import CHOICES, Config
+from fsm.choices import CHOICES, Config, default_config
 from fsm.draw import ladder, mermaid, text
 from fsm.draw.overlay import Overlay
 from fsm.draw.variants import CASES
@@ -82,7 +82,7 @@ def picture(
     UnknownName : there is no such picture; with the nearest names.
     FsmError : blocks are given for a picture that runs nothing.
     """
-    config, name, blocks = config or Config(), what.strip().lower(), tuple(blocks)
+    config, name, blocks = config or default_config(), what.strip().lower(), tuple(blocks)
     known = {key.replace("_", "-"): key for key in (PACKET_PATH, *ENDPOINTS, SESSION, *_CHOSEN)}
     plain = known.get(name.replace("_", "-"))
     if plain in _CHOSEN:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fsm import catalogue
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.counts import counted
 from fsm.draw.boxes import layer_names
 from fsm.draw.overlay import Overlay
@@ -72,7 +72,7 @@ def policy_picture(policy: Policy, config: Config | None = None, overlay: Overla
     config : the machine: its Windows decides which layers there are.
     overlay : what to lay over it, such as the path of a datagram that was asked about.
     """
-    config = config or Config()
+    config = config or default_config()
     index = index_policy(policy, config.windows)
     name = _ascii(policy.source.replace("\\", "/").rpartition("/")[2] or "policy")
     return Picture(

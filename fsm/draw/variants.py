@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import permutations, zip_longest
 from typing import Literal
 
-from fsm.choices import CHOICES, Choice, Config, Option, configure
+from fsm.choices import CHOICES, Choice, Config, Option, configure, default_config
 from fsm.draw.rungs import Ladder, Part, Rung, ladder_of
 from fsm.flows import FLOWS, FlowRun, run_flow, run_stimuli
 from fsm.names import EVIDENCE
@@ -155,7 +155,7 @@ def compare(name: str, config: Config | None = None, *, blocks: Iterable[str] = 
     ------
     FsmError : this machine refuses the case (a stimulus or a layer that it does not have).
     """
-    config, choice, case, blocks = config or Config(), CHOICES[name], CASES[name], tuple(blocks)
+    config, choice, case, blocks = config or default_config(), CHOICES[name], CASES[name], tuple(blocks)
     given = dict(FLOWS[case.flow].assume) if case.flow else {}
     assumed = {**given, **dict(config.assume)}
     holding = configure(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsm import catalogue
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.draw.theme import BASIS
 from fsm.errors import FsmError
 from fsm.fingerprint import fingerprint
@@ -104,7 +104,7 @@ def trace_page(
     ------
     FsmError : an event names a layer that does not exist.
     """
-    config = config or Config()
+    config = config or default_config()
     steps = [step for event in events for step in event.steps]
     keys = {step.rule for step in steps}
     rows = [row for row in RULES if row.key in keys]

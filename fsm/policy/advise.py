@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from fsm.catalogue import Layer, by_name
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.errors import FsmError, UnknownName
 from fsm.flows import FlowRun, run_stimuli
 from fsm.policy.advise_needs import (
@@ -194,7 +194,7 @@ def advise(
     UnknownName : no such want or event.
     FsmError : nothing is wanted.
     """
-    config = config or Config()
+    config = config or default_config()
     asked_needs, asked_may = (_checked(names, where) for names, where in ((needs, "--need"), (may, "--may")))
     asked = tuple(dict.fromkeys((*asked_needs, *asked_may)))
     if not asked:

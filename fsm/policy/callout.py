@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.endpoint import FIRST_PEER, GROUP_ADDRESS, ClassifyContext, Endpoint
 from fsm.errors import FsmError, UnknownName
 from fsm.names import Verdict
@@ -238,7 +238,7 @@ def policy_callout(
     ------
     FsmError : something given is not understood, or the ends are not those of this machine.
     """
-    config = config or Config()
+    config = config or default_config()
     if undeclared not in UNDECLARED:
         raise UnknownName.of("policy", "choice for undeclared callouts", undeclared, UNDECLARED)
     if open_questions not in OPEN:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.errors import FsmError
 from fsm.policy.answer import Ending, Whatif
 from fsm.policy.asking import Asked, asked_of, config_for, ends_of, limits_of
@@ -138,7 +138,7 @@ def compare(
     ------
     FsmError : something given is not understood.
     """
-    config = config or Config()
+    config = config or default_config()
     indexes = [
         each if isinstance(each, PolicyIndex) else indexed(each, config.windows, boot_time) for each in (first, second)
     ]

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fsm import catalogue
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.errors import FsmError, UnknownName
 from fsm.names import OUTCOMES
 from fsm.policy.answer import Ending, Whatif
@@ -165,7 +165,7 @@ def search(
     FsmError : something given is not understood.
     """
     wanted, at = outcome_of(outcome, layer)
-    config = config or Config()
+    config = config or default_config()
     given = asked_of(
         event=event, from_=from_, to=to, flow_state=flow_state, listener=listener, loopback=loopback, config=config,
         circumstances=circumstances, ordinary=ordinary, undeclared_callouts=undeclared_callouts, where="search",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S, ClassifyContext, Endpoint, StimulusRecord
 from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.flows import perform
@@ -80,7 +80,7 @@ def whatif(
     if undeclared_callouts not in UNDECLARED:
         raise UnknownName.of("whatif", "choice for undeclared callouts", undeclared_callouts, UNDECLARED)
     options = dict((policy.policy if isinstance(policy, PolicyIndex) else policy).options)
-    config = machine_for(datagram, config or Config(), options)
+    config = machine_for(datagram, config or default_config(), options)
     words = tuple(word_of(word, datagram, outgoing) for word in events)
     setup = setup_of(flow_state, words, datagram, listener, outgoing)
     index = policy if isinstance(policy, PolicyIndex) else indexed(policy, config.windows, boot_time)

@@ -36,7 +36,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fsm.choices import Config, configure
+from fsm.choices import Config, configure, default_config
 from fsm.names import ENDPOINTS, OUTCOMES, REGISTERS, VERDICTS
 from fsm.scenarios.draft import Draft, ScenarioError, Word, is_taken, known_endpoint, layer_of, table_of, takes, unknown
 from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, Spot
@@ -181,14 +181,15 @@ def _setting(draft: Draft, words: list[Word]) -> None:
 
 
 def _configured(draft: Draft, spot: Spot) -> Config:
-    ip = draft.settings.get("ip", "4")
+    usual = default_config()
+    ip = draft.settings.get("ip", str(usual.ip))
     if not ip.isascii() or not ip.isdecimal() or len(ip) > 2:
         raise ScenarioError(str(spot), f"'{ip}' is no IP version", "Allowed: 4, 6")
     return configure(
         ip=int(ip),
-        windows=draft.settings.get("windows", "11"),
-        evidence=draft.settings.get("evidence", "base"),
-        assume=draft.assume,
+        windows=draft.settings.get("windows", usual.windows),
+        evidence=draft.settings.get("evidence", usual.evidence),
+        assume={**dict(usual.assume), **draft.assume},
         where=str(spot),
     )
 

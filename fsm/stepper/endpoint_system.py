@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from itertools import groupby
 
-from fsm.choices import Config
+from fsm.choices import Config, default_config
 from fsm.endpoint import FIRST_PEER, ClassifyContext, Snapshot
 from fsm.errors import FsmError, UnknownName
 from fsm.flows import make_endpoint
@@ -40,7 +40,7 @@ class EndpointSystem(System[Snapshot]):
     """
 
     def __init__(self, endpoint: str, config: Config | None = None, engine: str = "table") -> None:
-        self.config = config or Config()
+        self.config = config or default_config()
         self.name = self.title = endpoint
         self.engine = engine
         self._endpoint = make_endpoint(endpoint, self.config, engine)
