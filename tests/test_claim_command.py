@@ -307,7 +307,7 @@ def test_a_page_shows_the_run_of_the_side_that_has_it(files: Path) -> None:
             ("reaches", "trace", "AUTH_CONNECT", "--trace", "sent.log", "--evidence", "observed"),
             "wfp-udp claim reaches trace: --evidence and --assume say nothing of a trace. Leave them out.",
         ),
-        (("reaches", "sender"), "wfp-udp claim reaches: 0 words are given. It takes TARGET. Use quotes."),
+        (("reaches", "sender"), "wfp-udp claim reaches: no word is given. It takes TARGET."),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(files: Path, arguments: tuple[str, ...], told: str) -> None:

@@ -248,7 +248,7 @@ def test_every_reason_names_a_rule_of_the_table() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("reaches(3, 'AUTH_CONNECT')", "claims: no claim can be made of a int. Possible: the name of an endpoint, "
+        ("reaches(3, 'AUTH_CONNECT')", "claims: no claim can be made of a value of type int. Possible: the name of an endpoint, "
          "endpoint(...), make_session(...), a Trace."),
         ("reaches('sendr', 'AUTH_CONNECT')", "claims: no endpoint named 'sendr'. Did you mean 'sender'?"),
         ("reaches('sender', '')",

@@ -426,7 +426,7 @@ def _meant(given: Given) -> Subject:
         return TraceSubject(checked_trace(given, "claims"))
     raise FsmError(
         "claims",
-        f"no claim can be made of a {type(given).__name__}",
+        f"no claim can be made of a value of type {type(given).__name__}",
         "Possible: the name of an endpoint, endpoint(...), make_session(...), a Trace",
     )
 

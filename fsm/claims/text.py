@@ -9,11 +9,19 @@ from fsm.claims.decide import Path, Until, search
 from fsm.claims.finding import REFUTED, UNKNOWN, Finding, Part, Verdict
 from fsm.claims.runs import Event, Runs
 from fsm.claims.settle import Settled
-from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
-from fsm.claims.why import decided_text, possible_next, step_text, why_not_next
+from fsm.claims.subject import EndpointSubject, SessionSubject, Subject, TraceSubject
+from fsm.claims.why import (
+    all_states,
+    decided_text,
+    possible_next,
+    step_text,
+    what_comes_instead,
+    why_at_the_layer,
+    why_not_next,
+)
+from fsm.claims.why_session import why_in_session, why_never_in_session
 from fsm.claims.witness import command_of, events_of, has_usual_lifetimes, lines_of, moves_of, stepping, token_of
 from fsm.claims.words import Atom, read_condition
-from fsm.names import VERDICTS
 from fsm.stimuli import POSITIONS
 
 SO_FAR = "possible so far"
@@ -101,7 +109,9 @@ def standing(runs: Runs, states: Sequence[int]) -> str:
     """Where a run stands that has come so far: a state, and how many others it might be."""
     others = len(dict.fromkeys(runs.name(state) for state in states)) - 1
     return runs.name(states[0]) + (
-        f", and in {others} other state{'' if others == 1 else 's'} it may be in" if others else ""
+        f" and in the {f'{others} other states' if others > 1 else 'other state'} in which the same can end"
+        if others
+        else ""
     )
 
 
@@ -159,15 +169,6 @@ def rule_part(events: Sequence[Event]) -> tuple[Part, ...]:
     return (Part(WHY, (f"{events[-1]} happens by {rule}",)),) if rule else ()
 
 
-def refused_parts(subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, *, stimuli: bool) -> list[Part]:
-    """Why the next thing is refused in these states, and what is possible there."""
-    here = list(dict.fromkeys(plain_of(runs, state) for state in states))
-    return [
-        Part(WHY, why_not_next(subject, here, atom)),
-        Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Way:
     """The way to something wanted: from where the run stood, from the start, or with other verdicts only."""
@@ -175,6 +176,7 @@ class Way:
     part: Part
     runs: Runs | None = None
     path: Path | None = None
+    sure: bool = True  # where there is no path: whether there is none
 
 
 def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path = ()) -> Way:
@@ -196,11 +198,45 @@ def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path 
             return Way(Part(WAY, ("with other answers of the layers", *lines)), runs, other.path)
         return Way(Part(WAY, ("there is none, whatever the layers answer",)))
     none = "there is none" if found.complete else "none was found before the limit was hit"
-    return Way(Part(WAY, (none,)))
+    return Way(Part(WAY, (none,)), sure=found.complete)
 
 
 def _reached(state: int, watcher: int) -> bool:
     return watcher == 1
+
+
+def refused_parts(
+    subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, way: Way | None, *, stimuli: bool
+) -> list[Part]:
+    """Why the next thing is refused in these states, what is possible there, and the way to it."""
+    here = list(dict.fromkeys(plain_of(runs, state) for state in states))
+    return [
+        Part(WHY, _why_refused(subject, here, atom, way)),
+        Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
+        *([way.part] if way else []),
+    ]
+
+
+def _why_refused(subject: Subject, states: Sequence[int], atom: Atom, way: Way | None) -> tuple[str, ...]:
+    if isinstance(subject, TraceSubject):
+        shown = ", ".join(possible_next(subject.runs, states, stimuli=False))
+        return (f"the trace shows something else there: {shown}",)
+    if isinstance(subject, SessionSubject):
+        if way is not None and way.path is None and way.sure:
+            return why_never_in_session(subject, atom, states)
+        return why_in_session(
+            subject, states, atom, events_of(way.runs, way.path) if way and way.runs and way.path else ()
+        )
+    if way is None or way.runs is None or way.path is None:
+        return _why_never(subject, atom, way, states) if way else why_not_next(subject, states, atom)
+    if way.runs is not subject.runs:
+        # No run of this subject comes to it: rules that lead there with other answers would explain nothing.
+        missing = missing_verdict(subject, way.runs, way.path)
+        at_it = why_at_the_layer(subject, states, atom)
+        layer = subject.table.layer(states[0])
+        is_missing = layer is not None and any(line.startswith(f"{layer.short_name} would") for line in missing)
+        return at_it or ((*missing,) if is_missing else (what_comes_instead(subject.table, states[0]), *missing))
+    return why_not_next(subject, states, atom, events_of(way.runs, way.path))
 
 
 def never_comes(claim: Claim, atom: Atom, visited: int, cause: str, *first: Part) -> Finding:
@@ -212,25 +248,21 @@ def never_comes(claim: Claim, atom: Atom, visited: int, cause: str, *first: Part
     return claim.finding(REFUTED, cause, parts, way.runs, way.path)
 
 
-def _why_never(subject: Subject, atom: Atom, way: Way) -> tuple[str, ...]:
-    """What in the subject keeps the event from happening: the first verdict that it does not give, or the rules."""
-    runs = subject.runs
+def _why_never(subject: Subject, atom: Atom, way: Way, first: Sequence[int] = ()) -> tuple[str, ...]:
+    """What in the subject keeps the event from happening: the first verdict that it does not give, or the rules.
+
+    `first` are the states to look at before all others.
+    """
+    if isinstance(subject, SessionSubject):
+        return why_never_in_session(subject, atom, first)
+    if isinstance(subject, TraceSubject):
+        return (f"the trace does not show {atom.shown}",)
     if way.runs is None or way.path is None:
-        if isinstance(subject, EndpointSubject):
-            if atom.condition is not None and not atom.layers:
-                return _why_no_state(subject, atom)
-            states = _all_states(runs)
-            return why_not_next(subject, states, atom)
-        limited = isinstance(subject, SessionSubject) and set(subject.session.verdicts) != set(VERDICTS)
-        more = (verdicts_of_session(subject),) if limited and isinstance(subject, SessionSubject) else ()
-        return (f"no run shows {atom.shown}", *more)
-    return (*missing_verdict(subject, way.runs, way.path), f"no run shows {atom.shown}")[:2]
-
-
-def verdicts_of_session(subject: SessionSubject) -> str:
-    """That not every verdict is given in a session: what would happen with others is not asked."""
-    given = " or ".join(subject.session.verdicts)
-    return f"the layers of this session answer {given} only; make_session(verdicts=[...]) lets them answer more"
+        if atom.condition is not None and not atom.layers:
+            return _why_no_state(subject, atom)
+        at_it = why_at_the_layer(subject, first, atom)
+        return at_it or why_not_next(subject, all_states(subject.runs), atom, place="wherever it comes")
+    return missing_verdict(subject, way.runs, way.path) or (f"no run shows {atom.shown}",)
 
 
 def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...]:
@@ -245,8 +277,8 @@ def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...
             given = " or ".join(verdict for verdict in here if verdict)
             by = decided_text(subject, state)
             return (
-                f"{layer} would have to answer {wanted.verdict} there, and it answers {given}{by}",
-                f"with that answer it would go on by {step_text(wanted)}",
+                f"{layer} would have to answer {wanted.verdict} on the way to it, and answers {given}{by}",
+                f"it would answer {wanted.verdict} by {step_text(wanted)}",
             )
         state = target
     return ()
@@ -263,14 +295,3 @@ def _why_no_state(subject: EndpointSubject, atom: Atom) -> tuple[str, ...]:
         where = f"first in {runs.name(found.found[0])}" if found.found else "never"
         lines.append(f"{word} by itself: {where}")
     return tuple(lines)
-
-
-def _all_states(runs: Runs) -> list[int]:
-    seen = {runs.start: None}
-    order = [runs.start]
-    for state in order:
-        for _, target in runs.edges(state):
-            if target not in seen:
-                seen[target] = None
-                order.append(target)
-    return order

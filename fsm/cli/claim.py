@@ -133,8 +133,9 @@ def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str,
         raise FsmError(where, told, fix=f"Give {names[0]} or --trace FILE")
     fits = len(words) <= 1 if kind == "equivalent" else kind == "accepts" or len(words) == len(names)
     if not fits:
-        count = f"{len(words)} words are" if len(words) != 1 else "1 word is"
-        raise FsmError(where, f"{count} given", f"It takes {' '.join(names)}", "Use quotes")
+        count = {0: "no word is", 1: "1 word is"}.get(len(words), f"{len(words)} words are")
+        fix = "Use quotes" if len(words) > len(names) else ""
+        raise FsmError(where, f"{count} given", f"It takes {' '.join(names)}", fix)
 
 
 def _write_page(html: str, found: Finding, subjects: list[Subject]) -> None:
