@@ -10,7 +10,7 @@ from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
 from fsm.claims.grammar import Sequence as InOrder
 from fsm.claims.judge import untold
-from fsm.claims.nearest import nearest
+from fsm.claims.nearest import by_other_answers, nearest
 from fsm.claims.runs import TICK, TICK_EVENT, Event, LineRuns, Runs
 from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
@@ -25,6 +25,7 @@ from fsm.claims.text import (  # fmt: skip
     WAY,
     WHY,
     Claim,
+    other_way,
     refused_parts,
     rule_part,
     run_part,
@@ -179,6 +180,8 @@ def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern
         parts.append(Part(POSSIBLE, possible_next(about.runs, _plain(runs, states), stimuli=read.sees_stimuli)))
         return claim.finding(REFUTED, "unmatched", parts, whole, prefix)
     way = None if read.is_timed else way_to(about, atoms[0], states[0], prefix)
+    if near.way and isinstance(about, EndpointSubject):
+        way = other_way(about, by_other_answers(about, prefix, near.way))
     refused = refused_parts(about, runs, states, atoms[0], way, stimuli=read.sees_stimuli)
     # Where the wanted event is refused in every state, what is possible in all of them tells nothing.
     parts += [part for part in refused if not near.anywhere or part.heading != POSSIBLE]

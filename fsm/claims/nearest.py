@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fsm.claims.decide import Pair, Reading
+from fsm.claims.decide import Pair, Path, Reading
 from fsm.claims.grammar import Pattern
 from fsm.claims.runs import Edge, Event, Runs
 from fsm.claims.subject import EndpointSubject, Subject
@@ -20,12 +20,14 @@ from fsm.claims.words import Atom
 class Near:
     """Where the run that comes nearest to a match stops, and all states of the runs to explain that by.
 
+    `way` leads on from there by other answers of the layers, nearer to a match, if there is such a way.
     `is_chosen` says that of many runs one was chosen, `anywhere` that every state of the subject is as near;
     `others` are the states that a `...` of the pattern leads on to, all of them as near.
     """
 
     pair: Pair
     states: list[int]
+    way: Path = ()
     is_chosen: bool = False
     anywhere: bool = False
     others: int = 0
@@ -44,12 +46,15 @@ def nearest(
     pairs = list(before)
     least = min(dfa.missing(q) for _, q in pairs)
     near = [pair for pair in pairs if dfa.missing(pair[1]) == least]
-    nearby, found = set(near), None
+    nearby = set(near)
+    found: Pair | None = None
+    way: Path = ()
     if runs is about.runs:
-        found = _by_other_answers(about, reading, read, near, least) if isinstance(about, EndpointSubject) else None
+        if isinstance(about, EndpointSubject):
+            found, way = _by_other_answers(about, reading, read, near, least)
         found = found or _at_the_layer(runs, reading, read, near)
     if found is not None:
-        return Near(found, [found[0]], is_chosen=len(near) > 1)
+        return Near(found, [found[0]], way, is_chosen=len(near) > 1)
     reads = any((came := before[pair]) and reading.letter(*came[1]) is not None for pair in near)
     if reads and {state for state, _ in near} == {state for state, _ in pairs} and len(pairs) > 1:
         return Near(near[0], [state for state, _ in near], anywhere=True)
@@ -61,11 +66,11 @@ def nearest(
 
 def _by_other_answers(
     about: EndpointSubject, reading: Reading, read: Pattern, near: Sequence[Pair], least: int
-) -> Pair | None:
-    """The one of these pairs from which the fewest events, with any answers, lead nearer to a match."""
+) -> tuple[Pair | None, Path]:
+    """The one of these pairs from which the fewest events, with any answers, lead nearer to a match; and that way."""
     runs, dfa = about.anything, reading.dfa
     other = Reading(runs, read, dfa)
-    root: dict[Pair, Pair] = {pair: pair for pair in near}
+    came: dict[Pair, tuple[Pair, Edge] | None] = dict.fromkeys(near)
     order = list(near)
     for pair in order:
         state, q = pair
@@ -73,11 +78,30 @@ def _by_other_answers(
             after = target, other.next(q, event, target)
             missing = dfa.missing(after[1])
             if missing < least:
-                return root[pair]
-            if missing == least and after not in root:
-                root[after] = root[pair]
+                return _from_root(came, pair, (event, target))
+            if missing == least and after not in came:
+                came[after] = pair, (event, target)
                 order.append(after)
-    return None
+    return None, ()
+
+
+def _from_root(came: Mapping[Pair, tuple[Pair, Edge] | None], pair: Pair, last: Edge) -> tuple[Pair, Path]:
+    path = [last]
+    while (step := came[pair]) is not None:
+        pair, edge = step
+        path.append(edge)
+    return pair, tuple(reversed(path))
+
+
+def by_other_answers(about: EndpointSubject, prefix: Path, way: Path) -> Path:
+    """A run of the subject and what other answers of the layers lead on to, as one run of `about.anything`."""
+    runs, other = about.runs, about.anything
+    path, state = [], runs.start
+    for number, target in prefix:
+        event = runs.events[number]
+        path.append(next(e for e in other.edges(state) if e[1] == target and other.events[e[0]] == event))
+        state = target
+    return (*path, *way)
 
 
 def _at_the_layer(runs: Runs, reading: Reading, read: Pattern, near: Sequence[Pair]) -> Pair | None:

@@ -60,7 +60,7 @@ class Claim:
             token = token_of(self.subject, witness)
             more += [Part(TOKEN, (stepping(token),))] if token else []
             more += filters_part(self.subject, runs, path)
-            commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start))
+            commands = command_of(self.subject, events, token)
             more += [Part(DRAW, commands)] if commands else []
         ordered = sorted((*parts, *more), key=lambda part: ORDER.index(part.heading))
         return Finding(verdict, self.text, cause, tuple(ordered), witness, token, self.allow_unknown)
@@ -189,16 +189,22 @@ def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path 
             return Way(Part(WAY, ("from there", *lines)), runs, (*before, *found.path))
     found = search(runs, Until(runs, atom), _reached)
     if found.path is not None:
-        return Way(Part(WAY, ("from the start", *lines_of(events_of(runs, found.path)))), runs, found.path)
+        alone = "from the start, without what comes before it here" if state is not None else "from the start"
+        return Way(Part(WAY, (alone, *lines_of(events_of(runs, found.path)))), runs, found.path)
     if isinstance(subject, EndpointSubject):
         runs = subject.anything
         other = search(runs, Until(runs, atom), _reached)
         if other.path is not None:
-            lines = lines_of(events_of(runs, other.path))
-            return Way(Part(WAY, ("with other answers of the layers", *lines)), runs, other.path)
+            return other_way(subject, other.path)
         return Way(Part(WAY, ("there is none, whatever the layers answer",)))
     none = "there is none" if found.complete else "none was found before the limit was hit"
     return Way(Part(WAY, (none,)), sure=found.complete)
+
+
+def other_way(subject: EndpointSubject, path: Path) -> Way:
+    """A way of `subject.anything`: possible with other answers of the layers only."""
+    lines = lines_of(events_of(subject.anything, path))
+    return Way(Part(WAY, ("with other answers of the layers", *lines)), subject.anything, path)
 
 
 def _reached(state: int, watcher: int) -> bool:
@@ -234,7 +240,7 @@ def _why_refused(subject: Subject, states: Sequence[int], atom: Atom, way: Way |
         missing = missing_verdict(subject, way.runs, way.path)
         at_it = why_at_the_layer(subject, states, atom)
         layer = subject.table.layer(states[0])
-        is_missing = layer is not None and any(line.startswith(f"{layer.short_name} would") for line in missing)
+        is_missing = layer is not None and any(f"{layer.short_name} would have" in line for line in missing)
         return at_it or ((*missing,) if is_missing else (what_comes_instead(subject.table, states[0]), *missing))
     return why_not_next(subject, states, atom, events_of(way.runs, way.path))
 
@@ -277,7 +283,7 @@ def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...
             given = " or ".join(verdict for verdict in here if verdict)
             by = decided_text(subject, state)
             return (
-                f"{layer} would have to answer {wanted.verdict} on the way to it, and answers {given}{by}",
+                f"for that {layer} would have to answer {wanted.verdict}, and it answers {given}{by}",
                 f"it would answer {wanted.verdict} by {step_text(wanted)}",
             )
         state = target

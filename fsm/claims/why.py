@@ -16,7 +16,7 @@ from fsm.names import DONE, IDLE, VERDICTS, WINDOWS
 from fsm.rows import Row
 from fsm.rules import RULES
 from fsm.stimuli import STIMULI
-from fsm.table import NO_ROW, State, Table, beginning, guard_value
+from fsm.table import NO_ROW, State, Step, Table, beginning, guard_value
 
 SHOWN = 8  # of what is possible, before "and N more"
 
@@ -28,8 +28,11 @@ def rule_text(row: Row) -> str:
 
 def step_text(event: Event) -> str:
     """The rule that an event went by."""
-    step = event.step
-    return f"rule {step.rule} ({step.basis}: {', '.join(step.cite)})" if step else ""
+    return _rule_of(event.step) if event.step else ""
+
+
+def _rule_of(step: Step) -> str:
+    return f"rule {step.rule} ({step.basis}: {', '.join(step.cite)})"
 
 
 def decided_text(subject: Subject, state: int) -> str:
@@ -121,18 +124,18 @@ def why_at_the_layer(
     assert layer is not None, "it was looked for"
     if _lacks_flags(table, state, atom):
         has = f"with {' and '.join(flags)}" if flags else "without a flag"
-        rule = next(table.rows[r] for e in range(len(table.events)) if (r := table.row_index(state, e)) != NO_ROW)
         wanted = f"with {' and '.join(sorted(atom.flags))}" if atom.flags else "without a flag"
-        return (f"{layer.short_name} is called {has} {place}, not {wanted}: {rule_text(rule)}",)
+        return (f"{layer.short_name} is called {has} {place}, not {wanted}: {_rule_there(table, state)}",)
     given = [subject.runs.events[event].verdict for event, _ in subject.runs.edges(state)]
     if atom.verdict and atom.verdict not in given:
         why = table.why_not(state, atom.verdict)
         if why:
-            return (f"{atom.verdict} is refused {place}: {why.replace('FWPM_LAYER_', '')}",)
-        row = table.rows[table.row_index(state, table.event_ids[atom.verdict])]
+            why = why.replace("FWPM_LAYER_", "").replace("take it", f"take {atom.verdict}")
+            return (why.replace("no rule for it", f"no rule for {atom.verdict}"),)
+        rule = _rule_of(table.recorded(state, table.event_ids[atom.verdict]))
         return (
             f"{layer.short_name} answers {' or '.join(given)} {place}{decided_text(subject, state)}",
-            f"it would take {atom.verdict} by {rule_text(row)}",
+            f"it would take {atom.verdict} by {rule}",
         )
     return (f"{layer.short_name} comes {place}, but what was asked for does not hold after it",)
 
@@ -244,8 +247,13 @@ def what_comes_instead(table: Table, state: int) -> str:
     layer = table.layer(state)
     if layer is None:
         return f"nothing that can happen in {table.name_of(state)} comes to it first"
-    row = next(table.rows[r] for e in range(len(table.events)) if (r := table.row_index(state, e)) != NO_ROW)
-    return f"{layer.short_name} comes next there: {rule_text(row)}"
+    return f"{layer.short_name} comes next there: {_rule_there(table, state)}"
+
+
+def _rule_there(table: Table, state: int) -> str:
+    """The rule of the first answer that the layer of a state takes."""
+    numbers = map(table.event_ids.__getitem__, VERDICTS)
+    return _rule_of(next(table.recorded(state, n) for n in numbers if table.next_or_none(state, n) != NO_ROW))
 
 
 def _under_other_settings(table: Table, atom: Atom) -> tuple[str, ...]:

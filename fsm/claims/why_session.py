@@ -52,6 +52,8 @@ def why_never_in_session(subject: SessionSubject, atom: Atom, first: Sequence[in
         return at_it
     happens = {(event.endpoint, event.stimulus) for event in subject.runs.events}
     lines = [never]
+    if atom.verdict and atom.verdict not in subject.session.verdicts:
+        lines.append(verdicts_of_session(subject))
     for member in _members(subject, atom):
         alone = _alone(subject, member)
         found = search(alone.anything, Until(alone.anything, replace(_of_one(atom), verdict="", flags=frozenset())),

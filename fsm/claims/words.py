@@ -245,7 +245,10 @@ def read_target(text: str, vocabulary: Vocabulary, where: str) -> Atom:
         if given.isdecimal():
             raise UnknownName(where, error.what, event_meant(int(given[:9])) or error.nearest, TAKEN) from None
         known = (*(layer.stem for layer in catalogue.layers()), *vocabulary.stimuli, *OUTCOMES)
-        raise UnknownName.of(where, "layer, stimulus or outcome", given, known, TAKEN) from None
+        unknown = UnknownName.of(where, "layer, stimulus or outcome", given, known)
+        if unknown.nearest.startswith("Did you mean"):
+            raise unknown from None
+        raise UnknownName(where, unknown.what, "", TAKEN) from None
 
 
 def endpoint_meant(given: str, vocabulary: Vocabulary, where: str) -> str:
