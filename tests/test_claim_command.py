@@ -71,17 +71,17 @@ def test_two_policies_are_compared_as_the_function_does(files: Path) -> None:
     status, text, error = claim(*asked)
     assert (status, text, error) == (1, equivalent(one, two).message + "\n", "")
     head = "sender (IPv4, Windows 11, policy {}.toml, from 192.0.2.1:50000 to 198.51.100.1:53)"
-    assert text.splitlines()[:7] == [
+    said = (
         f"refuted: {head.format('dns')} and {head.format('web')} show the same sequences of layer, verdict",
         "possible so far: both can show ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit",
         f"given next: ALE_AUTH_CONNECT_V4 block, which only {head.format('dns')} can show",
-        "why:",
-        "    ALE_AUTH_CONNECT_V4 answers permit there: no filter matches",
-        "    it would take block by rule send.authorize.block[flow=NONE; protocol:udp|igmp|raw; "
+        "why: ALE_AUTH_CONNECT_V4 answers permit there: no filter matches",
+        "it would take block by rule send.authorize.block[flow=NONE; protocol:udp|igmp|raw; "
         "blocked_first_send_result:success] (observed: LID, AUD, EBPF, E5157)",
         f"possible there: in {head.format('web')}: ALE_RESOURCE_ASSIGNMENT_V4 permit, ALE_CONNECT_REDIRECT_V4 permit, "
         "INBOUND_IPPACKET_V4 permit, ALE_AUTH_CONNECT_V4 permit",
-    ]
+    )
+    assert " ".join(text.split()).startswith(" ".join(said))
     same = claim("equivalent", "sender", "--policy", "web.toml", "--against-policy", "also.toml", *DATAGRAM)
     assert same[0] == 0 and same[1].startswith("holds: ")
 
@@ -93,7 +93,8 @@ def test_two_machines_are_compared() -> None:
 refuted: dropped_port (IPv4, Windows 11) and dropped_port (IPv4, Windows 11, no_listener=both) show the same sequences of layer, verdict
 possible so far: both can show INBOUND_IPPACKET_V4 permit
 given next: INBOUND_IPPACKET_V4_DISCARD permit, which only dropped_port (IPv4, Windows 11) can show
-why: INBOUND_TRANSPORT_V4_DISCARD comes before it in (datagram): rule drop.transport_discard.permit[no_listener:both; protocol:udp] (inferred: INFERRED)
+why: INBOUND_TRANSPORT_V4_DISCARD comes before it in (datagram): rule
+        drop.transport_discard.permit[no_listener:both; protocol:udp] (inferred: INFERRED)
 possible there: in dropped_port (IPv4, Windows 11, no_listener=both): INBOUND_TRANSPORT_V4_DISCARD permit
 shortest counterexample:
     (datagram): INBOUND_IPPACKET_V4 permit, INBOUND_IPPACKET_V4_DISCARD permit
@@ -172,9 +173,11 @@ def test_a_recorded_trace_is_accepted_or_not_as_the_function_says(files: Path) -
         """\
 possible so far:
     4 of the 7 given
-    (sendto): ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit [IS_WILDCARD_BIND], ALE_CONNECT_REDIRECT_V4 permit, ALE_AUTH_CONNECT_V4 permit
+    (sendto): ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit [IS_WILDCARD_BIND],
+        ALE_CONNECT_REDIRECT_V4 permit, ALE_AUTH_CONNECT_V4 permit
     then: BOUND/NONE sendto@send.establish (the flow has been authorized)
-given next: DATAGRAM_DATA_V4:permit, number 5, is refused in BOUND/NONE sendto@send.establish and in the 3 other states in which the same can end
+given next: DATAGRAM_DATA_V4:permit, number 5, is refused in BOUND/NONE sendto@send.establish and in the 3
+        other states in which the same events can end
 why: ALE_FLOW_ESTABLISHED_V4 comes before it in (sendto): rule send.establish.permit (documented: UDPF, WLR)
 possible there:
     ALE_FLOW_ESTABLISHED_V4 in sendto: permit
@@ -187,7 +190,7 @@ token: wfp-udp step --token {}
 draw:
     wfp-udp run sender sendto --format json > walk.json
     wfp-udp diagram packet-path --highlight walk.json
-""".format(sealed(f"wfp2_{fingerprint()}_sender_4_11_base_sp6"))  # noqa: E501
+""".format(sealed(f"wfp2_{fingerprint()}_sender_4_11_base_sp6"))
     )
     blocked = claim("accepts", "sender", "--trace", "blocked.log", "--verdict", "AUTH_CONNECT=block")
     assert blocked[0] == 0
@@ -199,13 +202,11 @@ def test_claims_are_made_of_a_recorded_trace(files: Path) -> None:
     assert (status, error) == (0, "")
     about = TraceSubject(read_trace("blocked.log"))
     assert text == matches(about, "... AUTH_CONNECT:block ...").message + "\n"
-    assert text == (
-        "holds: some run of trace blocked.log (4 classifies) matches ... AUTH_CONNECT:block ...\n"
-        "shortest run:\n"
-        "    recorded: ALE_BIND_REDIRECT_V4 permit (blocked.log, line 2), ALE_RESOURCE_ASSIGNMENT_V4 permit "
+    assert " ".join(text.split()) == (
+        "holds: some run of trace blocked.log (4 classifies) matches ... AUTH_CONNECT:block ... shortest run: "
+        "recorded: ALE_BIND_REDIRECT_V4 permit (blocked.log, line 2), ALE_RESOURCE_ASSIGNMENT_V4 permit "
         "(blocked.log, line 3), ALE_CONNECT_REDIRECT_V4 permit (blocked.log, line 4), ALE_AUTH_CONNECT_V4 block "
-        "(blocked.log, line 5)\n"
-        "    then: the end of the trace\n"
+        "(blocked.log, line 5) then: the end of the trace"
     )
     assert claim("never", "trace", "AUTH_CONNECT:block", "--trace", "blocked.log")[0] == 1
     assert claim("reaches", "trace", "FLOW_ESTABLISHED", "--trace", "sent.log")[0] == 0

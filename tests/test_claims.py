@@ -172,7 +172,7 @@ def test_a_refusal_names_what_reaches_names_where_nothing_comes_to_it() -> None:
 @pytest.mark.parametrize("claim", [reaches, accepts, lambda about, what: matches(about, f"... {what}")])
 def test_a_session_says_by_rule_and_citation_why_a_layer_does_not_block(claim: Any) -> None:
     found = claim(make_session(), "AUTH_RECV_ACCEPT:block@receiver")
-    why = str(found.part(WHY))
+    why = " ".join(found.part(WHY).lines)
     assert "receiver: ALE_AUTH_RECV_ACCEPT_V4 answers permit" in why
     assert "it would take block by rule receive.accept.block[flow=NONE] (observed: UDPF, LID, SECDS, EBPF)" in why
     assert "answer permit only; make_session(verdicts=" in why
@@ -180,9 +180,9 @@ def test_a_session_says_by_rule_and_citation_why_a_layer_does_not_block(claim: A
 
 def test_a_session_names_the_guard_that_fails_and_the_stimulus_that_is_missing() -> None:
     again = accepts(make_session(), "(bind@sender) BIND_REDIRECT RESOURCE_ASSIGNMENT (bind@sender)")
-    assert "sender: (bind) is refused there: it needs socket UNBOUND; here: socket BOUND" in str(again.part(WHY))
+    assert again.part(WHY).lines[0] == "sender: (bind) is refused there: it needs socket UNBOUND; here: socket BOUND"
     nobody = reaches(make_session(["sender", "dropped_port"]), "AUTH_RECV_ACCEPT")
-    assert "and no (datagram) happens to sender in this session" in str(nobody.part(WHY))
+    assert "and no (datagram) happens to sender in this session" in " ".join(nobody.part(WHY).lines)
 
 
 @pytest.mark.parametrize(

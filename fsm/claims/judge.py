@@ -348,7 +348,7 @@ def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
     other = search(about.anything, Until(about.anything, atom), lambda state, q: q == 1)
     if other.path is not None:
         lines = lines_of(events_of(about.anything, other.path))
-        missing = missing_verdict(about, about.anything, other.path)[:1]
+        missing = missing_verdict(about, about.anything, other.path, atom)[:1]
         return (Part(NOTE, ("it is possible with other answers of the layers", *lines, *missing)),)
     text = f"no answer of a layer could change that: {about.table.view.name} on this machine never comes to it"
     return (Part(NOTE, (text,)),)

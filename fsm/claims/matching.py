@@ -159,7 +159,7 @@ def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern
     if near.anywhere:
         so_far = (f"{come}: '...' takes whatever comes before",)
     elif near.is_chosen:
-        so_far = (f"{come}; this run comes nearest to the next", *so_far[1:])
+        so_far = (f"{come}; this run comes nearest to the next one", *so_far[1:])
     parts = [
         Part(SO_FAR, so_far),
         Part(GIVEN, (f"the pattern goes on with {wanted_text(tests, read)}, refused in {where}",)),

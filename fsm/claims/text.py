@@ -109,7 +109,7 @@ def standing(runs: Runs, states: Sequence[int]) -> str:
     """Where a run stands that has come so far: a state, and how many others it might be."""
     others = len(dict.fromkeys(runs.name(state) for state in states)) - 1
     return runs.name(states[0]) + (
-        f" and in the {f'{others} other states' if others > 1 else 'other state'} in which the same can end"
+        f" and in the {f'{others} other states' if others > 1 else 'other state'} in which the same events can end"
         if others
         else ""
     )
@@ -237,7 +237,7 @@ def _why_refused(subject: Subject, states: Sequence[int], atom: Atom, way: Way |
         return _why_never(subject, atom, way, states) if way else why_not_next(subject, states, atom)
     if way.runs is not subject.runs:
         # No run of this subject comes to it: rules that lead there with other answers would explain nothing.
-        missing = missing_verdict(subject, way.runs, way.path)
+        missing = missing_verdict(subject, way.runs, way.path, atom)
         at_it = why_at_the_layer(subject, states, atom)
         layer = subject.table.layer(states[0])
         is_missing = layer is not None and any(f"{layer.short_name} would have" in line for line in missing)
@@ -268,11 +268,14 @@ def _why_never(subject: Subject, atom: Atom, way: Way, first: Sequence[int] = ()
             return _why_no_state(subject, atom)
         at_it = why_at_the_layer(subject, first, atom)
         return at_it or why_not_next(subject, all_states(subject.runs), atom, place="wherever it comes")
-    return missing_verdict(subject, way.runs, way.path) or (f"no run shows {atom.shown}",)
+    return missing_verdict(subject, way.runs, way.path, atom) or (f"no run shows {atom.shown}",)
 
 
-def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...]:
-    """The first verdict of a run of `other` that the subject does not give, and by which filter it gives another."""
+def missing_verdict(subject: Subject, other: Runs, path: Path, atom: Atom) -> tuple[str, ...]:
+    """The first verdict of a run of `other` to what the atom asks for that the subject does not give.
+
+    And by which filter it gives another.
+    """
     runs = subject.runs
     state = runs.start
     for event, target in path:
@@ -283,7 +286,7 @@ def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...
             given = " or ".join(verdict for verdict in here if verdict)
             by = decided_text(subject, state)
             return (
-                f"for that {layer} would have to answer {wanted.verdict}, and it answers {given}{by}",
+                f"to come to {atom.text} {layer} would have to answer {wanted.verdict}, and it answers {given}{by}",
                 f"it would answer {wanted.verdict} by {step_text(wanted)}",
             )
         state = target

@@ -43,10 +43,18 @@ def decided_text(subject: Subject, state: int) -> str:
 
 
 def possible_next(runs: Runs, states: Iterable[int], *, stimuli: bool) -> tuple[str, ...]:
-    """What can be seen next in one of these states; with `stimuli`, what no layer sees as well."""
+    """What can be seen next in one of these states; with `stimuli`, what no layer sees as well.
+
+    Without them the layers are told that come first after something that no layer sees.
+    """
     found: dict[str, list[str]] = {}
-    for state in states:
-        for number, _ in runs.edges(state):
+    order = list(dict.fromkeys(states))
+    met = set(order)
+    for state in order:
+        for number, target in runs.edges(state):
+            if not stimuli and not runs.events[number].layer and target not in met:
+                met.add(target)
+                order.append(target)
             event = runs.events[number]
             if event.layer:
                 at = f"@{event.endpoint}" if event.endpoint else ""
@@ -264,10 +272,10 @@ def _under_other_settings(table: Table, atom: Atom) -> tuple[str, ...]:
         if row.layer not in stems or row.scope not in table.view.scopes:
             continue
         lines += [
-            f"it would with {name}={' or '.join(options)}: {rule_text(row)}"
+            f"with the assumption {name}={' or '.join(options)} it would, by {rule_text(row)}"
             for name, options in row.choices
             if table.config.choice(name) not in options
         ]
         if not row.on_windows(table.config.windows):
-            lines.append(f"it would on Windows {row.since} to {row.until or WINDOWS[-1]}: {rule_text(row)}")
+            lines.append(f"on Windows {row.since} to {row.until or WINDOWS[-1]} it would, by {rule_text(row)}")
     return tuple(dict.fromkeys(lines))[:2]
