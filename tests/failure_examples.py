@@ -203,7 +203,8 @@ produce. A claim is decided on the whole model, not on samples. When it does not
 order, leaving out what there is nothing to say about:
 
 - `refuted` (or `unknown`, where a limit was hit or a question is open) and the claim itself;
-- `possible so far`: the longest beginning of what was given that can happen, and the state it leads to;
+- `possible so far`: the longest beginning of what was given that can happen, and the state it leads to; of a pattern
+  how many of the events that it needs have come, on the run that comes nearest to the next one;
 - `given next`: what was given then; `why`: the rule of the model that leads elsewhere, the condition of the rule
   that is not met, and in parentheses how well the rule is known (documented, observed, inferred) and its sources
   (`wfp-udp sources` lists them);
@@ -212,6 +213,8 @@ order, leaving out what there is nothing to say about:
 - `filters`: with a policy, which filter decided at each layer of that run;
 - `searched`: how much was looked at;
 - `token`: a command that steps through that run; `draw`: the commands that draw it.
+
+Lines are folded at 110 columns, commands are not.
 
 Of all runs that answer a claim the message shows one in which nothing unusual happens, if there is one: it has the
 fewest of what only callouts and rare changes of the machine bring (injections, completions, most reauthorizations),
@@ -226,8 +229,8 @@ are [kill-switch.toml](../../tests/data/readme/kill-switch.toml),
 In a run, each line is something that happens to the endpoint, in parentheses (`(bind)`, `(sendto)`), and then the
 layers that see it with their verdicts, in order. `sender` is a socket that sends first, `receiver` one that is sent
 to first, `dropped_port` a port that no socket owns. `then` is the state after the run: of the socket and of its flow
-(`BOUND/OUT`), and in the middle of something where it stands. A line that begins with `error:` is no verdict: the claim itself
-has a mistake, and a test that makes it does not pass.
+(`BOUND/OUT`), and in the middle of something where it stands. A line that begins with `error:` is no verdict: the claim
+itself has a mistake, and a test that makes it does not pass.
 """
 
 TITLES = {
