@@ -157,6 +157,11 @@ class Composer:
 
     # -- the table seen with one peer in focus --------------------------------------------------------------------
 
+    def standing(self, number: int, state: SocketState) -> tuple[int, ...]:
+        """The states of the table that a socket stands in: one for each peer, or the one of what it is doing."""
+        peers = (state.peer,) if state.stimulus else (*self.peers[self.sockets[number].name], "")
+        return tuple(dict.fromkeys(self._project(number, state, peer) for peer in peers))
+
     def _project(self, number: int, state: SocketState, peer: str) -> int:
         """The state of the table that is drawn for this peer; "" stands for somebody without a flow."""
         member = self.sockets[number]

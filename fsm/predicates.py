@@ -130,7 +130,7 @@ def _name(given: str, where: str) -> str:
     name, at, peer = given.partition("@")
     name = name.lower()
     if name not in NAMES:
-        raise UnknownName.of(where, "name", given, (*NAMES, "flow@PEER"))
+        raise UnknownName.of(where, "condition", given, (*NAMES, "flow@PEER"))
     if not at:
         return name
     if name != "flow":

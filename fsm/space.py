@@ -128,6 +128,10 @@ class StateSpace:
             )
         return self._composer.unpack(self._packed[number])
 
+    def standing(self, number: int, socket: int) -> tuple[int, ...]:
+        """The states of its table in which a socket (by its place in `session.sockets`) stands in a joint state."""
+        return self._composer.standing(socket, self.state(number).sockets[socket])
+
     def number(self, state: SessionState) -> int:
         """The number of a joint state.
 

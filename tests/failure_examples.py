@@ -96,6 +96,10 @@ EXAMPLES: tuple[Example, ...] = (
     _e("A host that lets nothing in gets no query, so the sender gets no answer.", 'reaches(make_session(policies={"sender": read_policy("kill-switch.toml"), "receiver": read_policy("no-inbound.toml")}, at={"sender": "192.0.2.1:50000", "receiver": "192.0.2.53:53"}), "outcome=delivered@sender")'),
     _e("A policy of a session, and nobody has said where its endpoints are.", 'reaches(make_session(["sender", "receiver"], policies={"sender": read_policy("kill-switch.toml")}, at={"sender": "192.0.2.1:50000"}), "outcome=sent@sender")'),
     _e("A fixed redirect at a layer that never redirects.", 'reaches(endpoint("sender", verdicts={"DATAGRAM_DATA": "redirect"}), "OUTBOUND_IPPACKET:redirect")'),
+    _e("Sessions permit everywhere unless they are told otherwise.", 'reaches(make_session(), "AUTH_RECV_ACCEPT:block@receiver")'),
+    _e("The number of a Security event is not the number of a layer.", 'reaches("sender", "5157")'),
+    _e("A number that is neither a layer's nor an event's.", 'reaches("sender", "777")'),
+    _e("A word that is like no other.", 'reaches("sender", "firewall")'),
     # -- never
     _e("Inbound traffic makes a flow, and its answers need no outbound authorization.", 'never(endpoint("sender", block=["AUTH_CONNECT"]), "outcome=sent")'),
     _e("Filters that block at the outbound layer alone let an inbound flow's answers out.", 'never(endpoint("sender", policy=read_policy("kill-switch.toml"), from_="192.0.2.1:50000", to="198.51.100.7:4500"), "outcome=sent")'),
@@ -109,6 +113,9 @@ EXAMPLES: tuple[Example, ...] = (
     _e("Somebody closes before the datagram arrives.", 'never(make_session(), "receiver=BOUND/IN sender=CLOSED")'),
     _e("The trace shows it, and where.", 'never(Trace((observation("RESOURCE_ASSIGNMENT", "permit"), observation("AUTH_CONNECT", "block", source="drv.log, line 7")), "drv.log"), "AUTH_CONNECT:block")'),
     _e("Something that depends on the whole walk.", 'never("sender", "fired=AUTH_CONNECT")'),
+    _e("The number of a Security event is not the number of a layer.", 'never("sender", "5157")'),
+    _e("An object that claims know nothing of.", 'never(observation("AUTH_CONNECT"), "AUTH_CONNECT")'),
+    _e("A socket of the session is bound without its peer.", 'never(make_session(), "(bind@sender)")'),
     # -- always_before
     _e("An inbound datagram is data without any connect.", 'always_before("sender", "AUTH_CONNECT", "DATAGRAM_DATA")'),
     _e("What should come later never comes.", 'always_before("sender", "RESOURCE_ASSIGNMENT", "AUTH_CONNECT:block")'),
@@ -142,6 +149,8 @@ EXAMPLES: tuple[Example, ...] = (
     _e("An endpoint that is not in the session.", 'accepts(make_session(), "AUTH_CONNECT@client")'),
     _e("An empty trace.", 'accepts("sender", [])'),
     _e("A trace in which another layer has a misspelt name.", 'accepts("sender", ["BIND_REDIRECT", "RESOURCE_ASIGNMENT"])'),
+    _e("A verdict that no rule of the layer has.", 'accepts("sender", "AUTH_CONNECT:veto")'),
+    _e("In a session a socket is bound once.", 'accepts(make_session(), "(bind@sender) BIND_REDIRECT RESOURCE_ASSIGNMENT (bind@sender)")'),
     # -- matches
     _e("The pattern leaves out a layer that comes in between.", 'matches("sender", "... AUTH_CONNECT FLOW_ESTABLISHED DATAGRAM_DATA OUTBOUND_IPPACKET")'),
     _e("A flow that has ended by itself took 60 seconds to do so.", 'matches(endpoint("receiver", stimuli=["bind", "datagram", "idle_timeout"]), "... (FLOW_ESTABLISHED ... FLOW_ESTABLISHED) within 59s")'),
@@ -157,6 +166,13 @@ EXAMPLES: tuple[Example, ...] = (
     _e("A time bound on one event.", 'matches("sender", "... AUTH_CONNECT within 4s")'),
     _e("Anything but a whole sequence.", 'matches("sender", "... !(AUTH_CONNECT DATAGRAM_DATA)")'),
     _e("Time in a session, which counts none.", 'matches(make_session(), "... (AUTH_CONNECT ... DATAGRAM_DATA) within 4s")'),
+    _e("The flags never come together at this layer.", 'matches("sender", "... AUTH_CONNECT+IS_REAUTHORIZE+IS_WILDCARD_BIND")'),
+    _e("No filter blocks, so a blocked connect never happens.", 'matches("sender", "... AUTH_CONNECT:block ...")'),
+    _e("Sessions permit everywhere unless they are told otherwise.", 'matches(make_session(), "... AUTH_RECV_ACCEPT:block@receiver")'),
+    _e("A block on the way keeps everything after it from happening.", 'matches(endpoint("sender", block=["AUTH_CONNECT"], stimuli=["bind", "sendto"]), "... FLOW_ESTABLISHED")'),
+    _e("A layer of TCP streams is not on the way of a datagram.", 'matches("sender", "... STREAM_V4")'),
+    _e("The second half of a pattern never comes.", 'matches("sender", "... AUTH_CONNECT ... STREAM_V4")'),
+    _e("In a session a socket is bound once.", 'matches(make_session(), "... (bind@sender) ... (bind@sender)")'),
     # -- equivalent
     _e("A block changes what can be seen.", 'equivalent(endpoint("sender", stimuli=["bind", "sendto"]), endpoint("sender", stimuli=["bind", "sendto"], block=["AUTH_CONNECT"]))'),
     _e("Sender and receiver differ in what can happen to them.", 'equivalent("sender", "receiver", observing=["stimulus"])'),
@@ -189,7 +205,8 @@ produce. A claim is decided on the whole model, not on samples. When it does not
 order, leaving out what there is nothing to say about:
 
 - `refuted` (or `unknown`, where a limit was hit or a question is open) and the claim itself;
-- `possible so far`: the longest beginning of what was given that can happen, and the state it leads to;
+- `possible so far`: the longest beginning of what was given that can happen, and the state it leads to; of a pattern
+  how many of the events that it needs have come, on the run that comes nearest to the next one;
 - `given next`: what was given then; `why`: the rule of the model that leads elsewhere, the condition of the rule
   that is not met, and in parentheses how well the rule is known (documented, observed, inferred) and its sources
   (`wfp-udp sources` lists them);
@@ -198,6 +215,8 @@ order, leaving out what there is nothing to say about:
 - `filters`: with a policy, which filter decided at each layer of that run;
 - `searched`: how much was looked at;
 - `token`: a command that steps through that run; `draw`: the commands that draw it.
+
+Lines are folded at 110 columns, commands are not.
 
 Of all runs that answer a claim the message shows one in which nothing unusual happens, if there is one: it has the
 fewest of what only callouts and rare changes of the machine bring (injections, completions, most reauthorizations),
@@ -213,8 +232,8 @@ are [kill-switch.toml](../../tests/data/readme/kill-switch.toml),
 In a run, each line is something that happens to the endpoint, in parentheses (`(bind)`, `(sendto)`), and then the
 layers that see it with their verdicts, in order. `sender` is a socket that sends first, `receiver` one that is sent
 to first, `dropped_port` a port that no socket owns. `then` is the state after the run: of the socket and of its flow
-(`BOUND/OUT`), and in the middle of something where it stands. A line that begins with `error:` is no verdict: the claim itself
-has a mistake, and a test that makes it does not pass.
+(`BOUND/OUT`), and in the middle of something where it stands. A line that begins with `error:` is no verdict: the claim
+itself has a mistake, and a test that makes it does not pass.
 """
 
 TITLES = {

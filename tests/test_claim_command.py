@@ -71,14 +71,17 @@ def test_two_policies_are_compared_as_the_function_does(files: Path) -> None:
     status, text, error = claim(*asked)
     assert (status, text, error) == (1, equivalent(one, two).message + "\n", "")
     head = "sender (IPv4, Windows 11, policy {}.toml, from 192.0.2.1:50000 to 198.51.100.1:53)"
-    assert text.splitlines()[:5] == [
+    said = (
         f"refuted: {head.format('dns')} and {head.format('web')} show the same sequences of layer, verdict",
-        "possible so far: both: ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit",
+        "possible so far: both can show ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit",
         f"given next: ALE_AUTH_CONNECT_V4 block, which only {head.format('dns')} can show",
-        "why: ALE_AUTH_CONNECT_V4 takes block there, but it answers permit: no filter matches",
+        "why: ALE_AUTH_CONNECT_V4 answers permit there: no filter matches",
+        "it would take block by rule send.authorize.block[flow=NONE; protocol:udp|igmp|raw; "
+        "blocked_first_send_result:success] (observed: LID, AUD, EBPF, E5157)",
         f"possible there: in {head.format('web')}: ALE_RESOURCE_ASSIGNMENT_V4 permit, ALE_CONNECT_REDIRECT_V4 permit, "
         "INBOUND_IPPACKET_V4 permit, ALE_AUTH_CONNECT_V4 permit",
-    ]
+    )
+    assert " ".join(text.split()).startswith(" ".join(said))
     same = claim("equivalent", "sender", "--policy", "web.toml", "--against-policy", "also.toml", *DATAGRAM)
     assert same[0] == 0 and same[1].startswith("holds: ")
 
@@ -88,9 +91,10 @@ def test_two_machines_are_compared() -> None:
         1,
         """\
 refuted: dropped_port (IPv4, Windows 11) and dropped_port (IPv4, Windows 11, no_listener=both) show the same sequences of layer, verdict
-possible so far: both: INBOUND_IPPACKET_V4 permit
+possible so far: both can show INBOUND_IPPACKET_V4 permit
 given next: INBOUND_IPPACKET_V4_DISCARD permit, which only dropped_port (IPv4, Windows 11) can show
-why: INBOUND_TRANSPORT_V4_DISCARD comes before it in datagram: rule drop.transport_discard.permit[no_listener:both; protocol:udp] (inferred: INFERRED)
+why: INBOUND_TRANSPORT_V4_DISCARD comes before it in (datagram): rule
+        drop.transport_discard.permit[no_listener:both; protocol:udp] (inferred: INFERRED)
 possible there: in dropped_port (IPv4, Windows 11, no_listener=both): INBOUND_TRANSPORT_V4_DISCARD permit
 shortest counterexample:
     (datagram): INBOUND_IPPACKET_V4 permit, INBOUND_IPPACKET_V4_DISCARD permit
@@ -176,11 +180,13 @@ def test_a_recorded_trace_is_accepted_or_not_as_the_function_says(files: Path) -
         "OUTBOUND_TRANSPORT_V4:permit, OUTBOUND_IPPACKET_V4:permit\n"
         """\
 possible so far:
-    4 of 7
-    (sendto): ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit [IS_WILDCARD_BIND], ALE_CONNECT_REDIRECT_V4 permit, ALE_AUTH_CONNECT_V4 permit
+    4 of the 7 given
+    (sendto): ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit [IS_WILDCARD_BIND],
+        ALE_CONNECT_REDIRECT_V4 permit, ALE_AUTH_CONNECT_V4 permit
     then: BOUND/NONE sendto@send.establish (the flow has been authorized)
-given next: DATAGRAM_DATA_V4:permit, number 5, is refused in BOUND/NONE sendto@send.establish, and in 3 other states it may be in
-why: ALE_FLOW_ESTABLISHED_V4 comes before it in sendto: rule send.establish.permit (documented: UDPF, WLR)
+given next: DATAGRAM_DATA_V4:permit, number 5, is refused in BOUND/NONE sendto@send.establish and in the 3
+        other states in which the same events can end
+why: ALE_FLOW_ESTABLISHED_V4 comes before it in (sendto): rule send.establish.permit (documented: UDPF, WLR)
 possible there:
     ALE_FLOW_ESTABLISHED_V4 in sendto: permit
     ALE_FLOW_ESTABLISHED_V4 in sendto_group: permit
@@ -192,7 +198,7 @@ token: wfp-udp step --token {}
 draw:
     wfp-udp run sender sendto --format json > walk.json
     wfp-udp diagram packet-path --highlight walk.json
-""".format(sealed(f"wfp2_{fingerprint()}_sender_4_11_base_sp6"))  # noqa: E501
+""".format(sealed(f"wfp2_{fingerprint()}_sender_4_11_base_sp6"))
     )
     blocked = claim("accepts", "sender", "--trace", "blocked.log", "--verdict", "AUTH_CONNECT=block")
     assert blocked[0] == 0
@@ -204,13 +210,11 @@ def test_claims_are_made_of_a_recorded_trace(files: Path) -> None:
     assert (status, error) == (0, "")
     about = TraceSubject(read_trace("blocked.log"))
     assert text == matches(about, "... AUTH_CONNECT:block ...").message + "\n"
-    assert text == (
-        "holds: some run of trace blocked.log (4 classifies) matches ... AUTH_CONNECT:block ...\n"
-        "shortest run:\n"
-        "    recorded: ALE_BIND_REDIRECT_V4 permit (blocked.log, line 2), ALE_RESOURCE_ASSIGNMENT_V4 permit "
+    assert " ".join(text.split()) == (
+        "holds: some run of trace blocked.log (4 classifies) matches ... AUTH_CONNECT:block ... shortest run: "
+        "recorded: ALE_BIND_REDIRECT_V4 permit (blocked.log, line 2), ALE_RESOURCE_ASSIGNMENT_V4 permit "
         "(blocked.log, line 3), ALE_CONNECT_REDIRECT_V4 permit (blocked.log, line 4), ALE_AUTH_CONNECT_V4 block "
-        "(blocked.log, line 5)\n"
-        "    then: the end of the trace\n"
+        "(blocked.log, line 5) then: the end of the trace"
     )
     assert claim("never", "trace", "AUTH_CONNECT:block", "--trace", "blocked.log")[0] == 1
     assert claim("reaches", "trace", "FLOW_ESTABLISHED", "--trace", "sent.log")[0] == 0
@@ -315,7 +319,7 @@ def test_a_page_shows_the_run_of_the_side_that_has_it(files: Path) -> None:
             ("reaches", "trace", "AUTH_CONNECT", "--trace", "sent.log", "--evidence", "observed"),
             "wfp-udp claim reaches trace: --evidence and --assume say nothing of a trace. Leave them out.",
         ),
-        (("reaches", "sender"), "wfp-udp claim reaches: 0 words are given. It takes TARGET. Use quotes."),
+        (("reaches", "sender"), "wfp-udp claim reaches: no word is given. It takes TARGET."),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(files: Path, arguments: tuple[str, ...], told: str) -> None:

@@ -18,6 +18,7 @@ from fsm.claims import accepts, always_after, always_before, endpoint, equivalen
 from fsm.claims.finding import Finding, Undecided
 from fsm.claims.subject import SessionSubject
 from fsm.claims.text import DRAW, ORDER, TOKEN, WHY
+from fsm.claims.witness import command_of
 from fsm.cli import cli
 from fsm.errors import FsmError, UnknownName
 from fsm.policy.in_force import index_policy
@@ -106,15 +107,130 @@ def test_every_command_that_steps_begins_where_the_run_ends() -> None:
         assert done.exception is None and shlex.split(line)[-1] in done.output, (line, done.output)
 
 
-def test_a_run_with_two_verdicts_at_one_layer_is_drawn_by_its_rules() -> None:
+def test_a_run_with_two_verdicts_at_one_layer_is_drawn_from_its_token_or_by_its_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     subject = endpoint("sender", any_verdict=True)
-    found = matches(subject, "(bind) BIND_REDIRECT:block . (bind) BIND_REDIRECT:permit")
-    if not found:
-        found = matches(subject, "... AUTH_CONNECT:block ... AUTH_CONNECT:permit")
-    part = found.require().part(DRAW)
-    assert part is not None and part.lines[0].startswith("wfp-udp diagram sender --highlight")
-    done = CliRunner().invoke(cli, shlex.split(part.lines[0])[1:], standalone_mode=False)
-    assert done.exception is None and done.output
+    found = matches(subject, "... AUTH_CONNECT:block ... AUTH_CONNECT:permit").require()
+    part = found.part(DRAW)
+    assert part is not None and part.lines == (f"wfp-udp step --token {found.token} -o walk.svg",)
+    events, state = [], subject.runs.start
+    for move in found.witness:
+        number, state = next(e for e in subject.runs.edges(state) if subject.runs.events[e[0]].move == move)
+        events.append(subject.runs.events[number])
+    (by_rules,) = command_of(subject, events, "")  # as where a run is too long for a token
+    assert by_rules.startswith("wfp-udp diagram sender --highlight")
+    for line in (*part.lines, by_rules):
+        done = CliRunner().invoke(cli, shlex.split(line)[1:], standalone_mode=False)
+        assert done.exception is None and done.output
+    svg = (tmp_path / "walk.svg").read_text(encoding="utf-8")
+    assert svg.index("BLOCK") < svg.rindex("ALE_AUTH_CONNECT")
+
+
+def test_the_command_that_draws_a_run_of_a_session_shows_its_events_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn = 0
+    session = make_session(verdicts=["permit", "block"])
+    more = [matches(session, "... (bind@sender) . BIND_REDIRECT:block@sender ..."), reaches(session, "(bind@sender)")]
+    for found in (*(found for _, found in FINDINGS), *more):
+        part = found.part(DRAW)
+        if part is None or "_session_" not in found.token:
+            continue
+        (line,) = part.lines
+        assert CliRunner().invoke(cli, shlex.split(line)[1:], standalone_mode=False).exception is None, line
+        assert (tmp_path / "walk.svg").read_text(encoding="utf-8").startswith("<svg")
+        text = CliRunner().invoke(cli, [*shlex.split(line)[1:-1], "-"], standalone_mode=False).output
+        walk = Walk.from_token(found.token, manual=True)
+        wanted = [f"{n}. {node.move}" for n, node in enumerate(walk.path, 1)]
+        assert [row.strip() for row in text.splitlines() if re.match(r" *[0-9]+[.] ", row)] == wanted
+        layers = [row.split("[")[0].strip() for row in text.splitlines() if re.match(r"       [A-Z0-9_]+ [a-z]+", row)]
+        steps = [step for node in walk.path for step in node.steps if step.layer]
+        assert layers == [f"{step.layer.removeprefix('FWPM_LAYER_')} {step.verdict}" for step in steps]
+        drawn += 1
+    assert drawn >= 5
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'accepts("sender", "AUTH_CONNECT:veto")',
+        'matches("sender", "... AUTH_CONNECT:veto")',
+        'matches("sender", "... AUTH_CONNECT+IS_REAUTHORIZE+IS_WILDCARD_BIND")',
+        'accepts("dropped_port", "INBOUND_IPPACKET AUTH_RECV_ACCEPT")',
+        'accepts(make_session(), "AUTH_RECV_ACCEPT:block@receiver")',
+    ],
+)
+def test_nothing_is_said_to_come_after_something_where_no_run_comes_to_it(code: str) -> None:
+    found = eval(code, dict(NAMES))
+    way, why = found.part("shortest way"), found.part(WHY)
+    assert way.lines[0].startswith("there is none")
+    assert "comes after" not in str(why) and "come to it first" not in str(why)
+
+
+def test_a_refusal_names_what_reaches_names_where_nothing_comes_to_it() -> None:
+    for target in ("AUTH_CONNECT:veto", "DATAGRAM_DATA+IS_REAUTHORIZE", "STREAM_V4"):
+        assert accepts("sender", target).part(WHY) == reaches("sender", target).part(WHY)
+    text = str(accepts("sender", "AUTH_CONNECT:veto").part(WHY))
+    assert text == "why: ALE_AUTH_CONNECT_V4 has no rule for the verdict veto"
+
+
+@pytest.mark.parametrize("claim", [reaches, accepts, lambda about, what: matches(about, f"... {what}")])
+def test_a_session_says_by_rule_and_citation_why_a_layer_does_not_block(claim: Any) -> None:
+    found = claim(make_session(), "AUTH_RECV_ACCEPT:block@receiver")
+    why = " ".join(found.part(WHY).lines)
+    assert "receiver: ALE_AUTH_RECV_ACCEPT_V4 answers permit" in why
+    assert "it would take block by rule receive.accept.block[flow=NONE] (observed: UDPF, LID, SECDS, EBPF)" in why
+    assert "answer permit only; make_session(verdicts=" in why
+
+
+def test_a_session_names_the_guard_that_fails_and_the_stimulus_that_is_missing() -> None:
+    again = accepts(make_session(), "(bind@sender) BIND_REDIRECT RESOURCE_ASSIGNMENT (bind@sender)")
+    assert again.part(WHY).lines[0] == "sender: (bind) is refused there: it needs socket UNBOUND; here: socket BOUND"
+    nobody = reaches(make_session(["sender", "dropped_port"]), "AUTH_RECV_ACCEPT")
+    assert "and no (datagram) happens to sender in this session" in " ".join(nobody.part(WHY).lines)
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "position"),
+    [
+        ('matches("sender", "... AUTH_CONNECT:block ...")', "ALE_CONNECT_REDIRECT_V4 permit", "send.authorize"),
+        ('matches("sender", "... AUTH_CONNECT+IS_REAUTHORIZE+IS_WILDCARD_BIND")', "(sendto)", "OUT_STALE sendto@send"),
+        ('matches(make_session(), "... AUTH_RECV_ACCEPT:block@receiver")', "INBOUND_TRANSPORT_V4 permit",
+         "the middle of (datagram)@receiver"),
+        ('matches("sender", "... (bind) ... (bind)")', "(bind)", "UNBOUND/NONE bind@bind.redirect"),
+        ('matches(make_session(), "... (bind@sender) ... (bind@sender)")', "ASSIGNMENT_V4 permit", "sender=BOUND"),
+    ],
+)  # fmt: skip
+def test_the_prefix_of_a_pattern_is_the_run_that_comes_nearest_to_the_rest_of_it(
+    code: str, last: str, position: str
+) -> None:
+    so_far = eval(code, dict(NAMES)).part("possible so far")
+    assert "takes at least" in so_far.lines[0]
+    assert last in so_far.lines[-2] and position in so_far.lines[-1], so_far
+
+
+def test_where_every_state_is_as_near_nothing_is_listed() -> None:
+    found = matches("sender", "... STREAM_V4")
+    assert str(found.part("possible so far")).endswith("'...' takes whatever comes before")
+    assert found.part("possible there") is None and found.token == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("5157", "5157 is the id of a Security event, which records ALE_AUTH_CONNECT:block and "
+         "ALE_AUTH_RECV_ACCEPT:block. A claim takes a layer by any of its names"),
+        ("777", "Known ids run from 0 to 98. A claim takes a layer by any of its names or its run-time id"),
+        ("firewall", "a stimulus in parentheses ('(sendto)'), an outcome (sent) or a condition (flow=OUT)"),
+    ],
+)  # fmt: skip
+def test_a_word_that_is_like_no_other_is_told_what_words_are_taken(target: str, said: str) -> None:
+    with pytest.raises(FsmError) as raised:
+        never("sender", target)
+    assert said in str(raised.value)
 
 
 def test_the_witness_of_what_is_reached_ends_with_it() -> None:

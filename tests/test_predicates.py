@@ -82,7 +82,7 @@ def test_watch_of_names_shows_what_they_are() -> None:
         ("and", "nothing is asked for"),
         ("socket", "'socket' is no name=value"),
         ("socket=", "'socket=' is no name=value"),
-        ("sockt=BOUND", "no name named 'sockt'. Did you mean 'socket'?"),
+        ("sockt=BOUND", "no condition named 'sockt'. Did you mean 'socket'?"),
         ("socket=BOND", "no value of socket named 'BOND'. Did you mean 'BOUND'"),
         ("flow=", "is no name=value"),
         ("flow@=OUT", "'' is no name of a peer"),
@@ -92,7 +92,7 @@ def test_watch_of_names_shows_what_they_are() -> None:
         ("time=99999999999", "is no number of seconds"),
         ("layer=NOWHERE", "NOWHERE"),
         ("position=send.dat", "Did you mean 'send.data'"),
-        ("__import__('os')=1", "no name named"),
+        ("__import__('os')=1", "no condition named"),
     ],
 )
 def test_a_mistake_is_told_with_what_is_allowed(expression: str, told: str) -> None:

@@ -295,3 +295,46 @@ def test_a_closed_stream_is_an_empty_one_and_a_full_disk_is_told(redirected: str
 def test_live_engine_says_the_same() -> None:
     lines = "bind|sendto|r 50 3|b 2|sendto@B|reset|datagram|until flow=IN"
     assert step("--engine", "live", lines=lines).stdout == step(lines=lines).stdout
+
+
+def test_a_walk_is_drawn_as_it_went_and_as_nothing_else(tmp_path: Path) -> None:
+    from fsm.session import make_session
+    from fsm.stepper import SessionSystem
+
+    walk = Walk(SessionSystem(make_session(network=["deliver", "lose"])))
+    for move in ("sender: sendto@receiver", "network: lose datagram:sender>receiver", "receiver: bind"):
+        walk.choose(move)
+    token = walk.token_at(walk.at)
+    text = step("--token", token, "-o", "-")
+    assert (text.returncode, text.stderr) == (0, "")
+    rows = [row.strip() for row in text.stdout.splitlines()]
+    at = [rows.index(f"{n}. {node.move}") for n, node in enumerate(walk.path, 1)]
+    assert at == sorted(at) and rows[at[1] + 1] == "no layer sees this"
+    assert rows[at[2] + 1 : at[2] + 3] == ["ALE_BIND_REDIRECT_V4 permit", "ALE_RESOURCE_ASSIGNMENT_V4 permit"]
+    for name in ("walk.dot", "walk.mmd", "walk.svg"):
+        assert step("--token", token, "-o", name, folder=tmp_path).stdout == f"{name}: 3 moves\n"
+        drawn = (tmp_path / name).read_text(encoding="utf-8")
+        assert drawn.count("ALE_BIND_REDIRECT_V4 permit") >= 2 and "ALE_FLOW_ESTABLISHED_V4 permit" in drawn
+    ladder = step("sender", "--token", blocked_walk(), "-o", "-")
+    assert ladder.returncode == 0 and "ALE_AUTH_CONNECT" in ladder.stdout and "BLOCK" in ladder.stdout.upper()
+
+
+def blocked_walk() -> str:
+    walk = Walk(EndpointSystem("sender"), manual=True)
+    for move in ("sendto", "permit", "permit", "permit", "block"):
+        walk.choose(move)
+    token = walk.token_at(walk.at)
+    assert isinstance(token, str)
+    return token
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sender", "-o", "walk"), "-o walk: no ending says which format."),
+        (("sender", "-o", "no/walk.svg"), "-o no/walk.svg: no folder 'no'."),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_one_line(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    ran = step(*arguments, folder=tmp_path)
+    assert ran.returncode == 2 and said in ran.stderr and ran.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,6 +19,24 @@ class Undecided(AssertionError):
     """A finding that is unknown was taken for true or false. The text is the whole message of the finding."""
 
 
+WIDTH = 110  # of the lines of a text, in columns
+COMMANDS = ("token", "draw")  # the headings of what is copied into a shell, each line as it stands
+
+
+def folded(line: str) -> str:
+    """A line of a text in lines of at most `WIDTH` columns, where its words allow it."""
+    begin = line[: len(line) - len(line.lstrip())]
+    more = f"{begin}    " if begin else " " * 8
+    return textwrap.fill(
+        line.strip(),
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One paragraph of the text: its heading, and its lines."""
@@ -27,8 +46,10 @@ class Part:
 
     def __str__(self) -> str:
         if len(self.lines) == 1:
-            return f"{self.heading}: {self.lines[0]}"
-        return "\n".join((f"{self.heading}:", *(f"    {line}" for line in self.lines)))
+            lines = [f"{self.heading}: {self.lines[0]}"]
+        else:
+            lines = [f"{self.heading}:", *(f"    {line}" for line in self.lines)]
+        return "\n".join(lines if self.heading in COMMANDS else map(folded, lines))
 
 
 @dataclass(frozen=True, slots=True)

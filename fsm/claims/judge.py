@@ -46,10 +46,10 @@ from fsm.claims.text import (
     run_part,
     searched,
     standing,
-    verdicts_of_session,
     way_to,
 )
 from fsm.claims.why import why_not_next
+from fsm.claims.why_session import verdicts_of_session
 from fsm.claims.witness import events_of, lines_of
 from fsm.claims.words import Atom, read_atom, read_stimulus, read_target, text_of
 from fsm.errors import FsmError, UnknownName
@@ -226,10 +226,9 @@ def accepts(
     sees = any(atom.stimulus for atom in atoms)
     way = way_to(about, wanted, states[0], prefix)
     parts = [
-        Part(SO_FAR, (f"{length} of {len(atoms)}", *run_part(SO_FAR, runs, prefix).lines)),
+        Part(SO_FAR, (f"{length} of the {len(atoms)} given", *run_part(SO_FAR, runs, prefix).lines)),
         Part(GIVEN, (f"{wanted.shown}, number {length + 1}, is refused in {standing(runs, states)}",)),
-        *refused_parts(about, runs, states, wanted, stimuli=sees),
-        way.part,
+        *refused_parts(about, runs, states, wanted, way, stimuli=sees),
     ]
     return claim.finding(REFUTED, "refused", parts, way.runs or runs, prefix if way.path is None else way.path)
 
@@ -302,7 +301,7 @@ def equivalent(
         return limited().unknown(compared)
     last = can.runs.events[found.path[-1][0]]
     parts = [
-        Part(SO_FAR, (f"both: {', '.join(map(str, found.common)) or 'nothing yet'}",)),
+        Part(SO_FAR, (f"both can show {', '.join(map(str, found.common)) or 'nothing yet'}",)),
         Part(GIVEN, (f"{found.more}, which only {can.title} can show",)),
         Part(POSSIBLE, (f"in {cannot.title}: {', '.join(map(str, found.instead)) or 'nothing more'}",)),
         run_part(COUNTER, can.runs, found.path),
@@ -345,7 +344,7 @@ def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
     other = search(anything, Until(anything, atom), lambda state, q: q == 1) if anything else None
     if anything and other and other.path is not None:
         lines = lines_of(events_of(anything, other.path))
-        missing = missing_verdict(about, anything, other.path)[:1]
+        missing = missing_verdict(about, anything, other.path, atom)[:1]
         return (Part(NOTE, ("it is possible with other answers of the layers", *lines, *missing)),)
     if not isinstance(about, EndpointSubject):
         said = verdicts_of_session(about)
@@ -449,7 +448,7 @@ def _observed(event: Event, observing: Sequence[str]) -> str | None:
     elif "stimulus" in observing:
         words.append(f"({event.stimulus})")
     if "outcome" in observing and event.outcome:
-        words.append(f"-> {event.outcome}")
+        words.append(f"-> {event.outcome}" if words else f"outcome {event.outcome}")
     if words and "endpoint" in observing and event.endpoint:
         words.append(f"@{event.endpoint}")
     return " ".join(words) or None

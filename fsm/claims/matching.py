@@ -10,6 +10,7 @@ from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_pattern
 from fsm.claims.grammar import Sequence as InOrder
 from fsm.claims.judge import untold
+from fsm.claims.nearest import by_other_answers, nearest
 from fsm.claims.runs import TICK, TICK_EVENT, Event, LineRuns, Runs
 from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
@@ -24,6 +25,7 @@ from fsm.claims.text import (  # fmt: skip
     WAY,
     WHY,
     Claim,
+    other_way,
     refused_parts,
     rule_part,
     run_part,
@@ -145,16 +147,22 @@ def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern
         return claim.finding(HOLDS, "matched", (run_part(RUN, whole, path),), whole, path)
     if not found.complete:
         return claim.unknown(len(found.before))
-    best = min(found.before, key=lambda pair: dfa.missing(pair[1]))
-    prefix = _lifted(found.path_to(best), runs, whole)
-    states = [state for state, q in found.before if q == best[1]]
-    tests = dfa.helpful(best[1])
-    count = sum(
-        reading.letter(event, target) is not None and runs.events[event].stimulus != TICK for event, target in prefix
-    )
+    near = nearest(about, runs, reading, read, found.before)
+    pair, states = near.pair, near.states
+    prefix = _lifted(found.path_to(pair), runs, whole)
+    tests = dfa.helpful(pair[1])
+    total = dfa.missing(dfa.start)
+    come = f"{total - dfa.missing(pair[1])} of the {total} event{'' if total == 1 else 's'} that a match takes at least"
+    where = "every state" if near.anywhere else standing(runs, states)
+    where += f" and in the {near.others} other states that '...' leads on to" if near.others else ""
+    so_far = (come, *run_part(SO_FAR, whole, prefix).lines)
+    if near.anywhere:
+        so_far = (f"{come}: '...' takes whatever comes before",)
+    elif near.is_chosen:
+        so_far = (f"{come}; this run comes nearest to the next one", *so_far[1:])
     parts = [
-        Part(SO_FAR, (f"{count} event{'' if count == 1 else 's'} of a match", *run_part(SO_FAR, whole, prefix).lines)),
-        Part(GIVEN, (f"the pattern goes on with {wanted_text(tests, read)}, refused in {standing(runs, states)}",)),
+        Part(SO_FAR, so_far),
+        Part(GIVEN, (f"the pattern goes on with {wanted_text(tests, read)}, refused in {where}",)),
     ]
     atoms = [read.atoms[number] for test in tests if not test.negated for number in test.atoms]
     if read.is_timed:
@@ -171,12 +179,15 @@ def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern
         parts.append(Part(WHY, ("whatever can come next is what the pattern rules out there",)))
         parts.append(Part(POSSIBLE, possible_next(about.runs, _plain(runs, states), stimuli=read.sees_stimuli)))
         return claim.finding(REFUTED, "unmatched", parts, whole, prefix)
-    parts += refused_parts(about, runs, states, atoms[0], stimuli=read.sees_stimuli)
-    if read.is_timed:
-        return claim.finding(REFUTED, "unmatched", parts, whole, prefix)
-    way = way_to(about, atoms[0], states[0], prefix)
-    parts.append(way.part)
-    return claim.finding(REFUTED, "unmatched", parts, way.runs or whole, prefix if way.path is None else way.path)
+    way = None if read.is_timed else way_to(about, atoms[0], states[0], prefix)
+    if near.way and isinstance(about, EndpointSubject):
+        way = other_way(about.anything, by_other_answers(about, prefix, near.way))
+    refused = refused_parts(about, runs, states, atoms[0], way, stimuli=read.sees_stimuli)
+    # Where the wanted event is refused in every state, what is possible in all of them tells nothing.
+    parts += [part for part in refused if not near.anywhere or part.heading != POSSIBLE]
+    if way is None or way.path is None:
+        return claim.finding(REFUTED, "unmatched", parts, *(() if near.anywhere else (whole, prefix)))
+    return claim.finding(REFUTED, "unmatched", parts, way.runs, way.path)
 
 
 def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern) -> Finding:

@@ -218,7 +218,12 @@ class SpaceRuns:
         return state if state < len(self.space) else self._between[state - len(self.space)][1]
 
     def name(self, state: int) -> str:
-        return self.space.label(self.joint(state))
+        label = self.space.label(self.joint(state))
+        if state < len(self.space):
+            return label
+        # Between two layers of one move nothing has a state yet but the move.
+        event = self.events[self._between[state - len(self.space)][0][0]]
+        return f"the middle of ({event.stimulus})@{event.endpoint}, which ends in {label}"
 
     def edges(self, state: int) -> tuple[Edge, ...]:
         found = self._edges.get(state)

@@ -9,8 +9,17 @@ from fsm.claims.decide import Path, Until, search
 from fsm.claims.finding import REFUTED, UNKNOWN, Finding, Part, Verdict
 from fsm.claims.runs import Event, Runs, SpaceRuns
 from fsm.claims.settle import Settled
-from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
-from fsm.claims.why import decided_text, possible_next, step_text, why_not_next
+from fsm.claims.subject import EndpointSubject, SessionSubject, Subject, TraceSubject
+from fsm.claims.why import (
+    all_states,
+    decided_text,
+    possible_next,
+    step_text,
+    what_comes_instead,
+    why_at_the_layer,
+    why_not_next,
+)
+from fsm.claims.why_session import why_in_session, why_never_in_session
 from fsm.claims.witness import (
     command_of,
     events_of,
@@ -22,7 +31,6 @@ from fsm.claims.witness import (
     verdicts_on,
 )
 from fsm.claims.words import Atom, read_condition
-from fsm.names import VERDICTS
 from fsm.stimuli import POSITIONS
 
 SO_FAR = "possible so far"
@@ -61,7 +69,7 @@ class Claim:
             token = token_of(self.subject, witness, verdicts_on(runs, path))
             more += [Part(TOKEN, (stepping(token),))] if token else []
             more += filters_part(self.subject, runs, path)
-            commands = command_of(self.subject, events, runs.name(path[-1][1] if path else runs.start), token)
+            commands = command_of(self.subject, events, token)
             more += [Part(DRAW, commands)] if commands else []
         ordered = sorted((*parts, *more), key=lambda part: ORDER.index(part.heading))
         return Finding(verdict, self.text, cause, tuple(ordered), witness, token, self.allow_unknown)
@@ -112,7 +120,9 @@ def standing(runs: Runs, states: Sequence[int]) -> str:
     """Where a run stands that has come so far: a state, and how many others it might be."""
     others = len(dict.fromkeys(runs.name(state) for state in states)) - 1
     return runs.name(states[0]) + (
-        f", and in {others} other state{'' if others == 1 else 's'} it may be in" if others else ""
+        f" and in the {f'{others} other states' if others > 1 else 'other state'} in which the same events can end"
+        if others
+        else ""
     )
 
 
@@ -171,15 +181,6 @@ def rule_part(events: Sequence[Event]) -> tuple[Part, ...]:
     return (Part(WHY, (f"{events[-1]} happens by {rule}",)),) if rule else ()
 
 
-def refused_parts(subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, *, stimuli: bool) -> list[Part]:
-    """Why the next thing is refused in these states, and what is possible there."""
-    here = list(dict.fromkeys(plain_of(runs, state) for state in states))
-    return [
-        Part(WHY, why_not_next(subject, here, atom)),
-        Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Way:
     """The way to something wanted: from where the run stood, from the start, or with other verdicts only."""
@@ -187,6 +188,7 @@ class Way:
     part: Part
     runs: Runs | None = None
     path: Path | None = None
+    sure: bool = True  # where there is no path: whether there is none
 
 
 def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path = ()) -> Way:
@@ -199,21 +201,62 @@ def way_to(subject: Subject, atom: Atom, state: int | None = None, before: Path 
             return Way(Part(WAY, ("from there", *lines)), runs, (*before, *found.path))
     found = search(runs, Until(runs, atom), _reached)
     if found.path is not None:
-        return Way(Part(WAY, ("from the start", *lines_of(events_of(runs, found.path)))), runs, found.path)
+        alone = "from the start, without what comes before it here" if state is not None else "from the start"
+        return Way(Part(WAY, (alone, *lines_of(events_of(runs, found.path)))), runs, found.path)
     anything = subject.anything
     if anything is not None:
         other = search(anything, Until(anything, atom), _reached)
         if other.path is not None:
-            lines = lines_of(events_of(anything, other.path))
-            return Way(Part(WAY, ("with other answers of the layers", *lines)), anything, other.path)
+            return other_way(anything, other.path)
     if isinstance(subject, EndpointSubject):
         return Way(Part(WAY, ("there is none, whatever the layers answer",)))
     none = "there is none" if found.complete else "none was found before the limit was hit"
-    return Way(Part(WAY, (none,)))
+    return Way(Part(WAY, (none,)), sure=found.complete)
+
+
+def other_way(anything: Runs, path: Path) -> Way:
+    """A way of the `anything` of a subject: possible with other answers of the layers only."""
+    lines = lines_of(events_of(anything, path))
+    return Way(Part(WAY, ("with other answers of the layers", *lines)), anything, path)
 
 
 def _reached(state: int, watcher: int) -> bool:
     return watcher == 1
+
+
+def refused_parts(
+    subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, way: Way | None, *, stimuli: bool
+) -> list[Part]:
+    """Why the next thing is refused in these states, what is possible there, and the way to it."""
+    here = list(dict.fromkeys(plain_of(runs, state) for state in states))
+    return [
+        Part(WHY, _why_refused(subject, here, atom, way)),
+        Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
+        *([way.part] if way else []),
+    ]
+
+
+def _why_refused(subject: Subject, states: Sequence[int], atom: Atom, way: Way | None) -> tuple[str, ...]:
+    if isinstance(subject, TraceSubject):
+        shown = ", ".join(possible_next(subject.runs, states, stimuli=False))
+        return (f"the trace shows something else there: {shown}",)
+    if isinstance(subject, SessionSubject):
+        never = way is not None and (way.sure if way.path is None else way.runs is not subject.runs)
+        if way is not None and never:
+            return _why_never(subject, atom, way, states)
+        return why_in_session(
+            subject, states, atom, events_of(way.runs, way.path) if way and way.runs and way.path else ()
+        )
+    if way is None or way.runs is None or way.path is None:
+        return _why_never(subject, atom, way, states) if way else why_not_next(subject, states, atom)
+    if way.runs is not subject.runs:
+        # No run of this subject comes to it: rules that lead there with other answers would explain nothing.
+        missing = missing_verdict(subject, way.runs, way.path, atom)
+        at_it = why_at_the_layer(subject, states, atom)
+        layer = subject.table.layer(states[0])
+        is_missing = layer is not None and any(f"{layer.short_name} would have" in line for line in missing)
+        return at_it or ((*missing,) if is_missing else (what_comes_instead(subject.table, states[0]), *missing))
+    return why_not_next(subject, states, atom, events_of(way.runs, way.path))
 
 
 def never_comes(claim: Claim, atom: Atom, visited: int, cause: str, *first: Part) -> Finding:
@@ -225,32 +268,30 @@ def never_comes(claim: Claim, atom: Atom, visited: int, cause: str, *first: Part
     return claim.finding(REFUTED, cause, parts, way.runs, way.path)
 
 
-def _why_never(subject: Subject, atom: Atom, way: Way) -> tuple[str, ...]:
-    """What in the subject keeps the event from happening: the first verdict that it does not give, or the rules."""
-    runs = subject.runs
+def _why_never(subject: Subject, atom: Atom, way: Way, first: Sequence[int] = ()) -> tuple[str, ...]:
+    """What in the subject keeps the event from happening: the first verdict that it does not give, or the rules.
+
+    `first` are the states to look at before all others.
+    """
+    if isinstance(subject, SessionSubject):
+        if way.runs is not None and way.path is not None:
+            return (*missing_verdict(subject, way.runs, way.path, atom), f"no run shows {atom.shown}")[:2]
+        return why_never_in_session(subject, atom, first)
+    if isinstance(subject, TraceSubject):
+        return (f"the trace does not show {atom.shown}",)
     if way.runs is None or way.path is None:
-        if isinstance(subject, EndpointSubject):
-            if atom.condition is not None and not atom.layers:
-                return _why_no_state(subject, atom)
-            states = _all_states(runs)
-            return why_not_next(subject, states, atom)
-        return (f"no run shows {atom.shown}", *verdicts_of_session(subject))
-    return (*missing_verdict(subject, way.runs, way.path), f"no run shows {atom.shown}")[:2]
+        if atom.condition is not None and not atom.layers:
+            return _why_no_state(subject, atom)
+        at_it = why_at_the_layer(subject, first, atom)
+        return at_it or why_not_next(subject, all_states(subject.runs), atom, place="wherever it comes")
+    return missing_verdict(subject, way.runs, way.path, atom) or (f"no run shows {atom.shown}",)
 
 
-def verdicts_of_session(subject: Subject) -> tuple[str, ...]:
-    """That not every verdict is given in a session: what would happen with others is not asked."""
-    if not isinstance(subject, SessionSubject) or set(subject.session.verdicts) == set(VERDICTS):
-        return ()
-    if subject.anything is not None:
-        given = " or ".join(subject.anything.space.session.verdicts)
-        return (f"nor would one without the policies, whose layers answer {given}",)
-    given = " or ".join(subject.session.verdicts)
-    return (f"the layers of this session answer {given} only; make_session(verdicts=[...]) lets them answer more",)
+def missing_verdict(subject: Subject, other: Runs, path: Path, atom: Atom) -> tuple[str, ...]:
+    """The first verdict of a run of `other` to what the atom asks for that the subject does not give.
 
-
-def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...]:
-    """The first verdict of a run of `other` that the subject does not give, and by which filter it gives another."""
+    And by which filter it gives another.
+    """
     if isinstance(subject, SessionSubject):
         return _missing_in_session(subject, other, path)
     runs = subject.runs
@@ -263,8 +304,8 @@ def missing_verdict(subject: Subject, other: Runs, path: Path) -> tuple[str, ...
             given = " or ".join(verdict for verdict in here if verdict)
             by = decided_text(subject, state)
             return (
-                f"{layer} would have to answer {wanted.verdict} there, and it answers {given}{by}",
-                f"with that answer it would go on by {step_text(wanted)}",
+                f"to come to {atom.text} {layer} would have to answer {wanted.verdict}, and it answers {given}{by}",
+                f"it would answer {wanted.verdict} by {step_text(wanted)}",
             )
         state = target
     return ()
@@ -307,14 +348,3 @@ def _why_no_state(subject: EndpointSubject, atom: Atom) -> tuple[str, ...]:
         where = f"first in {runs.name(found.found[0])}" if found.found else "never"
         lines.append(f"{word} by itself: {where}")
     return tuple(lines)
-
-
-def _all_states(runs: Runs) -> list[int]:
-    seen = {runs.start: None}
-    order = [runs.start]
-    for state in order:
-        for _, target in runs.edges(state):
-            if target not in seen:
-                seen[target] = None
-                order.append(target)
-    return order

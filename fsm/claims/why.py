@@ -10,13 +10,13 @@ from functools import lru_cache
 
 from fsm import catalogue
 from fsm.claims.runs import UNCOMMON, USUAL, Event, Runs
-from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
+from fsm.claims.subject import EndpointSubject, Subject
 from fsm.claims.words import Atom
 from fsm.names import DONE, IDLE, VERDICTS, WINDOWS
 from fsm.rows import Row
 from fsm.rules import RULES
 from fsm.stimuli import STIMULI
-from fsm.table import NO_ROW, State, Table, beginning, guard_value
+from fsm.table import NO_ROW, State, Step, Table, beginning, guard_value
 
 SHOWN = 8  # of what is possible, before "and N more"
 
@@ -28,8 +28,11 @@ def rule_text(row: Row) -> str:
 
 def step_text(event: Event) -> str:
     """The rule that an event went by."""
-    step = event.step
-    return f"rule {step.rule} ({step.basis}: {', '.join(step.cite)})" if step else ""
+    return _rule_of(event.step) if event.step else ""
+
+
+def _rule_of(step: Step) -> str:
+    return f"rule {step.rule} ({step.basis}: {', '.join(step.cite)})"
 
 
 def decided_text(subject: Subject, state: int) -> str:
@@ -40,10 +43,18 @@ def decided_text(subject: Subject, state: int) -> str:
 
 
 def possible_next(runs: Runs, states: Iterable[int], *, stimuli: bool) -> tuple[str, ...]:
-    """What can be seen next in one of these states; with `stimuli`, what no layer sees as well."""
+    """What can be seen next in one of these states; with `stimuli`, what no layer sees as well.
+
+    Without them the layers are told that come first after something that no layer sees.
+    """
     found: dict[str, list[str]] = {}
-    for state in states:
-        for number, _ in runs.edges(state):
+    order = list(dict.fromkeys(states))
+    met = set(order)
+    for state in order:
+        for number, target in runs.edges(state):
+            if not stimuli and not runs.events[number].layer and target not in met:
+                met.add(target)
+                order.append(target)
             event = runs.events[number]
             if event.layer:
                 at = f"@{event.endpoint}" if event.endpoint else ""
@@ -61,23 +72,25 @@ def possible_next(runs: Runs, states: Iterable[int], *, stimuli: bool) -> tuple[
     return tuple(words) or ("nothing: here every run ends",)
 
 
-def why_not_next(subject: Subject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
-    """Why none of these states (of the subject's own runs) goes on with what the atom asks for."""
-    if isinstance(subject, EndpointSubject):
-        return _why_endpoint(subject, states, atom)
-    if isinstance(subject, SessionSubject):
-        return _why_session(subject, states, atom)
-    return (f"the trace shows something else there: {', '.join(possible_next(subject.runs, states, stimuli=False))}",)
+def all_states(runs: Runs) -> list[int]:
+    """Every state that some run comes to, nearest first."""
+    seen, order = {runs.start}, [runs.start]
+    for state in order:
+        for _, target in runs.edges(state):
+            if target not in seen:
+                seen.add(target)
+                order.append(target)
+    return order
 
 
-def _why_session(subject: SessionSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
-    shown = subject.runs.name(states[0])
-    if atom.stimulus:
-        return (f"no ({atom.stimulus}) is among the moves of {shown}",)
-    return (f"no move of {shown} comes to {atom.shown} next",)
+def why_not_next(
+    subject: EndpointSubject, states: Sequence[int], atom: Atom, way: Sequence[Event] = (), place: str = "there"
+) -> tuple[str, ...]:
+    """Why none of these states (of the subject's own runs) goes on with what the atom asks for.
 
-
-def _why_endpoint(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+    `way` is a run that comes to it, if there is one: its last step but one says what the wanted event comes after.
+    `place` is how to speak of the states.
+    """
     table = subject.table
     if atom.stimulus:
         idle = [state for state in states if table.layer(state) is None] or list(states)
@@ -85,40 +98,59 @@ def _why_endpoint(subject: EndpointSubject, states: Sequence[int], atom: Atom) -
         if number == NO_ROW:
             return (f"({atom.stimulus}) does not happen to {table.view.name} ({table.view.text})",)
         if all(table.next_or_none(state, number) == NO_ROW for state in states):
-            return (table.why_not(idle[0], atom.stimulus), *_cited_rows(table, atom.stimulus))
-        return (f"({atom.stimulus}) is possible there, but does not come to what was asked for",)
+            why = table.why_not(idle[0], atom.stimulus)
+            return (f"({atom.stimulus}) is refused there: {why}", *_cited_rows(table, atom.stimulus))
+        return (f"({atom.stimulus}) is possible there, but what was asked for does not hold after it",)
     if not atom.layers:
         return ("no event there has what was asked for",)
-    return _at_the_layer(subject, states, atom) or _failed_row(subject, states, atom) or _elsewhere(table, states, atom)
+    found = why_at_the_layer(subject, states, atom, place) or _failed_row(subject, states, atom)
+    return found or _elsewhere(table, states, atom, way)
 
 
 def _cited_rows(table: Table, stimulus: str) -> tuple[str, ...]:
     rows = [row for row in table.rows if row.at == IDLE and row.event == stimulus]
-    return tuple(f"it is {rule_text(row)}" for row in rows[:2])
+    return tuple(f"({stimulus}) goes by {rule_text(row)}" for row in rows[:2])
 
 
-def _at_the_layer(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
-    """The layer does come: it is the verdict, the flags or the condition that is not so."""
+def why_at_the_layer(
+    subject: EndpointSubject, states: Sequence[int], atom: Atom, place: str = "there"
+) -> tuple[str, ...]:
+    """Where the layer does come: it is the verdict, the flags or the condition that is not so. Else nothing.
+
+    Of several states the one is told of that comes nearest: with most of the flags, and with the verdict.
+    """
     table = subject.table
-    for state in states:
-        layer = table.layer(state)
-        if layer is None or layer.fwpm_name not in atom.layers:
-            continue
-        flags = table.flags(state)
-        if not atom.flags.issubset(flags) or (atom.exact_flags and set(flags) != atom.flags):
-            has = f"with {', '.join(flags)}" if flags else "without a flag"
-            rule = next(table.rows[r] for e in range(len(table.events)) if (r := table.row_index(state, e)) != NO_ROW)
-            wanted = ", ".join(sorted(atom.flags)) or "no flag"
-            return (f"{layer.short_name} is called {has} there, not with {wanted}: {rule_text(rule)}",)
-        given = [subject.runs.events[event].verdict for event, _ in subject.runs.edges(state)]
-        if atom.verdict and atom.verdict not in given:
-            why = table.why_not(state, atom.verdict)
-            if why:
-                return (why,)
-            return (f"{layer.short_name} takes {atom.verdict} there, but it answers {' or '.join(given)}"
-                    + decided_text(subject, state),)  # fmt: skip
-        return (f"{layer.short_name} comes there, but what was asked for does not hold after it",)
-    return ()
+    at_it = [s for s in states if (layer := table.layer(s)) is not None and layer.fwpm_name in atom.layers]
+    if not at_it:
+        return ()
+
+    def nearness(state: int) -> tuple[int, bool]:
+        return len(atom.flags & set(table.flags(state))), not _lacks_flags(table, state, atom)
+
+    state = max(at_it, key=nearness)
+    layer, flags = table.layer(state), table.flags(state)
+    assert layer is not None, "it was looked for"
+    if _lacks_flags(table, state, atom):
+        has = f"with {' and '.join(flags)}" if flags else "without a flag"
+        wanted = f"with {' and '.join(sorted(atom.flags))}" if atom.flags else "without a flag"
+        return (f"{layer.short_name} is called {has} {place}, not {wanted}: {_rule_there(table, state)}",)
+    given = [subject.runs.events[event].verdict for event, _ in subject.runs.edges(state)]
+    if atom.verdict and atom.verdict not in given:
+        why = table.why_not(state, atom.verdict)
+        if why:
+            why = why.replace("FWPM_LAYER_", "").replace("take it", f"take {atom.verdict}")
+            return (why.replace("no rule for it", f"no rule for {atom.verdict}"),)
+        rule = _rule_of(table.recorded(state, table.event_ids[atom.verdict]))
+        return (
+            f"{layer.short_name} answers {' or '.join(given)} {place}{decided_text(subject, state)}",
+            f"it would take {atom.verdict} by {rule}",
+        )
+    return (f"{layer.short_name} comes {place}, but what was asked for does not hold after it",)
+
+
+def _lacks_flags(table: Table, state: int, atom: Atom) -> bool:
+    flags = set(table.flags(state))
+    return not atom.flags <= flags or (atom.exact_flags and flags != atom.flags)
 
 
 @lru_cache(maxsize=32)
@@ -198,35 +230,38 @@ def _rank(event: str) -> int:
     return 0 if event in (*USUAL, *VERDICTS) else 1 if event in UNCOMMON else 2
 
 
-def _elsewhere(table: Table, states: Sequence[int], atom: Atom) -> tuple[str, ...]:
+def _elsewhere(table: Table, states: Sequence[int], atom: Atom, way: Sequence[Event]) -> tuple[str, ...]:
     """What comes next instead, and after what the layer comes; or that nothing comes to it on this machine."""
+    wanted = " or ".join(sorted(name.removeprefix("FWPM_LAYER_") for name in atom.layers))
     before = [row for row in table.rows if _leads_to(table, row, atom)]
     if not before:
-        return (f"no rule of {table.view.name} comes to it on this machine", *_under_other_settings(table, atom))
+        nothing = f"no rule of {table.view.name} ({table.view.text}) comes to {wanted} on this machine"
+        return (nothing, *_under_other_settings(table, atom))
     for state in states:
         layer = table.layer(state)
         for number in range(len(table.events)) if layer else ():
             index = table.row_index(state, number)
             if layer and index != NO_ROW and _leads_to(table, table.rows[index], atom):
                 stimulus = table.states[state].stimulus
-                return (f"{layer.short_name} comes before it in {stimulus}: {rule_text(table.rows[index])}",)
-    lines = []
-    state = states[0]
-    layer = table.layer(state)
-    if layer is not None:
-        rows = [table.rows[r] for e in range(len(table.events)) if (r := table.row_index(state, e)) != NO_ROW]
-        lines.append(f"{layer.short_name} comes next there: {rule_text(rows[0])}")
-    else:
-        lines.append(f"nothing that can happen in {table.name_of(state)} comes to it first")
-    here = {table.states[state].position for state in states} - {IDLE}
-    before.sort(key=lambda row: row.at not in here)  # first what comes after what comes next
-    for row in before[:2]:
-        comes_after = catalogue.layer_of(row.layer, row.ip or table.config.ip) if row.layer else None
-        comes = f"{comes_after.short_name} {row.event}" if comes_after else f"({row.event})"
-        lines.append(f"it comes after {comes}: {rule_text(row)}")
-    if len(before) > 2:
-        lines.append(f"and after {len(before) - 2} other{'' if len(before) == 3 else 's'}")
+                return (f"{layer.short_name} comes before it in ({stimulus}): {rule_text(table.rows[index])}",)
+    lines = [what_comes_instead(table, states[0])]
+    if len(way) > 1 and (after := step_text(way[-2])):
+        lines.append(f"{wanted} comes after {way[-2]}, which goes by {after}")
     return tuple(lines)
+
+
+def what_comes_instead(table: Table, state: int) -> str:
+    """The layer that a state stands before, with a rule; or that no layer is next."""
+    layer = table.layer(state)
+    if layer is None:
+        return f"nothing that can happen in {table.name_of(state)} comes to it first"
+    return f"{layer.short_name} comes next there: {_rule_there(table, state)}"
+
+
+def _rule_there(table: Table, state: int) -> str:
+    """The rule of the first answer that the layer of a state takes."""
+    numbers = map(table.event_ids.__getitem__, VERDICTS)
+    return _rule_of(next(table.recorded(state, n) for n in numbers if table.next_or_none(state, n) != NO_ROW))
 
 
 def _under_other_settings(table: Table, atom: Atom) -> tuple[str, ...]:
@@ -237,10 +272,10 @@ def _under_other_settings(table: Table, atom: Atom) -> tuple[str, ...]:
         if row.layer not in stems or row.scope not in table.view.scopes:
             continue
         lines += [
-            f"it would with {name}={' or '.join(options)}: {rule_text(row)}"
+            f"with the assumption {name}={' or '.join(options)} it would, by {rule_text(row)}"
             for name, options in row.choices
             if table.config.choice(name) not in options
         ]
         if not row.on_windows(table.config.windows):
-            lines.append(f"it would on Windows {row.since} to {row.until or WINDOWS[-1]}: {rule_text(row)}")
+            lines.append(f"on Windows {row.since} to {row.until or WINDOWS[-1]} it would, by {rule_text(row)}")
     return tuple(dict.fromkeys(lines))[:2]

@@ -14,8 +14,6 @@ from fsm.claims.timed import BY_THE_CLOCK
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S
 from fsm.errors import FsmError
 from fsm.names import VERDICTS
-from fsm.session import Session
-from fsm.space import LIMIT_STATES
 from fsm.table import compile_table
 
 SHOWN_LINES = 12  # of a run; a longer one is shown by its beginning and its end
@@ -142,17 +140,15 @@ def machine_words(config: Config) -> list[str]:
     return words
 
 
-def command_of(subject: Subject, events: Sequence[Event], state: str, token: str) -> tuple[str, ...]:
-    """The commands that draw a run; none where no command can.
+def command_of(subject: Subject, events: Sequence[Event], token: str) -> tuple[str, ...]:
+    """The commands that draw a run, which `token` brings back; none where no command can.
 
-    `run` gives one layer one verdict throughout, and goes on to the end of a stimulus: where the run is not so, the
-    rules that it went by are marked in the picture of the endpoint.
+    `run` gives one layer one verdict throughout: a run that is not so is drawn from its token, or where it is too long
+    for one, the rules that it went by are marked in the picture of the endpoint.
     """
-    if isinstance(subject, SessionSubject) and subject.session.filters is not None:
-        # The shortest way to a state may be one that the filters do not let through: it is the run that is drawn.
-        return (_line("wfp-udp", "step", "--token", token, "--html", "run.html"),) if token else ()
+    from_token = (_line("wfp-udp", "step", "--token", token, "-o", "walk.svg"),) if token and events else ()
     if isinstance(subject, SessionSubject):
-        return (_line("wfp-udp", "session", *_session_words(subject), "--reach", state),)
+        return from_token
     if not isinstance(subject, EndpointSubject) or not events:
         return ()
     config = subject.table.config
@@ -162,6 +158,8 @@ def command_of(subject: Subject, events: Sequence[Event], state: str, token: str
     given: dict[str, str] = {}
     for event in events:
         if event.layer and given.setdefault(event.layer, event.verdict) != event.verdict:
+            if from_token:
+                return from_token
             rules = [word for step in _rules(events) for word in ("--highlight", step)]
             return (_line("wfp-udp", "diagram", subject.table.view.name, *rules, *machine),)
     usual = has_usual_lifetimes(subject)
@@ -181,19 +179,6 @@ def command_of(subject: Subject, events: Sequence[Event], state: str, token: str
 
 def _rules(events: Sequence[Event]) -> list[str]:
     return list(dict.fromkeys(event.step.rule for event in events if event.step))
-
-
-def _session_words(subject: SessionSubject) -> list[str]:
-    session: Session = subject.session
-    words = [f"{member.view}@{member.host}" for member in session.members]
-    words += ["--stimuli", ",".join(session.stimuli), "--verdicts", ",".join(session.verdicts)]
-    words += ["--loopback"] if session.loopback else ["--network", ",".join(session.network)]
-    words += ["--cap", str(session.cap)] if session.cap != 1 else []
-    words += ["--granularity", session.granularity] if session.granularity != "stimulus" else []
-    words += ["--limit-states", str(subject.limit_states)] if subject.limit_states != LIMIT_STATES else []
-    config = session.config
-    kept = tuple(pair for pair in config.assume if pair != ("path", "loopback"))
-    return [*words, *machine_words(Config(config.ip, config.windows, config.evidence, kept))]
 
 
 def _line(*words: str) -> str:

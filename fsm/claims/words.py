@@ -26,6 +26,23 @@ FLAGS: tuple[str, ...] = tuple(
 )
 
 
+TAKEN = (
+    "A claim takes a layer by any of its names or its run-time id (AUTH_CONNECT, 48), a stimulus in parentheses "
+    "('(sendto)'), an outcome (sent) or a condition (flow=OUT)"
+)
+
+
+def event_meant(number: int) -> str:
+    """The classifies that a Security event of this number records, as a claim is made of them; "" for no such event."""
+    words = [f"{row.layer}:{row.event}" for row in RULES if number in row.logged]
+    if not words:
+        return ""
+    shown = list(dict.fromkeys(words))
+    more = f" and {len(shown) - 2} others" if len(shown) > 2 else ""
+    named = ", ".join(shown[:2]) if more else " and ".join(shown)
+    return f"{number} is the id of a Security event, which records {named}{more}"
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The names that mean something for one subject.
@@ -225,8 +242,13 @@ def read_target(text: str, vocabulary: Vocabulary, where: str) -> Atom:
     except UnknownName as error:
         if not error.what.startswith("no layer"):
             raise
+        if given.isdecimal():
+            raise UnknownName(where, error.what, event_meant(int(given[:9])) or error.nearest, TAKEN) from None
         known = (*(layer.stem for layer in catalogue.layers()), *vocabulary.stimuli, *OUTCOMES)
-        raise UnknownName.of(where, "layer, stimulus or outcome", given, known) from None
+        unknown = UnknownName.of(where, "layer, stimulus or outcome", given, known)
+        if unknown.nearest.startswith("Did you mean"):
+            raise unknown from None
+        raise UnknownName(where, unknown.what, "", TAKEN) from None
 
 
 def endpoint_meant(given: str, vocabulary: Vocabulary, where: str) -> str:

@@ -136,9 +136,8 @@ def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str,
         raise FsmError(where, told, fix=f"Give {names[0]} or --trace FILE")
     fits = len(words) <= 1 if kind == "equivalent" else kind == "accepts" or len(words) == len(names)
     if not fits:
-        raise FsmError(
-            where, f"{counted(len(words), 'word is', 'words are')} given", f"It takes {' '.join(names)}", "Use quotes"
-        )
+        told = f"{counted(len(words), 'word is', 'words are')} given" if words else "no word is given"
+        raise FsmError(where, told, f"It takes {' '.join(names)}", "Use quotes" if len(words) > len(names) else "")
 
 
 def _write_page(html: str, found: Finding, subjects: list[Subject]) -> None:

@@ -36,6 +36,9 @@ _OF_SESSIONS = ("network", "cap", "stimuli", "verdicts", "granularity", "loopbac
 @click.option("--load", "load_file", metavar="FILE", help="Begin with a saved walk.")
 @click.option("--save", "save_file", metavar="FILE", help="Save the walk at the end.")
 @click.option("--html", metavar="FILE", help="Write one self-contained page that steps in a browser, and end.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Draw the way to the place of the walk, and end; - prints it as text."
+)
 @click.option("--plain", is_flag=True, help="Line by line, also where a full screen is possible.")
 @format_option
 @click.option(
@@ -75,6 +78,7 @@ def command(
     load_file: str | None,
     save_file: str | None,
     html: str | None,
+    output: str | None,
     plain: bool,
     output_format: str,
     seed: int,
@@ -109,6 +113,7 @@ def command(
       printf 'sendto\\nb 4\\nblock\\nt\\n' | wfp-udp step sender
       wfp-udp step session sender@1 receiver@2 --granularity classify
       wfp-udp step receiver --html receiver.html
+      wfp-udp step --load walk.json -o walk.svg
       wfp-udp step sender --policy state.xml --from 192.0.2.1:50000 --to 198.51.100.1:53 --ordinary
 
     With --policy the filters of a machine decide, and each verdict names its filter. The addresses are those of the
@@ -168,6 +173,9 @@ def command(
         if answers.given:
             raise FsmError("--html", "a page asks no policy and no callouts", fix=f"Leave out {answers.given}")
         _page(walk, html)
+        return 0
+    if output is not None:
+        _picture(walk, output)
         return 0
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     status = 0
@@ -255,6 +263,17 @@ def _has_full_screen() -> bool:
         click.echo("For the full screen: pip install 'wfp-udp-fsm[tui]'. Line by line until then.", err=True)
         return False
     return True
+
+
+def _picture(walk: Walk, file: str) -> None:
+    from fsm.cli.picture_file import drawn, format_of, save
+
+    form = format_of(None, file)
+    if file == "-":
+        click.echo(drawn(walk.to_picture(), form, False).decode("ascii"), nl=False)
+        return
+    save(walk.to_picture(), file, form)
+    click.echo(f"{file}: {len(walk.path)} moves")
 
 
 def _page(walk: Walk, file: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsm.endpoint import FIRST_PEER, StimulusRecord
 from fsm.errors import FsmError
@@ -14,6 +14,9 @@ from fsm.space import LIMIT_STATES, explore
 from fsm.stepper.endpoint_system import EndpointSystem
 from fsm.stepper.session_system import SessionSystem
 from fsm.stepper.system import Node, System
+
+if TYPE_CHECKING:
+    from fsm.draw.pictures import Picture
 
 _HEAD = '''"""Replays a walk through the UDP model of the Windows Filtering Platform and asserts what was seen.
 
@@ -112,36 +115,21 @@ def _background(dark: bool) -> str:
 
 def mermaid_text(system: System[Any], path: Sequence[Node], stimuli: Sequence[str]) -> str:
     """The way as a Mermaid sequence diagram: through the lanes of the stack, or between the endpoints of a session."""
-    from fsm.draw.mermaid import ladder_mermaid, text_of
+    return picture_of(system, path, stimuli).mermaid()
 
+
+def picture_of(system: System[Any], path: Sequence[Node], stimuli: Sequence[str]) -> Picture:
+    """The way and nothing else: the ladder of an endpoint, or the moves of a session in a lane for each endpoint."""
     if isinstance(system, EndpointSystem):
-        return ladder_mermaid(_run_of(system, path, stimuli))
+        from fsm.draw.pictures import run_picture
+
+        return run_picture(_run_of(system, path, stimuli))
     assert isinstance(system, SessionSystem)
-    session = system.session
-    ids = {member.name: f"e{number}" for number, member in enumerate(session.members)}
-    lines = [
-        "sequenceDiagram",
-        f"  title {text_of(f'session (IPv{system.config.ip}, Windows {system.config.windows})')}",
-    ]
-    lines += [f"  participant {ids[m.name]} as {text_of(f'{m.name} (host {m.host})')}" for m in session.members]
-    everybody = f"{ids[session.members[0].name]},{ids[session.members[-1].name]}"
-    place = system.start()
-    for number, node in enumerate(path, start=1):
-        move = system.move(place, node.move)
-        about = "<br/>".join([text_of(f"{number} {node.move}"), *(text_of(_told(step)) for step in move.classified)])
-        if move.arrives is not None and move.endpoint in ids:
-            lines.append(f"  {ids[move.arrives.sender]}->>{ids[move.endpoint]}: {about}")
-        elif move.arrives is not None and move.stimulus == "lose":
-            lines.append(f"  {ids[move.arrives.sender]}-x{ids[move.arrives.to]}: {about}")
-        else:
-            lines.append(f"  Note over {ids.get(move.endpoint, everybody)}: {about}")
-        place = node.place
-    lines.append(f"  Note over {everybody}: {text_of(f'state {system.state(place)}')}")
-    return "\n".join(lines) + "\n"
+    from fsm.draw.sequence import sequence_picture
 
-
-def _told(step: Any) -> str:
-    return f"{step.layer.removeprefix('FWPM_LAYER_')} {step.verdict}"
+    places = [system.start(), *(node.place for node in path)]
+    moves = [system.move(place, node.move) for place, node in zip(places, path, strict=False)]
+    return sequence_picture(system.session, moves, system.state(places[0]), system.state(places[-1]))
 
 
 def _run_of(system: EndpointSystem, path: Sequence[Node], stimuli: Sequence[str]) -> FlowRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsm import catalogue
 from fsm.counts import counted
@@ -22,6 +22,9 @@ from fsm.stepper.search import Verdict as RunVerdict
 from fsm.stepper.system import Node, Refusals, System, fired
 from fsm.stepper.systems import system_named
 from fsm.table import Step
+
+if TYPE_CHECKING:
+    from fsm.draw.pictures import Picture
 
 LONGEST_RANDOM = 1_000_000
 
@@ -483,6 +486,10 @@ class Walk(History):
     def to_mermaid(self) -> str:
         """The way to here as a Mermaid sequence diagram."""
         return export.mermaid_text(self.system, self.path, self.stimuli)
+
+    def to_picture(self) -> Picture:
+        """The way to here as a picture of nothing else: a ladder, or the sequence of a session's moves."""
+        return export.picture_of(self.system, self.path, self.stimuli)
 
     @property
     def stimuli(self) -> tuple[str, ...]:
