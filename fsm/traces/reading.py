@@ -229,7 +229,7 @@ def _name_of(source: Source) -> str:
     if isinstance(source, bytes):
         return "trace"
     if isinstance(source, str | Path):
-        return Path(source).name
+        return Path(source).name or str(source)  # "." and "/" have no name
     name = getattr(source, "name", "")
     return "standard input" if name in ("<stdin>", 0) else Path(str(name)).name or "trace"
 
