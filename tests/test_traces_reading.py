@@ -72,6 +72,34 @@ def test_a_built_in_pattern_is_found(pattern: str, line: str) -> None:
     assert [(one.layer, one.verdict) for one in trace.observations] == [(CONNECT, "permit")]
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "10.0.0.1:5000 -> 10.0.0.2:53",
+        "10.0.0.1:5000,10.0.0.2:53",
+        "10.0.0.1:5000\t10.0.0.2:53",
+        "10.0.0.1:5000 | 10.0.0.2:53",
+        "local=10.0.0.1:5000 remote=10.0.0.2:53",
+        "remote: 10.0.0.2:53; local: 10.0.0.1:5000",
+        "LocalAddress=10.0.0.1:5000, RemoteAddress=10.0.0.2:53",
+        "src=10.0.0.1:5000 dst=10.0.0.2:53",
+    ],
+)
+def test_the_ends_beside_a_layer_name_are_read_however_they_are_written(ends: str) -> None:
+    trace = read_trace(f"FWPM_LAYER_ALE_AUTH_CONNECT_V4 PERMIT {ends}\n".encode())
+    assert trace.pattern == "layer-name"
+    assert [(one.local, one.remote) for one in trace.observations] == [("10.0.0.1:5000", "10.0.0.2:53")]
+    assert trace.notes == ()
+
+
+def test_addresses_that_were_not_read_as_ends_are_told() -> None:
+    line = "FWPM_LAYER_ALE_AUTH_CONNECT_V4 PERMIT from {} by {}\n"
+    lines = "".join(line.format(f"10.0.0.1:{port}", "10.0.0.2:53") for port in (5000, 6000))
+    (note,) = read_trace(lines.encode()).notes
+    assert note.startswith("2 lines (the first is line 1) show an address that was not read as an end")
+    assert read_trace(lines.encode(), r"(?P<layer>FWPM\S+) .* from (?P<local>\S+) by (?P<remote>\S+)").notes == ()
+
+
 def test_own_pattern_with_all_its_groups() -> None:
     own = (
         r"^(?P<time>\S+) (?P<direction>in|out) (?P<layer>\S+) (?P<verdict>\w+) (?P<src>\S+) (?P<dst>\S+)"

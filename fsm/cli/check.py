@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from fsm.cli.options import config_of, machine_options
+from fsm.cli.options import config_of, machine_options, words_of
 
 
 def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -16,10 +16,6 @@ def _number_or_all(ctx: click.Context, param: click.Parameter, value: str) -> in
     if value.isascii() and value.isdigit():
         return int(value)
     raise click.BadParameter(f"{value!r} is neither a number nor 'all'.", ctx, param)
-
-
-def _words(given: tuple[str, ...]) -> list[str]:
-    return [word.strip() for one in given for word in one.split(",") if word.strip()]
 
 
 @click.command("check")
@@ -106,13 +102,13 @@ def command(
     result = check_trace(
         read,
         config,
-        only=_words(only),
-        without=_words(without),
+        only=words_of(only),
+        without=words_of(without),
         endpoint=endpoint,
         # An assumption that equals the default is not in the configuration, but it was meant.
         decided=[given.partition("=")[0].strip() for given in assumptions],
-        never=_words(never),
-        allow=_words(allow),
+        never=words_of(never),
+        allow=words_of(allow),
         verdicts=verdicts,
         from_start=from_start,
         limit=DEFAULT_LIMIT if limit is None else limit,

@@ -161,8 +161,28 @@ _VERDICT = (
     r"|CONTINUE|[Pp]ermit(?:ted)?|[Bb]lock(?:ed)?|[Aa]bsorb(?:ed)?|[Pp]ended|[Rr]edirected|[Cc]ontinue)\b)?"
 )
 _END = r"(?:\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}|\[[0-9A-Fa-f:.]{2,45}\]:\d{1,5})"
-_TUPLE = rf"(?=.*?(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END}))?"
+_ARROW = re.compile(rf"(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END})")
+_LABELLED = tuple(
+    re.compile(rf"(?i:\b{name}[a-z_]{{0,12}}\s?[:= ]\s?)(?P<{name}>{_END})") for name in ("local", "remote", "src", "dst")
+)
+_SIDE_BY_SIDE = re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s{{1,8}})(?P<remote>{_END})")
+ANY_END = re.compile(_END)
 _DIRECTION = r"(?=.*?\b(?P<direction>[Ii]nbound|[Oo]utbound|INBOUND|OUTBOUND)\b)?"
+
+_LAYER_NAME = (
+    rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}{_VERDICT}{_DIRECTION}.*?\b(?P<layer>FWP[MS]_LAYER_[A-Z0-9_]+)\b"
+)
+
+
+def _named_layer(line: str) -> Fields | None:
+    """A line with a full layer name: ends with an arrow are those of the packet, side by side they are local, remote."""
+    fields = _by_regex(re.compile(_LAYER_NAME))(line)
+    if fields is None:
+        return None
+    labelled = [found for end in _LABELLED if (found := end.search(line))]
+    ends = labelled or [found for way in (_ARROW, _SIDE_BY_SIDE) if (found := way.search(line))][:1]
+    return {**fields, **{name: end for found in ends for name, end in found.groupdict().items()}}
+
 
 # In the order in which they are preferred; the one that reads the most lines of the beginning is taken.
 BUILT_IN: tuple[Pattern, ...] = (
@@ -177,10 +197,7 @@ BUILT_IN: tuple[Pattern, ...] = (
         r"(?:^|[\s!])(?:tcpip!)(?P<layer>" + "|".join(STACK_FUNCTIONS) + r")(?:\+0x[0-9a-fA-F]+)?(?=\s|$|\[)",
         nested=True,
     ),
-    _regex(
-        "layer-name",
-        rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}{_VERDICT}{_TUPLE}{_DIRECTION}.*?\b(?P<layer>FWP[MS]_LAYER_[A-Z0-9_]+)\b",
-    ),
+    Pattern("layer-name", _LAYER_NAME, _named_layer),
 )
 
 

@@ -48,6 +48,8 @@ def report_text(result: Conformance, limit_conversations: int | None = LISTED_CO
 def account_line(result: Conformance) -> str:
     """lines = observations + others + not understood."""
     trace = result.trace
+    if not trace.lines:  # made of observations, not read
+        return _count(len(trace.observations), "observation")
     return (
         f"{trace.source or 'trace'}: {_count(trace.lines, 'line')} = {_count(len(trace.observations), 'observation')}"
         f" + {trace.other_lines} about something else + {len(trace.not_understood)} not understood"
@@ -56,7 +58,7 @@ def account_line(result: Conformance) -> str:
 
 def _read_lines(result: Conformance) -> list[str]:
     trace = result.trace
-    lines = [account_line(result)] if trace.lines else [f"{_count(len(trace.observations), 'observation')}"]
+    lines = [account_line(result)]
     if trace.pattern:
         own = trace.pattern.startswith("own ")
         lines.append(f"Read by {'your' if own else 'the built-in pattern'} {trace.pattern.removeprefix('own ')}.")
@@ -147,9 +149,7 @@ def _conversation_lines(one: ConversationResult, several: bool) -> list[str]:
         found.append(
             "  With the repair, it can have happened like this:" if one.edits else "  It can have happened like this:"
         )
-        found.extend(f"    {_told_line(told, lines)}" for told in one.told[:LISTED_STIMULI])
-        if len(one.told) > LISTED_STIMULI:
-            found.append(f"    ... and {len(one.told) - LISTED_STIMULI} more stimuli; --format json has all")
+        found.extend(f"    {line}" for line in told_lines(one))
     found.extend(_rare_lines(one))
     return found
 
@@ -185,6 +185,14 @@ def _edit_lines(number: int, edit: Edit) -> list[str]:
     if edit.allowed:
         lines.append(f"     possible there: {', '.join(edit.allowed)}")
     return [*lines, f"     repair: {edit.repair}"]
+
+
+def told_lines(one: ConversationResult) -> list[str]:
+    """What happened in a conversation, by its explanation."""
+    lines = one.conversation.observations
+    found = [_told_line(told, lines) for told in one.told[:LISTED_STIMULI]]
+    more = len(one.told) - LISTED_STIMULI
+    return [*found, f"... and {more} more stimuli; --format json has all"] if more > 0 else found
 
 
 def _told_line(told: Told, lines: Sequence[Observation]) -> str:
