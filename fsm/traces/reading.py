@@ -182,9 +182,9 @@ class _Reader:
             notes.append(f"classify flag bits without a name were left out: {self._nameless_bits:#x}")
         if self._lost_ends:
             notes.append(
-                f"{len(self._lost_ends)} lines (the first is line {self._lost_ends[0]}) show an address that was not read "
-                "as an end, so conversations cannot be told apart by it; say --pattern with groups local and remote, or "
-                "src and dst"
+                f"addresses were not read as ends in {len(self._lost_ends)} of {len(self.found)} lines (first in line "
+                f"{self._lost_ends[0]}), so they tell no conversations apart; say --pattern with groups local and remote, "
+                "or src and dst"
             )
         if any(a > b for a, b in pairwise(times)) and not falling:
             notes.append("times go back and forth; the order of the lines is kept")
