@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from itertools import product
 
 from fsm.choices import CHOICES, Config
-from fsm.names import ENDPOINTS, IDLE, Verdict
+from fsm.names import ENDPOINTS, IDLE, VERDICTS, Verdict
 from fsm.rows import Row
 from fsm.rules import RULES, SETTING_FLAGS
 from fsm.stimuli import POSITIONS, VIEWS
@@ -176,7 +176,8 @@ class PortAutomaton:
         self.in_progress: list[bool] = []
         self._ids: dict[tuple[bool, object], int] = {}
         self._flag_choices = tuple(s for s in SETTING_FLAGS if s.choice in self.hypotheses.disputes)
-        self._seen: dict[tuple[int, int, Label | None, str], int] = {}
+        self._seen: list[dict[tuple[int, Label | None, str], int]] = []  # by state: the index of an edge
+        self._labels: dict[tuple[object, ...], dict[str, tuple[Label, int]]] = {}
         for view, of_worlds in tables.items():
             for table in of_worlds:
                 self._add_table(view, table)
@@ -216,52 +217,63 @@ class PortAutomaton:
             self.names.append(table.names[state] if table.view.registers else f"{NO_SOCKET}{table.names[state][9:]}")
             self.in_progress.append(table.states[state].position != IDLE)
             self.edges.append([])
+            self._seen.append({})
         return number
 
     def _add_table(self, view: str, table: Table) -> None:
         roles = (view, PORT) if view == "dropped_port" else ("sender", "receiver", PORT)
-        for state in range(len(table.states)):
-            source, layer = self._node(table, state), table.layer(state)
-            for event, name in enumerate(table.events):
-                target = table.next_or_none(state, event)
-                if target < 0:
-                    continue
-                row = table.rows[table.row_index(state, event)]
-                bits = self.hypotheses.of_choices(row.choices) & self.hypotheses.of_roles(roles)
-                label = None
-                if layer is None:
-                    if view != "dropped_port" and name not in VIEWS["receiver"].stimuli:
-                        bits &= self.hypotheses.of_roles(("sender", PORT))
-                else:
-                    direction = POSITIONS[table.states[state].position].packet_direction
-                    flags = tuple(flag for flag in table.flags(state) if flag not in FLAGS_NOT_COMPARED)
-                    label = Label(layer.fwpm_name, name, flags, direction)
-                    for setting in self._flag_choices:
-                        if layer.stem.removesuffix("_DISCARD") in setting.layers:
-                            bits &= self.hypotheses.of_choices(
-                                ((setting.choice, (table.config.choice(setting.choice),)),)
-                            )
-                self._add_edge(source, Edge(self._node(table, target), label, bits, table, state, event), row)
+        mine = self.hypotheses.of_roles(roles)
+        sent = self.hypotheses.of_roles(("sender", PORT))
+        nodes = [self._node(table, state) for state in range(len(table.states))]
+        of_rows = [(self.hypotheses.of_choices(row.choices) & mine, row.key) for row in table.rows]
+        for state, source in enumerate(nodes):
+            layer = table.layer(state)
+            labels = self._labels_at(table, state)
+            for event, target, row in table.cells(state):
+                bits, key = of_rows[row]
+                if layer is None and view != "dropped_port" and table.events[event] not in VIEWS["receiver"].stimuli:
+                    bits &= sent
+                label, held = labels.get(table.events[event], (None, bits))
+                self._add_edge(source, nodes[target], label, bits & held, key, table, state, event)
 
-    def _add_edge(self, source: int, edge: Edge, row: Row | None) -> None:
-        key = (source, edge.target, edge.label, row.key if row else CHANGED_HANDS)
-        at = self._seen.get(key)
+    def _labels_at(self, table: Table, state: int) -> dict[str, tuple[Label, int]]:
+        """For each verdict before the layer of a state its label, and the worlds in which the settings are these."""
+        layer = table.layer(state)
+        if layer is None:
+            return {}
+        direction = POSITIONS[table.states[state].position].packet_direction
+        key = (table.config, layer.fwpm_name, table.flags(state), direction)
+        if key not in self._labels:
+            flags = tuple(flag for flag in table.flags(state) if flag not in FLAGS_NOT_COMPARED)
+            held = self.hypotheses.all
+            for setting in self._flag_choices:
+                if layer.stem.removesuffix("_DISCARD") in setting.layers:
+                    held &= self.hypotheses.of_choices(((setting.choice, (table.config.choice(setting.choice),)),))
+            made = ((verdict, Label(layer.fwpm_name, verdict, flags, direction)) for verdict in VERDICTS)
+            self._labels[key] = {verdict: (label, held) for verdict, label in made}
+        return self._labels[key]
+
+    def _add_edge(
+        self, source: int, target: int, label: Label | None, bits: int, row: str, table: Table | None = None,
+        state: int = 0, event: int = 0,
+    ) -> None:  # fmt: skip
+        edges = self.edges[source]
+        at = self._seen[source].get((target, label, row))
         if at is None:
-            self._seen[key] = len(self.edges[source])
-            self.edges[source].append(edge)
-        elif self.edges[source][at].hypotheses | edge.hypotheses != self.edges[source][at].hypotheses:
-            before = self.edges[source][at]
-            self.edges[source][at] = replace(before, hypotheses=before.hypotheses | edge.hypotheses)
+            self._seen[source][target, label, row] = len(edges)
+            edges.append(Edge(target, label, bits, table, state, event))
+        elif edges[at].hypotheses | bits != edges[at].hypotheses:
+            edges[at] = replace(edges[at], hypotheses=edges[at].hypotheses | bits)
 
     def _join(self, tables: dict[str, list[Table]]) -> None:
         """A port whose socket is closed, or not yet bound, is nobody's; and somebody can take it again."""
         sockets, host = tables["sender"][0], tables["dropped_port"][0]
         bits = self.hypotheses.of_roles((PORT,))
         start, nobody = self._node(sockets, sockets.start), self._node(host, host.start)
-        self._add_edge(nobody, Edge(start, None, bits, None, 0, 0), None)
+        self._add_edge(nobody, start, None, bits, CHANGED_HANDS)
         for state in range(len(sockets.states)):
             if sockets.layer(state) is None and sockets.register(state, "socket") in ("UNBOUND", "CLOSED"):
-                self._add_edge(self._node(sockets, state), Edge(nobody, None, bits, None, 0, 0), None)
+                self._add_edge(self._node(sockets, state), nobody, None, bits, CHANGED_HANDS)
 
     def _reach(self) -> list[int]:
         """For each state the hypotheses under which it can be reached from the start."""
