@@ -41,6 +41,14 @@ STIMULI: dict[str, Stimulus] = {
     )
 }  # fmt: skip
 
+# How ordinary a stimulus is: what every socket meets, what happens on many machines now and then, and, not listed, what
+# only a callout or a rare change of the machine brings.
+USUAL: tuple[str, ...] = ("bind", "connect", "sendto", "datagram", "close")
+UNCOMMON: tuple[str, ...] = (
+    *("connect_other", "sendto_group", "datagram_group", "icmp_error", "icmp_ttl", "policy_change", "idle_timeout"),
+    "window_timeout",
+)
+
 STIMULUS_ALIASES: dict[str, str] = {alias: s.name for s in STIMULI.values() for alias in s.aliases}
 
 POSITIONS: dict[str, Position] = {

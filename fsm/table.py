@@ -8,7 +8,7 @@ order: equal rows give equal numbers on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -125,6 +125,11 @@ class Table:
     def row_index(self, state: int, event: int) -> int:
         """The index in `rows` of the row for this cell, `NO_ROW` where there is none."""
         return self._row[state][event]
+
+    def cells(self, state: int) -> Iterator[tuple[int, int, int]]:
+        """What is possible in a state, in table order: numbers of event, next state and row (in `rows`)."""
+        rows = self._row[state]
+        return ((event, target, rows[event]) for event, target in enumerate(self._next[state]) if target >= 0)
 
     def layer(self, state: int) -> catalogue.Layer | None:
         """The layer that is classified next in this state; None when idle."""

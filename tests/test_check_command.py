@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fsm.cli.check import command
-from fsm.errors import FsmError
+from fsm.errors import FsmError, LogError
+from fsm.traces.reading import read_trace
 
 TRACES = Path(__file__).parent / "data" / "traces"
 SOUND, FAULTY = str(TRACES / "udpmon.log"), str(TRACES / "udpmon-faulty.log")
@@ -23,7 +24,7 @@ Note: times go back and forth; the order of the lines is kept.
 
 Callouts stand at ALE_AUTH_CONNECT_V4, ALE_AUTH_RECV_ACCEPT_V4, ALE_FLOW_ESTABLISHED_V4, ALE_RESOURCE_ASSIGNMENT_V4, \
 DATAGRAM_DATA_V4, INBOUND_TRANSPORT_V4, OUTBOUND_TRANSPORT_V4 (as declared).
-DIVERGES: 1 conversation (1 DIVERGES).
+DIVERGES: Windows, as the model has it, cannot have called the callouts like this in 1 of 1 conversation.
 
 DIVERGES  192.0.2.10:53124 <-> 198.51.100.53:53, 11 lines
   The first 2 lines of it are possible. The next is not, under any hypothesis:
@@ -61,9 +62,10 @@ def check(*words: str, stdin: bytes | None = None) -> Result:
 def test_a_sound_trace_agrees_with_status_0() -> None:
     result = check(SOUND)
     assert result.exit_code == 0, result.output
-    assert "AGREES: 2 conversations (2 AGREES)." in result.output
-    assert "Layers never seen in this log: ALE_BIND_REDIRECT_V4" in result.output
-    assert "Say --only LAYERS to confirm" in result.output
+    assert "AGREES: everything in 2 conversations can have happened like this." in result.output
+    assert "18 other layers never seen in this log (--list all names them)" in result.output
+    assert "Say --only LAYERS to declare" in result.output
+    assert "never seen in this log: ALE_BIND_REDIRECT_V4" in check(SOUND, "--list", "all").output
 
 
 def test_a_lost_line_is_told_in_full() -> None:
@@ -98,8 +100,33 @@ def test_a_declared_missing_layer_makes_the_trace_agree() -> None:
 def test_what_cannot_be_told_is_status_1_unless_allowed() -> None:
     line = b"layer=ALE_CONNECT_REDIRECT_V4"
     result = check("-", stdin=line)
-    assert (result.exit_code, "CANNOT_TELL" in result.output) == (1, True)
+    assert (result.exit_code, "CANNOT TELL: this log" in result.output) == (1, True)
     assert check("-", "--allow-unknown", stdin=line).exit_code == 0
+
+
+def test_lines_that_were_not_understood_are_no_agreement() -> None:
+    lines = [*Path(SOUND).read_bytes().splitlines()[:6], b"layer=AUTH_CONECT", b"layer=24 verdict=permitt"]
+    result = check("-", stdin=b"\n".join(lines))
+    assert result.exit_code == 1
+    assert "CANNOT TELL: nothing diverges, but 2 lines could not be read (line 7, line 8). Mend" in result.output
+    assert "Did you mean 'AUTH_CONNECT'" in result.output
+    assert check("-", "--allow-unknown", stdin=b"\n".join(lines)).exit_code == 0
+    assert check("-", stdin=b"\n".join(lines[:6])).exit_code == 0
+
+
+def test_what_is_rare_has_to_be_allowed() -> None:
+    sent = [b"layer=ALE_AUTH_CONNECT verdict=permit", b"layer=ALE_FLOW_ESTABLISHED verdict=permit"]
+    twice = b"\n".join(line + b" local=10.0.0.1:5000 remote=10.0.0.2:53" for line in sent * 2)
+    result = check("-", stdin=twice)
+    assert result.exit_code == 1
+    assert (
+        "AGREES ONLY IF this happened: no packet of the flow for its lifetime (60 s) (1 of 1 conversation needs it). "
+        "If it did, say --allow idle_timeout." in result.output
+    )
+    assert json.loads(check("-", "--format", "json", stdin=twice).output)["needs"] == ["idle_timeout"]
+    assert check("-", "--allow", "idle_timeout", stdin=twice).exit_code == 0
+    assert check("-", "--allow", "all", stdin=twice).exit_code == 0
+    assert "DIVERGES" in check("-", "--never", "idle_timeout,close,flow_abort", stdin=twice).output
 
 
 @pytest.mark.parametrize(
@@ -109,6 +136,7 @@ def test_what_cannot_be_told_is_status_1_unless_allowed() -> None:
         (["--only", "AUTH_CONNECT"], "is not among the layers"),
         (["--without", "DATAGRAM_DATA"], "Leave it out of --without"),
         (["--never", "sendtoo"], "no stimulus named 'sendtoo'"),
+        (["--allow", "inject"], "--allow: no stimulus named 'inject'"),
         (["--verdicts", "some"], "no kind of verdicts named 'some'"),
         (["--endpoint", "10.9.9.9"], "no endpoint of this trace named '10.9.9.9'"),
         (["--limit", "0"], "--limit: 0 leaves no work to do"),
@@ -142,6 +170,8 @@ def test_it_runs_as_a_program_and_survives_a_narrow_pipe() -> None:
     assert done.stdout.isascii()
     missing = subprocess.run([sys.executable, "-m", "fsm", "check", "no-such.log"], capture_output=True, text=True)
     assert (missing.returncode, missing.stdout) == (2, "")
+    with pytest.raises(LogError, match=r"^\.: cannot be opened \(Is a directory\)"):
+        read_trace(".")
     assert missing.stderr == "error: no-such.log: cannot be opened (No such file or directory). Check the name.\n"
 
 

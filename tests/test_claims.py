@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -312,19 +313,75 @@ def test_a_pending_verdict_is_given_to_first_authorizations_only() -> None:
 def test_a_trace_that_starts_with_the_bind_is_accepted_whatever_it_does_not_tell() -> None:
     layers = ["BIND_REDIRECT", "RESOURCE_ASSIGNMENT", "INBOUND_IPPACKET", "INBOUND_TRANSPORT", "AUTH_RECV_ACCEPT"]
     trace = Trace(tuple(observation(layer) for layer in layers))
-    assert accepts("receiver", trace)
+    assert accepts("receiver", trace, only=layers)
     assert accepts("receiver", layers) and accepts("receiver", ", ".join(layers))
     flagged = Trace((*trace.observations[:4], observation("AUTH_RECV_ACCEPT", flags=("IS_REAUTHORIZE",))))
-    assert accepts("receiver", flagged)  # a group datagram
-    assert not accepts(endpoint("receiver", stimuli=["bind", "datagram"]), flagged)
+    assert accepts("receiver", flagged, only=layers)  # a group datagram
+    assert not accepts(endpoint("receiver", stimuli=["bind", "datagram"]), flagged, only=layers, from_start=True)
     with pytest.raises(FsmError, match="shows no classify"):
         accepts("receiver", Trace(()))
 
 
-def test_a_trace_of_two_endpoints_is_a_matter_of_sessions() -> None:
+def permitted(layer: str) -> Observation:
+    return observation(layer, "permit", local="10.0.0.1:5000", remote="192.0.2.7:53")
+
+
+def test_a_driver_log_is_accepted_as_check_takes_it() -> None:
+    sent = ("AUTH_CONNECT", "FLOW_ESTABLISHED", "DATAGRAM_DATA")
+    stands = (*sent, "AUTH_RECV_ACCEPT")
+    middle = Trace(tuple(permitted(layer) for layer in (*sent[1:], sent[2])), "mid.log")
+    assert accepts("sender", middle, only=sent)
+    assert accepts("sender", middle)
+    gap = Trace(tuple(permitted(layer) for layer in (*sent[1:], sent[0], sent[2], sent[0])), "gap.log")
+    assert accepts("sender", gap)  # the flow is authorized again after a change of the policy
+    refused = accepts("sender", gap, only=sent, never=["policy_change", "idle_timeout", "close", "flow_abort"])
+    assert (refused.verdict, refused.cause) == ("refuted", "refused")
+    assert [part.heading for part in refused.parts][:3] == ["possible so far", "given next", "why"]
+    assert not accepts("sender", middle, from_start=True, only=stands)
+    assert accepts("sender", middle, from_start=True, only=sent[1:])
+    with pytest.raises(FsmError, match="not among the layers"):
+        accepts("sender", middle, only=["AUTH_CONNECT"])
+    with pytest.raises(FsmError, match="Leave it out of --without"):
+        accepts("sender", middle, without=["DATAGRAM_DATA"])
+
+
+def test_what_the_subject_cannot_do_its_log_does_not_show() -> None:
+    blocked = Trace((observation("AUTH_CONNECT", "block"), observation("RESOURCE_ASSIGNMENT", "permit")), "drv.log")
+    assert accepts("sender", Trace(blocked.observations[::-1]))
+    assert accepts(endpoint("sender", block=["AUTH_CONNECT"]), Trace(blocked.observations[::-1]))
+    assert not accepts(endpoint("sender", block=["RESOURCE_ASSIGNMENT"]), Trace(blocked.observations[::-1]))
+    assert not accepts("dropped_port", blocked)
+    policy = failure_examples.policy("kill-switch.toml")
+    asked = endpoint("sender", policy=policy, from_="192.0.2.1:50000", to="198.51.100.7:4500")
+    with pytest.raises(FsmError, match="shows by itself what its filters answered"):
+        accepts(asked, blocked)
+    with pytest.raises(FsmError, match="are for an endpoint and a recorded trace"):
+        accepts("sender", ["BIND_REDIRECT"], from_start=True)
+
+
+def test_conditions_and_unread_lines_are_no_acceptance() -> None:
+    again = Trace(tuple(permitted(layer) for layer in ("AUTH_CONNECT", "FLOW_ESTABLISHED") * 2), "drv.log")
+    found = accepts("sender", again, allow_unknown=True)
+    assert (found.verdict, found.cause, found.allow_unknown) == ("unknown", "rare", False)
+    assert "allow=['idle_timeout']" in found.message
+    assert accepts("sender", again, allow=["idle_timeout"])
+    unread = Trace(again.observations[:2], "drv.log", 3, (("drv.log, line 3", "no verdict named 'permt'"),))
+    found = accepts("sender", unread)
+    assert (found.verdict, found.cause) == ("unknown", "untold")
+    assert "drv.log, line 3: no verdict named 'permt'" in found.message
+    assert accepts("sender", unread, allow_unknown=True).require() == replace(found, allow_unknown=True)
+
+
+def test_a_trace_is_neither_true_nor_false() -> None:
+    with pytest.raises(FsmError, match=r'drv.log: a trace is neither .* Write accepts\("sender", trace\)'):
+        assert Trace((observation("AUTH_CONNECT", "permit"),), "drv.log")
+
+
+def test_a_trace_of_two_endpoints_is_two_conversations_or_a_matter_of_sessions() -> None:
     two = Trace((observation("BIND_REDIRECT", endpoint="sender"), observation("BIND_REDIRECT", endpoint="receiver")))
-    with pytest.raises(FsmError, match="it shows 2 endpoints"):
-        accepts("sender", two)
+    apart = accepts("sender", two)  # one bind of each says nothing, but not because there are two
+    assert (apart.verdict, apart.cause) == ("unknown", "untold")
+    assert "endpoint sender: any number" in apart.message and "endpoint receiver: any number" in apart.message
     assert accepts(make_session(granularity="classify"), two)
     with pytest.raises(UnknownName, match="client"):
         accepts(make_session(), Trace((observation("BIND_REDIRECT", endpoint="client"),)))

@@ -72,6 +72,34 @@ def test_a_built_in_pattern_is_found(pattern: str, line: str) -> None:
     assert [(one.layer, one.verdict) for one in trace.observations] == [(CONNECT, "permit")]
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "10.0.0.1:5000 -> 10.0.0.2:53",
+        "10.0.0.1:5000,10.0.0.2:53",
+        "10.0.0.1:5000\t10.0.0.2:53",
+        "10.0.0.1:5000 | 10.0.0.2:53",
+        "local=10.0.0.1:5000 remote=10.0.0.2:53",
+        "remote: 10.0.0.2:53; local: 10.0.0.1:5000",
+        "LocalAddress=10.0.0.1:5000, RemoteAddress=10.0.0.2:53",
+        "src=10.0.0.1:5000 dst=10.0.0.2:53",
+    ],
+)
+def test_the_ends_beside_a_layer_name_are_read_however_they_are_written(ends: str) -> None:
+    trace = read_trace(f"FWPM_LAYER_ALE_AUTH_CONNECT_V4 PERMIT {ends}\n".encode())
+    assert trace.pattern == "layer-name"
+    assert [(one.local, one.remote) for one in trace.observations] == [("10.0.0.1:5000", "10.0.0.2:53")]
+    assert trace.notes == ()
+
+
+def test_addresses_that_were_not_read_as_ends_are_told() -> None:
+    line = "FWPM_LAYER_ALE_AUTH_CONNECT_V4 PERMIT from {} by {}\n"
+    lines = "".join(line.format(f"10.0.0.1:{port}", "10.0.0.2:53") for port in (5000, 6000))
+    (note,) = read_trace(lines.encode()).notes
+    assert note.startswith("addresses were not read as ends in 2 of 2 lines (first in line 1)")
+    assert read_trace(lines.encode(), r"(?P<layer>FWPM\S+) .* from (?P<local>\S+) by (?P<remote>\S+)").notes == ()
+
+
 def test_own_pattern_with_all_its_groups() -> None:
     own = (
         r"^(?P<time>\S+) (?P<direction>in|out) (?P<layer>\S+) (?P<verdict>\w+) (?P<src>\S+) (?P<dst>\S+)"
@@ -199,6 +227,13 @@ def test_verdicts_flags_and_ends() -> None:
         (r"\S+", "has no group 'layer'"),
         (r"(?P<layer>(\w+)+)x", "a repeat inside a repeat"),
         (r"(?P<layer>(?:ab|\wc)*)x", "can begin with the same character"),
+        (r"(?P<layer>.*.*.*.*.*.*=X)", "3 open repeats in a row"),
+        (r"(?P<layer>\w*\w*\w*\w*)!", "3 open repeats in a row"),
+        (r"(?P<layer>\w+)-?(\w*)(?:-\w*)?!", "3 open repeats in a row"),
+        (r".*,.*,(?P<layer>.*),x", "[^,]*, in place of .*,"),
+        (r"(?=.*.*.*x)(?P<layer>\w+)", "3 open repeats in a row"),
+        (r"(?P<layer>\w{0,30}\w{0,30}\w{0,30}!)", "3 open repeats in a row"),
+        (r"(?:(?P<layer>\w+)|\w*\w*\w*!)", "3 open repeats in a row"),
     ],
 )
 def test_a_pattern_that_makes_no_sense_is_refused(expression: str, what: str) -> None:
@@ -212,6 +247,9 @@ def test_ordinary_patterns_do_not_run_away() -> None:
         r"(?:\[\w+\] )*(?P<layer>\S+)",
         r".*layer=(?P<layer>\w+).*verdict=(?P<verdict>\w+)",
         r"(?:ab|ac)*",
+        r"^(?P<time>\S+) +(?P<layer>\S+)\s+(?P<verdict>\w+)\s*$",
+        r"^[^,]*,[^,]*,(?P<layer>[^,]*),(?P<verdict>[^,]*),.*$",
+        r".*?\[(?P<layer>\w+)\] (?P<src>[\d.]+):(?P<src_port>\d+)\s*->\s*(?P<dst>[\d.]+):(?P<dst_port>\d+).*",
     ):
         assert runs_away(expression) == ""
     assert {pattern.name for pattern in BUILT_IN if pattern.name in ("wfpsampler", "kernel-stack", "layer-name")

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from fsm.claims.decide import Difference, Following, InTurn, NotAfter, NotBefore, Until, difference, open_events, search
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
+from fsm.claims.recorded import accepts_record
 from fsm.claims.runs import Event
 from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import (
@@ -196,17 +197,49 @@ def always_after(
 
 
 def accepts(
-    subject: Given, trace: Trace | str | Iterable[str], *, limit_states: int | None = None, allow_unknown: bool = False
+    subject: Given,
+    trace: Trace | str | Iterable[str],
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    never: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    from_start: bool = False,
+    limit_states: int | None = None,
+    allow_unknown: bool = False,
 ) -> Finding:
-    """Some run from the start shows exactly this: these classifies, in this order, and no others.
+    """The subject can show this.
 
-    `trace` is a recorded one, or events as words: layers with `:verdict`, `+FLAG`, `@endpoint`, conditions, and
-    stimuli in parentheses. Stimuli happen as they like, unless the trace names one: then it names them all. What a
-    recorded trace does not tell may be anything; its times are not used.
+    Events as words (layers with `:verdict`, `+FLAG`, `@endpoint`, conditions, and stimuli in parentheses): some run
+    from the start shows exactly these classifies, in this order, and no others. Stimuli happen as they like, unless
+    one is named: then all are.
+
+    A recorded trace of one endpoint is taken as a driver's log, as `wfp-udp check` takes it: it begins and ends
+    anywhere, each of its conversations can have been made, and of a session it is one run from the start. A line that
+    was not understood makes it unknown. The options are of `check_trace`, and for such a trace only.
+
+    Parameters
+    ----------
+    only, without : where callouts stand, where they do not.
+    never, allow : stimuli that did not happen, and rare ones that may have.
+    from_start : the log begins before its sockets were bound.
+    limit_states, allow_unknown : as for `reaches`.
+
+    Raises
+    ------
+    UnknownName, FsmError : a name that does not exist; options that are for a driver's log, and there is none.
     """
     about = of(subject, limit_states=limit_states)
     if isinstance(about, TraceSubject):
         raise FsmError("accepts", "a trace does not accept traces", fix="Give an endpoint or a session first")
+    if isinstance(about, EndpointSubject) and isinstance(trace, Trace):
+        return accepts_record(
+            about, trace, only=only, without=without, never=never, allow=allow, from_start=from_start,
+            allow_unknown=allow_unknown,
+        )  # fmt: skip
+    if only or without or never or allow or from_start:
+        said = "only, without, never, allow and from_start are for an endpoint and a recorded trace"
+        raise FsmError("accepts", said, fix="Leave them out, or give what read_trace reads")
     atoms = _atoms_of(trace, about)
     shown = ", ".join(atom.text for atom in atoms)
     claim = Claim(about, f"{about.title} can show {shown}", allow_unknown)
@@ -410,23 +443,16 @@ def _atoms_of(trace: Trace | str | Iterable[str], about: Subject) -> tuple[Atom,
 
 def _atoms_of_record(trace: Trace, about: Subject) -> tuple[Atom, ...]:
     names = tuple(dict.fromkeys(o.endpoint for o in trace.observations if o.endpoint))
-    known = about.vocabulary.endpoints
-    if known:
-        for name in names:
-            if name not in known:
-                raise UnknownName.of("accepts, trace", "endpoint of this session", name, known)
-    elif len(names) > 1:
-        raise FsmError(
-            "accepts, trace", f"it shows {len(names)} endpoints ({', '.join(names)})", f"{about.title} is one",
-            "Give the entries of one of them, or a session",
-        )  # fmt: skip
+    for name in names:
+        if name not in about.vocabulary.endpoints:
+            raise UnknownName.of("accepts, trace", "endpoint of this session", name, about.vocabulary.endpoints)
     return tuple(
         Atom(
             o.layer.removeprefix("FWPM_LAYER_") + (f":{o.verdict}" if o.verdict else ""),
             frozenset({o.layer}),
             o.verdict,
             frozenset(o.flags or ()),
-            o.endpoint if known else "",
+            o.endpoint,
             exact_flags=o.flags is not None,
         )
         for o in trace.observations

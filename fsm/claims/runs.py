@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from fsm.names import VERDICTS, Verdict
 from fsm.session import Move
 from fsm.space import StateSpace
-from fsm.stimuli import STIMULI
+from fsm.stimuli import STIMULI, UNCOMMON, USUAL
 from fsm.table import NO_ROW, Step, Table
 
 if TYPE_CHECKING:
@@ -70,11 +70,8 @@ TICK_EVENT = Event(TICK, move="wait:1", shown="(wait 1 s)")
 
 # Of all runs that answer a claim the one is shown in which the fewest unusual things happen: first of those that only
 # a callout or a rare change of the machine brings, then of the uncommon ones, then of events, then of seconds.
-USUAL: tuple[str, ...] = ("bind", "connect", "sendto", "datagram", "close", "deliver")
-UNCOMMON: tuple[str, ...] = (
-    *("connect_other", "sendto_group", "datagram_group", "icmp_error", "icmp_ttl", "policy_change", "idle_timeout"),
-    *("window_timeout", "lose"),
-)
+USUAL_MOVES: tuple[str, ...] = (*USUAL, "deliver")
+UNCOMMON_MOVES: tuple[str, ...] = (*UNCOMMON, "lose")
 USUAL_VERDICTS: tuple[str, ...] = (str(Verdict.PERMIT), str(Verdict.BLOCK))
 COST_OF_SECOND, COST_OF_EVENT, COST_OF_UNCOMMON, COST_OF_UNUSUAL = 1, 1 << 24, 1 << 48, 1 << 72
 
@@ -85,9 +82,9 @@ def cost_of(event: Event) -> int:
         return COST_OF_SECOND
     if event.layer:
         return COST_OF_EVENT + (COST_OF_UNCOMMON if event.verdict and event.verdict not in USUAL_VERDICTS else 0)
-    if event.stimulus in USUAL:
+    if event.stimulus in USUAL_MOVES:
         return COST_OF_EVENT
-    return COST_OF_EVENT + (COST_OF_UNCOMMON if event.stimulus in UNCOMMON else COST_OF_UNUSUAL)
+    return COST_OF_EVENT + (COST_OF_UNCOMMON if event.stimulus in UNCOMMON_MOVES else COST_OF_UNUSUAL)
 
 
 class Runs(Protocol):

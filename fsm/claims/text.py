@@ -40,13 +40,14 @@ POSSIBLE = "possible there"
 WAY = "shortest way"
 COUNTER = "shortest counterexample"
 RUN = "shortest run"
+HAPPENED = "it can have happened like this"
 IF_SO = "shortest run, if so"
 FILTERS = "filters"
 TOKEN = "token"
 DRAW = "draw"
 SEARCHED = "searched"
 NOTE = "note"
-ORDER = (SO_FAR, GIVEN, WHY, POSSIBLE, WAY, COUNTER, RUN, IF_SO, FILTERS, SEARCHED, NOTE, TOKEN, DRAW)
+ORDER = (SO_FAR, GIVEN, WHY, POSSIBLE, WAY, COUNTER, RUN, HAPPENED, IF_SO, FILTERS, SEARCHED, NOTE, TOKEN, DRAW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from fsm import catalogue
-from fsm.claims.runs import UNCOMMON, USUAL, Event, Runs
+from fsm.claims.runs import UNCOMMON_MOVES, USUAL_MOVES, Event, Runs
 from fsm.claims.subject import EndpointSubject, Subject
 from fsm.claims.words import Atom
 from fsm.names import DONE, IDLE, VERDICTS, WINDOWS
@@ -227,7 +227,7 @@ def _failed_row(subject: EndpointSubject, states: Sequence[int], atom: Atom) -> 
 
 def _rank(event: str) -> int:
     """How unusual an event is: what applications and peers do comes first."""
-    return 0 if event in (*USUAL, *VERDICTS) else 1 if event in UNCOMMON else 2
+    return 0 if event in (*USUAL_MOVES, *VERDICTS) else 1 if event in UNCOMMON_MOVES else 2
 
 
 def _elsewhere(table: Table, states: Sequence[int], atom: Atom, way: Sequence[Event]) -> tuple[str, ...]:

@@ -6,11 +6,7 @@ import sys
 
 import click
 
-from fsm.cli.options import config_of, format_option, machine_options, number_or_all
-
-
-def _words(given: tuple[str, ...]) -> list[str]:
-    return [word.strip() for one in given for word in one.split(",") if word.strip()]
+from fsm.cli.options import config_of, format_option, machine_options, number_or_all, words_of
 
 
 @click.command("check")
@@ -23,7 +19,10 @@ def _words(given: tuple[str, ...]) -> list[str]:
 )
 @click.option("--only", multiple=True, metavar="LAYERS", help="Your callouts stand at these layers and nowhere else.")
 @click.option("--without", multiple=True, metavar="LAYERS", help="No callout of yours stands at these layers.")
-@click.option("--never", multiple=True, metavar="STIMULI", help="What did not happen: inject_send, flow_abort ...")
+@click.option("--never", multiple=True, metavar="STIMULI", help="What did not happen: policy_change, connect ...")
+@click.option(
+    "--allow", multiple=True, metavar="STIMULI|all", help="What may have happened though it is rare: inject_send ..."
+)
 @click.option(
     "--verdicts",
     default="final",
@@ -54,6 +53,7 @@ def command(
     only: tuple[str, ...],
     without: tuple[str, ...],
     never: tuple[str, ...],
+    allow: tuple[str, ...],
     verdicts: str,
     from_start: bool,
     limit: int | None,
@@ -71,7 +71,8 @@ def command(
     read is found by itself, or said with --pattern or --keys. It can begin and end anywhere, and all disputes of the
     sources that --assume does not decide stay open.
 
-    The exit status is 0 when it agrees, 1 when it diverges or cannot be told, 2 when it cannot be read.
+    The exit status is 0 when it agrees, 1 when it diverges, agrees only if something rare happened (--allow), or
+    cannot be told, as when a line was not understood (--allow-unknown); 2 when it cannot be read.
 
     \b
     Example: wfp-udp check driver.log --only AUTH_CONNECT,FLOW_ESTABLISHED,DATAGRAM_DATA
@@ -92,12 +93,13 @@ def command(
     result = check_trace(
         read,
         config,
-        only=_words(only),
-        without=_words(without),
+        only=words_of(only),
+        without=words_of(without),
         endpoint=endpoint,
         # An assumption that equals the default is not in the configuration, but it was meant.
         decided=[given.partition("=")[0].strip() for given in assumptions],
-        never=_words(never),
+        never=words_of(never),
+        allow=words_of(allow),
         verdicts=verdicts,
         from_start=from_start,
         limit=DEFAULT_LIMIT if limit is None else limit,

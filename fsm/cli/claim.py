@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsm.cli.claim_subject import (
+    CHECKED,
     TRACE,
     both_of,
     recorded_trace,
@@ -17,6 +18,7 @@ from fsm.cli.claim_subject import (
     subject_options,
     without_trace,
 )
+from fsm.cli.options import words_of
 from fsm.counts import counted
 from fsm.errors import FsmError, UnknownName
 
@@ -68,7 +70,7 @@ def command(
       never TARGET                   no run does
       always-before FIRST THEN       THEN comes only after FIRST
       always-after TRIGGER RESPONSE  RESPONSE follows before the endpoint is idle, or before --before
-      accepts LAYER...               some run shows just these layers, or just what --trace shows
+      accepts LAYER...               some run shows just these layers; or it can have made the log of --trace
       matches PATTERN                some run is so, or with --every no run leaves it
       equivalent [OTHER]             both show the same sequences; OTHER is as ENDPOINT but for --against-...
 
@@ -113,6 +115,7 @@ def command(
         if kind == "accepts" and settings.trace and settings.endpoint != TRACE:
             arguments = (recorded_trace(settings, where),)
             settings = without_trace(settings)
+            more |= {name: given[name] if name == "from_start" else words_of(given[name]) for name in CHECKED}
         subjects = [subject_of(settings, where)]
         found = getattr(claims, kind.replace("-", "_"))(*subjects, *arguments, **more)
     if output_format == "json":
@@ -123,7 +126,7 @@ def command(
         click.echo(found.message)
     if html:
         _write_page(html, found, subjects)
-    return 0 if found.verdict == "holds" or (found.verdict == "unknown" and allow_unknown) else 1
+    return 0 if found.verdict == "holds" or (found.verdict == "unknown" and found.allow_unknown) else 1
 
 
 def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str, Any]) -> None:
@@ -131,6 +134,9 @@ def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str,
     against = [name for name, value in given.items() if name.startswith("against_") and value not in (None, ())]
     if against and kind != "equivalent":
         raise FsmError(where, f"--{against[0].replace('_', '-')} is for equivalent", fix="Leave it out")
+    checked = [name for name in CHECKED if given[name]]
+    if checked and not (kind == "accepts" and given["trace"]):
+        raise FsmError(where, f"--{checked[0].replace('_', '-')} is for accepts with --trace", fix="Leave it out")
     if kind == "accepts" and bool(words) == bool(given["trace"]):
         told = "layers and a trace are given" if words else "neither layers nor a trace are given"
         raise FsmError(where, told, fix=f"Give {names[0]} or --trace FILE")

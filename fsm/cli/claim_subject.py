@@ -58,6 +58,17 @@ _RECORDED = (
     click.option("--keys", metavar="FIELD=KEY,...", help="With --trace: which keys to read, as in 'wfp-udp check'."),
     click.option("--reverse", is_flag=True, help="With --trace: the newest line comes first."),
 )
+# How `accepts` takes a driver's log, as `wfp-udp check` does.
+_CHECKED = (
+    click.option("--only", multiple=True, metavar="LAYERS", help="accepts --trace: callouts stand here only."),
+    click.option("--without", multiple=True, metavar="LAYERS", help="accepts --trace: no callout stands here."),
+    click.option("--never", multiple=True, metavar="STIMULI", help="accepts --trace: what did not happen."),
+    click.option(
+        "--allow", multiple=True, metavar="STIMULI|all", help="accepts --trace: what may have happened though rare."
+    ),
+    click.option("--from-start", is_flag=True, help="accepts --trace: it begins before its sockets were bound."),
+)
+CHECKED: tuple[str, ...] = ("only", "without", "never", "allow", "from_start")
 _AGAINST = (
     click.option("--against-block", multiple=True, metavar="LAYER", help="equivalent: OTHER blocks here instead."),
     click.option(
@@ -78,7 +89,7 @@ _AGAINST = (
 def subject_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `Settings`, and those by which the other side of `equivalent` differs."""
     function = machine_options(function)
-    for option in reversed((*_ANSWERS, *_RECORDED, *_AGAINST)):
+    for option in reversed((*_ANSWERS, *_RECORDED, *_CHECKED, *_AGAINST)):
         function = option(function)
     return function
 

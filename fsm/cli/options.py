@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -132,3 +132,8 @@ def verdicts_of(given: Sequence[str]) -> dict[str, str]:
         if pairs.setdefault(layer, verdict.lower()) != verdict.lower():
             raise FsmError("--verdict", f"{layer} is given twice: {pairs[layer]} and {verdict.lower()}", fix="Give one")
     return pairs
+
+
+def words_of(given: Iterable[str]) -> list[str]:
+    """The words of an option that may be repeated and may hold several, with commas between."""
+    return [word.strip() for one in given for word in one.split(",") if word.strip()]

@@ -9,13 +9,14 @@ no row are turned round one at a time (a test compares with worlds of the whole 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
 
 from fsm.choices import CHOICES, Config
-from fsm.names import ENDPOINTS, IDLE
+from fsm.names import ENDPOINTS, IDLE, VERDICTS, Verdict
 from fsm.rows import Row
 from fsm.rules import RULES, SETTING_FLAGS
 from fsm.stimuli import POSITIONS, VIEWS
@@ -23,6 +24,7 @@ from fsm.table import Step, Table, compile_table
 
 PORT = "port"  # the hypothesis that sockets come and go on the port
 ROLES: tuple[str, ...] = (*ENDPOINTS, PORT)
+NO_SOCKET = "no socket"  # how the state of a port that is nobody's begins
 CHANGED_HANDS = "reopened"  # the edge that only `PORT` has: what the port is changes, no layer sees it
 
 
@@ -55,6 +57,37 @@ class Edge:
     def step(self) -> Step | None:
         """The step of the table, with its rule and citations."""
         return self.table.recorded(self.state, self.event) if self.table else None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is known not to be.
+
+    `never` are stimuli that do not happen. What happens in the stimuli of `elsewhere` is about another remote end: its
+    layers are asked, and the lines stand in another conversation. `roles` are those that are possible. `answers` gives
+    the verdicts that a layer can answer in a state of a table; None for whatever it takes.
+    """
+
+    never: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    roles: tuple[str, ...] = ROLES
+    answers: Callable[[Table, int], Iterable[str]] | None = None
+
+    def left_of(self, edge: Edge) -> Edge | None:
+        """The edge as it is within these limits, None where it is not."""
+        if edge.table is None:
+            return edge
+        event = edge.table.events[edge.event]
+        if edge.label is None:
+            return None if event in self.never else edge
+        here = edge.table.states[edge.state]
+        if self.answers is not None:
+            asked = set(self.answers(edge.table, edge.state)).intersection(edge.table.moves(edge.state))
+            if event not in (asked or {str(Verdict.PERMIT)}):
+                return None
+        if here.stimulus in self.elsewhere and POSITIONS[here.position].packet_direction:
+            return replace(edge, label=None)
+        return edge
 
 
 class Hypotheses:
@@ -133,7 +166,7 @@ class Hypotheses:
 class PortAutomaton:
     """States, edges and hypotheses; made by `port_automaton`, shared and not changed."""
 
-    def __init__(self, config: Config, decided: frozenset[str], never: frozenset[str]) -> None:
+    def __init__(self, config: Config, decided: frozenset[str]) -> None:
         self.config = config
         disputes, groups = _open_disputes(config, decided)
         tables = _tables(config, groups)
@@ -143,12 +176,28 @@ class PortAutomaton:
         self.in_progress: list[bool] = []
         self._ids: dict[tuple[bool, object], int] = {}
         self._flag_choices = tuple(s for s in SETTING_FLAGS if s.choice in self.hypotheses.disputes)
-        self._seen: dict[tuple[int, int, Label | None, str], int] = {}
+        self._seen: list[dict[tuple[int, Label | None, str], int]] = []  # by state: the index of an edge
+        self._labels: dict[tuple[object, ...], dict[str, tuple[Label, int]]] = {}
         for view, of_worlds in tables.items():
             for table in of_worlds:
-                self._add_table(view, table, never)
+                self._add_table(view, table)
         self._join(tables)
-        self.possible = self._reach(tables)
+        sockets = self.hypotheses.of_roles(("sender", "receiver", PORT))
+        nobodys = self.hypotheses.of_roles(("dropped_port", PORT))
+        self.start = {self._node(tables["sender"][0], 0): sockets, self._node(tables["dropped_port"][0], 0): nobodys}
+        self.possible = self._reach()
+
+    def restricted(self, limits: Limits) -> PortAutomaton:
+        """The same with these limits: what cannot be reached any more has no edges."""
+        found = copy(self)
+        for kept in ("layers", "flags"):
+            found.__dict__.pop(kept, None)  # of all edges: asked anew
+        roles = self.hypotheses.of_roles(limits.roles)
+        found.start = {state: bits & roles for state, bits in self.start.items()}
+        found.edges = [[e for edge in edges if (e := limits.left_of(edge)) is not None] for edges in self.edges]
+        found.possible = found._reach()
+        found.edges = [edges if bits else [] for edges, bits in zip(found.edges, found.possible, strict=True)]
+        return found
 
     @cached_property
     def layers(self) -> frozenset[str]:
@@ -165,63 +214,70 @@ class PortAutomaton:
         number = self._ids.get(key)
         if number is None:
             number = self._ids[key] = len(self.names)
-            self.names.append(table.names[state] if table.view.registers else f"no socket{table.names[state][9:]}")
+            self.names.append(table.names[state] if table.view.registers else f"{NO_SOCKET}{table.names[state][9:]}")
             self.in_progress.append(table.states[state].position != IDLE)
             self.edges.append([])
+            self._seen.append({})
         return number
 
-    def _add_table(self, view: str, table: Table, never: frozenset[str]) -> None:
+    def _add_table(self, view: str, table: Table) -> None:
         roles = (view, PORT) if view == "dropped_port" else ("sender", "receiver", PORT)
-        for state in range(len(table.states)):
-            source, layer = self._node(table, state), table.layer(state)
-            for event, name in enumerate(table.events):
-                target = table.next_or_none(state, event)
-                if target < 0 or (layer is None and name in never):
-                    continue
-                row = table.rows[table.row_index(state, event)]
-                bits = self.hypotheses.of_choices(row.choices) & self.hypotheses.of_roles(roles)
-                label = None
-                if layer is None:
-                    if view != "dropped_port" and name not in VIEWS["receiver"].stimuli:
-                        bits &= self.hypotheses.of_roles(("sender", PORT))
-                else:
-                    direction = POSITIONS[table.states[state].position].packet_direction
-                    flags = tuple(flag for flag in table.flags(state) if flag not in FLAGS_NOT_COMPARED)
-                    label = Label(layer.fwpm_name, name, flags, direction)
-                    for setting in self._flag_choices:
-                        if layer.stem.removesuffix("_DISCARD") in setting.layers:
-                            bits &= self.hypotheses.of_choices(
-                                ((setting.choice, (table.config.choice(setting.choice),)),)
-                            )
-                self._add_edge(source, Edge(self._node(table, target), label, bits, table, state, event), row)
+        mine = self.hypotheses.of_roles(roles)
+        sent = self.hypotheses.of_roles(("sender", PORT))
+        nodes = [self._node(table, state) for state in range(len(table.states))]
+        of_rows = [(self.hypotheses.of_choices(row.choices) & mine, row.key) for row in table.rows]
+        for state, source in enumerate(nodes):
+            layer = table.layer(state)
+            labels = self._labels_at(table, state)
+            for event, target, row in table.cells(state):
+                bits, key = of_rows[row]
+                if layer is None and view != "dropped_port" and table.events[event] not in VIEWS["receiver"].stimuli:
+                    bits &= sent
+                label, held = labels.get(table.events[event], (None, bits))
+                self._add_edge(source, nodes[target], label, bits & held, key, table, state, event)
 
-    def _add_edge(self, source: int, edge: Edge, row: Row | None) -> None:
-        key = (source, edge.target, edge.label, row.key if row else CHANGED_HANDS)
-        at = self._seen.get(key)
+    def _labels_at(self, table: Table, state: int) -> dict[str, tuple[Label, int]]:
+        """For each verdict before the layer of a state its label, and the worlds in which the settings are these."""
+        layer = table.layer(state)
+        if layer is None:
+            return {}
+        direction = POSITIONS[table.states[state].position].packet_direction
+        key = (table.config, layer.fwpm_name, table.flags(state), direction)
+        if key not in self._labels:
+            flags = tuple(flag for flag in table.flags(state) if flag not in FLAGS_NOT_COMPARED)
+            held = self.hypotheses.all
+            for setting in self._flag_choices:
+                if layer.stem.removesuffix("_DISCARD") in setting.layers:
+                    held &= self.hypotheses.of_choices(((setting.choice, (table.config.choice(setting.choice),)),))
+            made = ((verdict, Label(layer.fwpm_name, verdict, flags, direction)) for verdict in VERDICTS)
+            self._labels[key] = {verdict: (label, held) for verdict, label in made}
+        return self._labels[key]
+
+    def _add_edge(
+        self, source: int, target: int, label: Label | None, bits: int, row: str, table: Table | None = None,
+        state: int = 0, event: int = 0,
+    ) -> None:  # fmt: skip
+        edges = self.edges[source]
+        at = self._seen[source].get((target, label, row))
         if at is None:
-            self._seen[key] = len(self.edges[source])
-            self.edges[source].append(edge)
-        elif self.edges[source][at].hypotheses | edge.hypotheses != self.edges[source][at].hypotheses:
-            before = self.edges[source][at]
-            self.edges[source][at] = replace(before, hypotheses=before.hypotheses | edge.hypotheses)
+            self._seen[source][target, label, row] = len(edges)
+            edges.append(Edge(target, label, bits, table, state, event))
+        elif edges[at].hypotheses | bits != edges[at].hypotheses:
+            edges[at] = replace(edges[at], hypotheses=edges[at].hypotheses | bits)
 
     def _join(self, tables: dict[str, list[Table]]) -> None:
         """A port whose socket is closed, or not yet bound, is nobody's; and somebody can take it again."""
         sockets, host = tables["sender"][0], tables["dropped_port"][0]
         bits = self.hypotheses.of_roles((PORT,))
         start, nobody = self._node(sockets, sockets.start), self._node(host, host.start)
-        self._add_edge(nobody, Edge(start, None, bits, None, 0, 0), None)
+        self._add_edge(nobody, start, None, bits, CHANGED_HANDS)
         for state in range(len(sockets.states)):
             if sockets.layer(state) is None and sockets.register(state, "socket") in ("UNBOUND", "CLOSED"):
-                self._add_edge(self._node(sockets, state), Edge(nobody, None, bits, None, 0, 0), None)
+                self._add_edge(self._node(sockets, state), nobody, None, bits, CHANGED_HANDS)
 
-    def _reach(self, tables: dict[str, list[Table]]) -> list[int]:
+    def _reach(self) -> list[int]:
         """For each state the hypotheses under which it can be reached from the start."""
         possible = [0] * len(self.names)
-        self.start = {
-            self._node(tables["sender"][0], 0): self.hypotheses.of_roles(("sender", "receiver", PORT)),
-            self._node(tables["dropped_port"][0], 0): self.hypotheses.of_roles(("dropped_port", PORT)),
-        }
         queue = deque(self.start)
         for state, bits in self.start.items():
             possible[state] = bits
@@ -294,18 +350,21 @@ def _tables(config: Config, groups: Iterable[tuple[str, tuple[str, ...]]]) -> di
     return found
 
 
-@lru_cache(maxsize=32)
-def port_automaton(
-    config: Config, decided: frozenset[str] = frozenset(), never: frozenset[str] = frozenset()
-) -> PortAutomaton:
-    """The automaton of a port on this machine.
+@lru_cache(maxsize=8)
+def port_automaton(config: Config, decided: frozenset[str] = frozenset()) -> PortAutomaton:
+    """The automaton of a port on this machine, on which anything can happen.
 
     Parameters
     ----------
     decided : disputes for which the option of `config` holds; those that it assumes are decided in any case.
-    never : stimuli that are known not to have happened.
     """
-    return PortAutomaton(config, decided, never)
+    return PortAutomaton(config, decided)
+
+
+@lru_cache(maxsize=32)
+def restricted(whole: PortAutomaton, limits: Limits) -> PortAutomaton:
+    """`PortAutomaton.restricted`, made once for each limits."""
+    return whole.restricted(limits)
 
 
 class Reduced:

@@ -1,7 +1,9 @@
 """Is a recorded trace one that the model can produce? For each conversation: agrees, diverges, or cannot be told.
 
-All hypotheses are kept: a trace begins and ends anywhere, its port is a sender's, a receiver's, nobody's or all of
-these in turn, and each open dispute is decided either way, though the same way in all conversations.
+A conversation that only something rare explains (a callout injected, a port was taken by another socket) agrees on that
+condition, unless fewer edits than such events would mend it: then it diverges. All hypotheses are kept: a trace begins
+and ends anywhere, its port is a sender's, a receiver's, nobody's or all of these in turn, and each open dispute is
+decided either way, though the same way in all conversations.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ from fsm.errors import FsmError, UnknownName
 from fsm.names import Verdict
 from fsm.stimuli import STIMULI, STIMULUS_ALIASES
 from fsm.traces.alignment import Aligner, Symbol
-from fsm.traces.automaton import PORT, Label, PortAutomaton, Reduced, port_automaton, reduced
+from fsm.traces.automaton import PORT, Label, Limits, PortAutomaton, Reduced, port_automaton, reduced, restricted
 from fsm.traces.conversations import Conversation, conversations
 from fsm.traces.explanation import Explainer
 from fsm.traces.finding import Edit, Told, edits_of, told_of
+from fsm.traces.free import ALLOWABLE, REOPENED, Free, free_of, needs_of
 from fsm.traces.observation import Observation, Trace
 
-AGREES, DIVERGES, CANNOT_TELL = "AGREES", "DIVERGES", "CANNOT_TELL"
+AGREES, AGREES_IF, DIVERGES, CANNOT_TELL = "AGREES", "AGREES_IF", "DIVERGES", "CANNOT_TELL"
+ALL = "all"
 DEFAULT_LIMIT = 20_000_000  # edges followed in search of the fewest edits, for one conversation
 # With verdicts "own": what the layer can have answered in the end where one callout said this.
 OWN_VERDICTS: dict[str, tuple[str, ...]] = {
@@ -50,6 +54,8 @@ class ConversationResult:
     `edits` is empty unless it diverges; `cost` and `at_least` are their number and what is proved to be needed, equal
     unless the limit was hit. `told` is one explanation, of the repaired conversation where it diverges. `possible`
     holds, for each open dispute, the options that still fit. `why` says what is missing where it cannot be told.
+    `needs` names what must have happened where it agrees on that condition only, or would need no repair: (of
+    `ALLOWABLE`, how often).
     """
 
     conversation: Conversation
@@ -62,6 +68,7 @@ class ConversationResult:
     at_least: int = 0
     refused: FirstRefused | None = None
     why: str = ""
+    needs: tuple[tuple[str, int], ...] = ()
 
     @property
     def bounded(self) -> bool:
@@ -71,7 +78,8 @@ class ConversationResult:
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """The result of a check. `verdict` is that of the whole trace.
+    """The result of a check. `verdict` is that of the whole trace: with lines that were not understood it agrees with
+    nothing, for one of them might be the one that does not fit.
 
     `checked` are the layers (full FWPM names) at which a callout is taken to stand, `unseen` those that the model asks
     and where none is taken to stand; `declared` says whether that was told or concluded from the log. `decides` are
@@ -95,6 +103,16 @@ class Conformance:
     def ok(self) -> bool:
         return self.verdict == AGREES
 
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What must have happened, in any conversation, where the trace agrees on that condition only."""
+        return tuple(
+            dict.fromkeys(name for one in self.conversations if one.verdict == AGREES_IF for name, _ in one.needs)
+        )
+
 
 def check_trace(
     trace: Trace,
@@ -105,9 +123,11 @@ def check_trace(
     endpoint: str = "",
     decided: Sequence[str] = (),
     never: Sequence[str] = (),
+    allow: Sequence[str] = (),
     verdicts: str = "final",
     from_start: bool = False,
     limit: int = DEFAULT_LIMIT,
+    limits: Limits | None = None,
 ) -> Conformance:
     """Check the observations of a log against the model.
 
@@ -121,10 +141,12 @@ def check_trace(
     endpoint : check only conversations with this endpoint handle, or whose local or remote end is this.
     decided : disputes for which the option of `config` holds though it is the default.
     never : stimuli that are known not to have happened.
+    allow : of `free.ALLOWABLE` (or "all"), what may have happened though it is rare.
     verdicts : "final" (the log shows what the layer answered in the end) or "own" (what one callout answered: where
         it permitted, another filter can have blocked).
     from_start : the log begins before its sockets were bound; otherwise it begins anywhere.
     limit : edges to follow, for one conversation, in search of the fewest edits.
+    limits : what else is known not to be, for example that the port is a sender's.
 
     Raises
     ------
@@ -135,7 +157,11 @@ def check_trace(
         raise UnknownName.of("--verdicts", "kind of verdicts", verdicts, VERDICT_KINDS)
     if limit < 1:
         raise FsmError("--limit", f"{limit} leaves no work to do", fix="Give 1 or more")
-    checker = _Checker(trace, config, _disputes(decided), _stimuli(never), verdicts, from_start, limit)
+    limits = limits or Limits()
+    limits = replace(limits, never=limits.never | _named(never, "--never"))
+    checker = _Checker(
+        trace, config, _disputes(decided), limits, _named(allow, "--allow"), verdicts, from_start, limit
+    )  # fmt: skip
     checker.declare(only, without)
     return checker.check(endpoint)
 
@@ -148,22 +174,40 @@ def _disputes(given: Iterable[str]) -> frozenset[str]:
     return frozenset(given)
 
 
-def _stimuli(given: Iterable[str]) -> frozenset[str]:
-    names = {STIMULUS_ALIASES.get(word, word) for word in (w.strip().lower().replace("-", "_") for w in given)}
-    for name in sorted(names):
-        if name not in STIMULI:
-            raise UnknownName.of("--never", "stimulus", name, STIMULI)
-    return frozenset(names)
+def _named(given: Iterable[str], where: str) -> frozenset[str]:
+    """Stimuli by their names or aliases, and what else is rare."""
+    words = [word.strip().lower().replace("-", "_") for word in given]
+    if where == "--allow" and ALL in words:
+        return frozenset(ALLOWABLE)
+    known = (*STIMULI, REOPENED)
+    for word in words:
+        if STIMULUS_ALIASES.get(word, word) not in known:
+            raise UnknownName.of(where, "stimulus", word, known)
+    return frozenset(STIMULUS_ALIASES.get(word, word) for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The lines of a conversation on one automaton: how many are possible, and the hypotheses for all (0: none)."""
+
+    automaton: Reduced
+    aligner: Aligner
+    symbols: list[Symbol]
+    numbers: list[int]
+    count: int
+    frontier: int
+    bits: int
 
 
 class _Checker:
     """One check: the declarations, then conversation after conversation with shared memory."""
 
     def __init__(
-        self, trace: Trace, config: Config, decided: frozenset[str], never: frozenset[str], verdicts: str,
-        from_start: bool, limit: int,
+        self, trace: Trace, config: Config, decided: frozenset[str], limits: Limits, allowed: frozenset[str],
+        verdicts: str, from_start: bool, limit: int,
     ) -> None:  # fmt: skip
-        self._trace, self._config, self._decided, self._never = trace, config, decided, never
+        self._trace, self._config, self._decided = trace, config, decided
+        self._limits, self._allowed = limits, allowed
         self._verdicts, self._from_start, self._limit = verdicts, from_start, limit
         self._seen = frozenset(o.layer for o in trace.observations)
         self._aligners: dict[Reduced, Aligner] = {}
@@ -215,7 +259,7 @@ class _Checker:
         return Conformance(
             self._trace,
             self._config,
-            DIVERGES if conflict else _overall(results),
+            DIVERGES if conflict else _overall(results, self._trace),
             tuple(results),
             outside,
             tuple(layer for layer in asked if layer in standing),
@@ -227,7 +271,7 @@ class _Checker:
         )
 
     def _automaton(self, ip: int) -> PortAutomaton:
-        return port_automaton(replace(self._config, ip=ip), self._decided, self._never)
+        return port_automaton(replace(self._config, ip=ip), self._decided)
 
     def _visible(self, asked: Iterable[str]) -> frozenset[str]:
         if self._stands is not None:
@@ -243,56 +287,85 @@ class _Checker:
         hypotheses = self._automaton(versions[0]).hypotheses
         common = hypotheses.all
         for index, (result, bits) in enumerate(zip(results, worlds, strict=True)):
-            if result.verdict != AGREES:
+            if result.verdict not in (AGREES, AGREES_IF):
                 continue
             left = common & hypotheses.worlds_of(bits)
             if not left:
                 at_odds = [
                     other.conversation.name
                     for other, before in zip(results[:index], worlds, strict=False)
-                    if other.verdict == AGREES and not hypotheses.worlds_of(before) & hypotheses.worlds_of(bits)
+                    if other.verdict in (AGREES, AGREES_IF)
+                    and not hypotheses.worlds_of(before) & hypotheses.worlds_of(bits)
                 ]
                 return 0, (*(at_odds or [r.conversation.name for r in results[:index]]), result.conversation.name)
             common = left
-        return (common if any(r.verdict == AGREES for r in results) else 0), ()
+        return (common if any(r.verdict in (AGREES, AGREES_IF) for r in results) else 0), ()
 
     # -- one conversation
 
     def _conversation(self, conversation: Conversation, standing: frozenset[str]) -> tuple[ConversationResult, int]:
-        whole = self._automaton(conversation.ip)
-        visible = frozenset(standing & whole.layers) - frozenset(conversation.set_aside)
         if not conversation.observations:
             why = (
                 "no line can be told to be of this conversation: every layer it was seen at shows others' lines as well"
             )
             return ConversationResult(conversation, CANNOT_TELL, why=why), 0
+        whole = self._automaton(conversation.ip)
+        visible = frozenset(standing & whole.layers) - frozenset(conversation.set_aside)
+        free = free_of(conversation, self._limits, self._allowed, visible)
+        plain = self._fitting(conversation, restricted(whole, free.plain), visible)
+        if plain.bits:
+            return self._agreeing(conversation, plain, visible), plain.bits
+        diverging = self._diverging(conversation, plain)
+        if free.rare != free.plain:
+            rare = self._fitting(conversation, restricted(whole, free.rare), visible)
+            if rare.bits:
+                on_condition = self._on_condition(conversation, rare, free)
+                # Of two accounts the simpler: something rare counts as an edit, each further kind of it as one more.
+                if sum(count for _, count in on_condition.needs) + len(on_condition.needs) - 1 <= diverging.cost:
+                    return on_condition, rare.bits
+                diverging = replace(diverging, needs=on_condition.needs)
+        return diverging, 0
+
+    def _fitting(self, conversation: Conversation, whole: PortAutomaton, visible: frozenset[str]) -> _Fit:
+        """How far the lines are possible, and under which hypotheses all of them are."""
         automaton = reduced(whole, visible)
         if automaton not in self._aligners:
             self._aligners[automaton] = Aligner(automaton, from_start=self._from_start)
         aligner = self._aligners[automaton]
-        symbols = [_symbol(o, self._verdicts, whole.flags) for o in conversation.observations]
+        # Flags count where the machine can call a layer with them, whatever happens in this conversation.
+        known = self._automaton(conversation.ip).flags
+        symbols = [_symbol(line, self._verdicts, known) for line in conversation.observations]
         numbers = [aligner.symbol(symbol) for symbol in symbols]
         count, frontier = aligner.prefix(numbers)
-        hypotheses = whole.hypotheses
-        if count < len(numbers):
-            return self._diverging(conversation, automaton, symbols, numbers, count, frontier), 0
-        bits = _all_bits(aligner.frontiers[frontier])
-        bits = self._one_socket(conversation, bits, automaton)
-        if not bits:
-            # Only a port that changed hands explains it, and a handle says that it did not.
-            return self._diverging(conversation, automaton, symbols, numbers, count - 1, frontier), 0
-        bit = hypotheses.preferred(bits, _likely_roles(conversation.observations))
-        explainer = self._explainer(automaton, bit)
-        told = told_of(whole, explainer.path(symbols), conversation.observations)
+        bits = _all_bits(aligner.frontiers[frontier]) if count == len(numbers) else 0
+        return _Fit(automaton, aligner, symbols, numbers, count, frontier, bits)
+
+    def _explained(self, conversation: Conversation, fit: _Fit) -> tuple[int, tuple[Told, ...]]:
+        """The preferred hypothesis of those that fit, and what happened under it."""
+        whole = fit.automaton.whole
+        bit = whole.hypotheses.preferred(fit.bits, _likely_roles(conversation.observations))
+        path = self._explainer(fit.automaton, bit).path(fit.symbols)
+        return bit, told_of(whole, path, conversation.observations)
+
+    def _agreeing(self, conversation: Conversation, fit: _Fit, visible: frozenset[str]) -> ConversationResult:
+        whole = fit.automaton.whole
+        bit, told = self._explained(conversation, fit)
         verdict, why = AGREES, ""
-        nothing_decided = hypotheses.worlds_of(bits) == hypotheses.all
-        if nothing_decided and self._never_refuses(aligner, frozenset(numbers), bit):
+        nothing_decided = whole.hypotheses.worlds_of(fit.bits) == whole.hypotheses.all
+        if nothing_decided and self._never_refuses(fit.aligner, frozenset(fit.numbers), bit):
             verdict = CANNOT_TELL
-            why = _too_little(conversation, symbols, visible, whole.layers)
-        return (
-            ConversationResult(conversation, verdict, _roles(whole, bits), _options(whole, bits), told, why=why),
-            bits,
+            why = _too_little(conversation, fit.symbols, visible, self._automaton(conversation.ip).layers)
+        return ConversationResult(
+            conversation, verdict, _roles(whole, fit.bits), _options(whole, fit.bits), told, why=why
         )
+
+    def _on_condition(self, conversation: Conversation, fit: _Fit, free: Free) -> ConversationResult:
+        whole = fit.automaton.whole
+        _, told = self._explained(conversation, fit)
+        return ConversationResult(
+            conversation, AGREES_IF, _roles(whole, fit.bits), _options(whole, fit.bits), told,
+            needs=needs_of(told, free),
+        )  # fmt: skip
 
     def _never_refuses(self, aligner: Aligner, symbols: frozenset[int], bit: int) -> bool:
         key = (aligner, symbols, bit)
@@ -300,29 +373,17 @@ class _Checker:
             self._vacuous[key] = aligner.never_refuses(symbols, bit)
         return self._vacuous[key]
 
-    def _one_socket(self, conversation: Conversation, bits: int, automaton: Reduced) -> int:
-        """With a handle the hypothesis that sockets come and go falls away."""
-        if not conversation.handle:
-            return bits
-        hypotheses = automaton.whole.hypotheses
-        return bits & ~hypotheses.of_roles((PORT,))
-
     def _explainer(self, automaton: Reduced, bit: int) -> Explainer:
         key = (automaton, bit)
         if key not in self._explainers:
             self._explainers[key] = Explainer(automaton.whole, automaton.visible, bit, from_start=self._from_start)
         return self._explainers[key]
 
-    def _diverging(
-        self, conversation: Conversation, automaton: Reduced, symbols: Sequence[Symbol], numbers: Sequence[int],
-        count: int, frontier: int,
-    ) -> ConversationResult:  # fmt: skip
-        aligner, whole = self._aligners[automaton], automaton.whole
+    def _diverging(self, conversation: Conversation, fit: _Fit) -> ConversationResult:
+        automaton, aligner, whole, symbols = fit.automaton, fit.aligner, fit.automaton.whole, fit.symbols
         lines = conversation.observations
-        allowed = aligner.allowed(frontier)
-        refused = FirstRefused(count, lines[count], allowed)
-        excluded = whole.hypotheses.of_roles((PORT,)) if conversation.handle else 0
-        cost = aligner.cost(numbers, self._limit, excluded)
+        refused = FirstRefused(fit.count, lines[fit.count], aligner.allowed(fit.frontier))
+        cost = aligner.cost(fit.numbers, self._limit)
         if not cost.hypotheses:
             least = counted(cost.at_least, "edit is", "edits are")
             why = f"the limit of work was hit before a repair was found; at least {least} needed"
@@ -419,6 +480,9 @@ def _too_little(
     )
 
 
-def _overall(results: Sequence[ConversationResult]) -> str:
+def _overall(results: Sequence[ConversationResult], trace: Trace) -> str:
     verdicts = {result.verdict for result in results}
-    return DIVERGES if DIVERGES in verdicts else AGREES if AGREES in verdicts else CANNOT_TELL
+    for verdict in (DIVERGES, AGREES_IF):
+        if verdict in verdicts:
+            return verdict
+    return AGREES if AGREES in verdicts and not trace.not_understood else CANNOT_TELL

@@ -11,18 +11,17 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fsm.names import Verdict
+from fsm.names import VERDICTS, Verdict
+from fsm.stimuli import UNCOMMON, USUAL
 from fsm.traces.alignment import Symbol
 from fsm.traces.automaton import Edge, PortAutomaton
 
 EDIT = 10**12  # weight of one edit; all other weights of the longest log stay below half of it
 NEVER = 1 << 80  # more than any weight
 FARTHEST = 60  # ways that are less ordinary than the best by more than this count as equally far
-ORDINARY: dict[str, int] = {
-    **dict.fromkeys(("bind", "sendto", "datagram", "close"), 1),
-    **dict.fromkeys(("connect", "sendto_group", "datagram_group", "policy_change", "idle_timeout", "icmp_error"), 2),
-}
-UNUSUAL = 4  # a stimulus that is not listed, and what the port becomes
+IDLE_TIMEOUT = "idle_timeout"
+ORDINARY: dict[str, int] = {**dict.fromkeys(UNCOMMON, 2), **dict.fromkeys(USUAL, 1), "connect": 2}
+ENDED, RARE = 8, 25  # a flow that ended by itself; a stimulus that is not listed, and what the port becomes
 # Among repairs of one cost: a slip of the pen is likelier than a lost line, that likelier than one from nowhere.
 LIKELY_EDIT = {"swapped": 0, "wrong": 2, "missing": 4, "extra": 6}
 NOT_PERMITTED = 5  # a layer that the log does not show did not permit
@@ -130,8 +129,7 @@ class Explainer:
                 elif edge.label is not None:
                     silent.append((0 if edge.label.verdict == Verdict.PERMIT else NOT_PERMITTED, edge))
                 else:
-                    name = edge.table.events[edge.event] if edge.table else ""
-                    silent.append((ORDINARY.get(name, UNUSUAL), edge))
+                    silent.append((_weight(edge), edge))
             found = self._edges[state] = (silent, seen)
         return found
 
@@ -267,6 +265,14 @@ class Explainer:
                     ways[edge.target] = (there, (*ways[here][1], edge) if shown else ways[here][1])
                     heapq.heappush(queue, (there, edge.target))
         return None
+
+
+def _weight(edge: Edge) -> int:
+    """How ordinary a step is that no line can show."""
+    name = edge.table.events[edge.event] if edge.table else ""
+    if name in VERDICTS:  # a layer that was asked for another remote end
+        return 0 if name == Verdict.PERMIT else NOT_PERMITTED
+    return ENDED if name == IDLE_TIMEOUT else ORDINARY.get(name, RARE)
 
 
 def _near(weight: int) -> int:

@@ -13,6 +13,7 @@ from fsm.traces.explanation import EXTRA, MISSING, SWAPPED, WRONG, Explainer, Mo
 from fsm.traces.observation import Observation
 
 LISTED_ALLOWED = 8
+CHANGES_HANDS = "the port changes hands"
 MISSING_LINE, EXTRA_LINE, WRONG_ORDER = "missing", "extra", "wrong_order"
 WRONG_VERDICT, WRONG_FLAGS, WRONG_DIRECTION = "wrong_verdict", "wrong_flags", "wrong_direction"
 KINDS: tuple[str, ...] = (MISSING_LINE, EXTRA_LINE, WRONG_ORDER, WRONG_VERDICT, WRONG_FLAGS, WRONG_DIRECTION)
@@ -64,7 +65,7 @@ def told_of(whole: PortAutomaton, path: Sequence[Move], lines: Sequence[Observat
         edge, name = move.edge, whole.names
         line = () if move.line is None else (move.line,)
         if edge.table is None:
-            found.append(Told("the port changes hands", name[move.state], name[edge.target], line))
+            found.append(Told(CHANGES_HANDS, name[move.state], name[edge.target], line))
             continue
         here = edge.table.states[edge.state]
         if here.position == IDLE:

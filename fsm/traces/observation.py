@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fsm.errors import FsmError
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -42,3 +44,16 @@ class Trace:
     pattern: str = ""
     notes: tuple[str, ...] = ()
     broken: str = ""
+
+    def __bool__(self) -> bool:
+        """Nothing: `assert read_trace(...)` would pass whatever the log says.
+
+        Raises
+        ------
+        FsmError : always, saying what to write.
+        """
+        raise FsmError(
+            self.source or "trace",
+            "a trace is neither true nor false",
+            fix='Write accepts("sender", trace) or check_trace(trace).ok',
+        )

@@ -2,7 +2,8 @@
 
 A pattern is a plain regular expression with named groups (`GROUPS`). `re` cannot be stopped once it runs, so lines
 are bounded and a pattern that can run away on one is refused before it sees any: a repeat inside a repeat with
-nothing firm between, or alternatives of a repeat that can begin alike.
+nothing firm between, alternatives of a repeat that can begin alike, or several repeats in a row that can share a
+stretch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,8 +162,30 @@ _VERDICT = (
     r"|CONTINUE|[Pp]ermit(?:ted)?|[Bb]lock(?:ed)?|[Aa]bsorb(?:ed)?|[Pp]ended|[Rr]edirected|[Cc]ontinue)\b)?"
 )
 _END = r"(?:\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}|\[[0-9A-Fa-f:.]{2,45}\]:\d{1,5})"
-_TUPLE = rf"(?=.*?(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END}))?"
+_ARROW = re.compile(rf"(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END})")
+_LABELLED = tuple(
+    re.compile(rf"(?i:\b{name}[a-z_]{{0,12}}\s?[:= ]\s?)(?P<{name}>{_END})")
+    for name in ("local", "remote", "src", "dst")
+)
+_SIDE_BY_SIDE = re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s{{1,8}})(?P<remote>{_END})")
+ANY_END = re.compile(_END)
 _DIRECTION = r"(?=.*?\b(?P<direction>[Ii]nbound|[Oo]utbound|INBOUND|OUTBOUND)\b)?"
+
+_LAYER_NAME = rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}{_VERDICT}{_DIRECTION}.*?\b(?P<layer>FWP[MS]_LAYER_[A-Z0-9_]+)\b"
+
+
+_take_layer_name = _by_regex(re.compile(_LAYER_NAME))
+
+
+def _named_layer(line: str) -> Fields | None:
+    """A line with a full layer name: ends with an arrow are the packet's, side by side they are local, remote."""
+    fields = _take_layer_name(line)
+    if fields is None:
+        return None
+    labelled = [found for end in _LABELLED if (found := end.search(line))]
+    ends = labelled or [found for way in (_ARROW, _SIDE_BY_SIDE) if (found := way.search(line))][:1]
+    return {**fields, **{name: end for found in ends for name, end in found.groupdict().items()}}
+
 
 # In the order in which they are preferred; the one that reads the most lines of the beginning is taken.
 BUILT_IN: tuple[Pattern, ...] = (
@@ -177,10 +200,7 @@ BUILT_IN: tuple[Pattern, ...] = (
         r"(?:^|[\s!])(?:tcpip!)(?P<layer>" + "|".join(STACK_FUNCTIONS) + r")(?:\+0x[0-9a-fA-F]+)?(?=\s|$|\[)",
         nested=True,
     ),
-    _regex(
-        "layer-name",
-        rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}{_VERDICT}{_TUPLE}{_DIRECTION}.*?\b(?P<layer>FWP[MS]_LAYER_[A-Z0-9_]+)\b",
-    ),
+    Pattern("layer-name", _LAYER_NAME, _named_layer),
 )
 
 
@@ -205,7 +225,7 @@ def own_pattern(expression: str, where: str = "--pattern") -> Pattern:
         )
     danger = runs_away(expression)
     if danger:
-        raise FsmError(where, f"'{expression}' can take for ever on one line: {danger}", fix="Say what stands between")
+        raise FsmError(where, f"'{expression}' can take for ever on one line: {danger}", fix=FIX_DANGER)
     return Pattern("own pattern", expression, _by_regex(compiled))
 
 
@@ -252,12 +272,62 @@ def _inside(found: Mapping[str, Any], key: str) -> object:
 _PARSER: Any = importlib.import_module("re._parser")
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
 _MANY = 64  # a repeat of more than this counts as endless
+_OPEN = 16  # a repeat of this many counts in a row of them
+_IN_A_ROW = 3  # so many repeats that can share characters take a cubic time on a line
+FIX_DANGER = "Let each repeat stop at what follows it, for example [^,]*, in place of .*,"
 _ALL = frozenset(range(256))
 
 
 def runs_away(expression: str) -> str:
-    """Why a regular expression can need more than polynomial time on one line; "" where it cannot."""
-    return _danger(_PARSER.parse(expression), False)
+    """Why a regular expression can need more than quadratic time for a place in a line; "" where no reason is known."""
+    parsed = _PARSER.parse(expression)
+    return _danger(parsed, False) or _row_of_repeats(parsed)
+
+
+def _row_of_repeats(items: Sequence[Any]) -> str:
+    """Why repeats that follow one another can share out one stretch of a line in very many ways.
+
+    Between two of them may stand what can be empty, or one thing that both can also be; anything else parts them.
+    """
+    row, last = 0, _ALL
+    between: list[frozenset[int]] = []
+    for op, value, can_be_empty in _in_line(items, False):
+        name = str(op)
+        if name in ("ASSERT", "ASSERT_NOT"):
+            found = _row_of_repeats(value[1])
+        elif name == "BRANCH":
+            found = next((why for way in value[1] if (why := _row_of_repeats(way))), "")
+        else:
+            found = ""
+        if found:
+            return found
+        if name in ("ASSERT", "ASSERT_NOT", "AT"):
+            continue
+        here = _characters([(op, value)])
+        if name in _REPEATS and value[1] >= _OPEN:
+            shared = here & last
+            joined = not between or (len(between) == 1 and bool(between[0] & shared))
+            row = row + 1 if row and shared and joined else 1
+            last, between = here, []
+            if row >= _IN_A_ROW:
+                return f"{_IN_A_ROW} open repeats in a row that can match the same characters"
+        elif not can_be_empty:
+            between += [here] * (value[0] if name in _REPEATS else 1)
+    return ""
+
+
+def _in_line(items: Sequence[Any], can_be_empty: bool) -> Iterator[tuple[Any, Any, bool]]:
+    """The items of a sequence, groups and what may be left out opened; whether each can be empty."""
+    for op, value in items:
+        name = str(op)
+        if name == "SUBPATTERN":
+            yield from _in_line(value[-1], can_be_empty)
+        elif name == "ATOMIC_GROUP":
+            yield from _in_line(value, can_be_empty)
+        elif name in _REPEATS and value[1] <= 1:
+            yield from _in_line(value[2], can_be_empty or value[0] == 0)
+        else:
+            yield op, value, can_be_empty or (name in _REPEATS and value[0] == 0)
 
 
 def _danger(items: Sequence[Any], inside_repeat: bool) -> str:

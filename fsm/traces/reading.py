@@ -20,7 +20,7 @@ from fsm.logs.fields import clean
 from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 from fsm.names import IP_VERSIONS, WINDOWS
 from fsm.traces.observation import Observation, Trace
-from fsm.traces.patterns import BUILT_IN, LIMIT_LINE_CHARS, Fields, Pattern, own_keys, own_pattern
+from fsm.traces.patterns import ANY_END, BUILT_IN, LIMIT_LINE_CHARS, Fields, Pattern, own_keys, own_pattern
 from fsm.traces.words import (
     BadWord,
     Clock,
@@ -104,6 +104,7 @@ class _Reader:
         self._others = 0
         self._clock = Clock()
         self._nameless_bits = 0
+        self._lost_ends: list[int] = []  # lines with an address of which no end was read
         self._stack: list[int] = []  # the stack pointers of frames
 
     def line(self, number: int, line: str) -> None:
@@ -121,6 +122,8 @@ class _Reader:
                 self._others += 1
                 return
             self.found.append(self._read(fields, where, line))
+            if not any(fields.get(end) for end in ("local", "remote", "src", "dst")) and ANY_END.search(line):
+                self._lost_ends.append(number)
         except BadWord as error:
             self._bad.append((where, clean(str(error))))
             return
@@ -177,6 +180,12 @@ class _Reader:
                 self._shift(times[-1])
         if self._nameless_bits:
             notes.append(f"classify flag bits without a name were left out: {self._nameless_bits:#x}")
+        if self._lost_ends:
+            notes.append(
+                f"addresses were not read as ends in {len(self._lost_ends)} of {len(self.found)} lines (first in line "
+                f"{self._lost_ends[0]}), so they tell no conversations apart; say --pattern with groups local and "
+                "remote, or src and dst"
+            )
         if any(a > b for a, b in pairwise(times)) and not falling:
             notes.append("times go back and forth; the order of the lines is kept")
         return Trace(
@@ -229,7 +238,7 @@ def _name_of(source: Source) -> str:
     if isinstance(source, bytes):
         return "trace"
     if isinstance(source, str | Path):
-        return Path(source).name
+        return Path(source).name or str(source)  # "." and "/" have no name
     name = getattr(source, "name", "")
     return "standard input" if name in ("<stdin>", 0) else Path(str(name)).name or "trace"
 

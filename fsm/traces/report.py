@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from fsm import catalogue
 from fsm.choices import CHOICES
 from fsm.counts import counted
-from fsm.stimuli import STIMULI
 from fsm.traces.automaton import PORT
-from fsm.traces.conformance import AGREES, CANNOT_TELL, DIVERGES, Conformance, ConversationResult
-from fsm.traces.explanation import ORDINARY
+from fsm.traces.conformance import AGREES, AGREES_IF, CANNOT_TELL, DIVERGES, Conformance, ConversationResult
 from fsm.traces.finding import Edit, Told, written_all
+from fsm.traces.free import RARE_TEXTS
 from fsm.traces.observation import Observation
 
 LISTED_CONVERSATIONS = 20
@@ -20,7 +19,10 @@ LISTED_STIMULI = 12
 LISTED_EDITS = 12
 LISTED_LINES = 5  # lines that were not understood
 LISTED_LAYERS = 8
-_WORST_FIRST = (DIVERGES, CANNOT_TELL, AGREES)
+_WORST_FIRST = (DIVERGES, AGREES_IF, CANNOT_TELL, AGREES)
+WORDS: dict[str, str] = {
+    AGREES: "AGREES", AGREES_IF: "AGREES ONLY IF", DIVERGES: "DIVERGES", CANNOT_TELL: "CANNOT TELL",
+}  # fmt: skip
 _EDIT_WORDS = {
     "missing": "a line is missing",
     "extra": "a line too many",
@@ -34,7 +36,7 @@ _EDIT_WORDS = {
 def report_text(result: Conformance, limit_conversations: int | None = LISTED_CONVERSATIONS) -> Iterator[str]:
     """The report, piece by piece; `limit_conversations` None lists all of them, the worst first."""
     yield "\n".join(_read_lines(result))
-    yield "\n" + "\n".join(_checked_lines(result))
+    yield "\n" + "\n".join(_checked_lines(result, every_layer=limit_conversations is None))
     order = sorted(result.conversations, key=lambda one: _WORST_FIRST.index(one.verdict))
     shown = order if limit_conversations is None else order[:limit_conversations]
     for one in shown:
@@ -49,6 +51,8 @@ def report_text(result: Conformance, limit_conversations: int | None = LISTED_CO
 def account_line(result: Conformance) -> str:
     """lines = observations + others + not understood."""
     trace = result.trace
+    if not trace.lines:  # made of observations, not read
+        return _count(len(trace.observations), "observation")
     return (
         f"{trace.source or 'trace'}: {_count(trace.lines, 'line')} = {_count(len(trace.observations), 'observation')}"
         f" + {trace.other_lines} about something else + {len(trace.not_understood)} not understood"
@@ -57,7 +61,7 @@ def account_line(result: Conformance) -> str:
 
 def _read_lines(result: Conformance) -> list[str]:
     trace = result.trace
-    lines = [account_line(result)] if trace.lines else [f"{_count(len(trace.observations), 'observation')}"]
+    lines = [account_line(result)]
     if trace.pattern:
         own = trace.pattern.startswith("own ")
         lines.append(f"Read by {'your' if own else 'the built-in pattern'} {trace.pattern.removeprefix('own ')}.")
@@ -75,19 +79,16 @@ def _read_lines(result: Conformance) -> list[str]:
     return lines
 
 
-def _checked_lines(result: Conformance) -> list[str]:
+def _checked_lines(result: Conformance, *, every_layer: bool) -> list[str]:
     known = "as declared" if result.declared else "where the log shows them"
     lines = [f"Callouts stand at {_names(result.checked)} ({known})."]
     if not result.declared and result.unseen:
+        never = f": {_names(result.unseen)}" if every_layer else " (--list all names them)"
         lines.append(
-            f"Layers never seen in this log: {_names(result.unseen)}: checked as if no callout is there. "
-            "Say --only LAYERS to confirm where your callouts stand, --without LAYERS where they do not."
+            f"{_count(len(result.unseen), 'other layer')} never seen in this log{never}: checked as if no callout is "
+            "there. Say --only LAYERS to declare where your callouts stand."
         )
-    counts = {verdict: sum(one.verdict == verdict for one in result.conversations) for verdict in _WORST_FIRST}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    lines.append(
-        f"{result.verdict}: {_count(len(result.conversations), 'conversation')}{f' ({told})' if told else ''}."
-    )
+    lines.append(_headline(result))
     if result.conflict:
         lines.append(
             "These conversations agree one by one, but the sources' disputes would have to be decided differently for "
@@ -96,9 +97,41 @@ def _checked_lines(result: Conformance) -> list[str]:
     return lines
 
 
+def _headline(result: Conformance) -> str:
+    """The verdict on the whole log in one sentence."""
+    counts = {verdict: sum(one.verdict == verdict for one in result.conversations) for verdict in _WORST_FIRST}
+    every = _count(len(result.conversations), "conversation")
+    head = WORDS[result.verdict]
+    unread = result.trace.not_understood
+    if result.verdict == DIVERGES:
+        said = (
+            f"Windows, as the model has it, cannot have called the callouts like this in {counts[DIVERGES]} of {every}"
+        )
+        lost = f"; {_count(len(unread), 'line')} not understood may be the reason" if unread else ""
+        return f"{head}: {said if counts[DIVERGES] else 'the conversations contradict each other'}{lost}."
+    if result.verdict == AGREES_IF:
+        return (
+            f"{head} this happened: {'; '.join(RARE_TEXTS[name] for name in result.needs)} "
+            f"({counts[AGREES_IF]} of {every} {'needs' if counts[AGREES_IF] == 1 else 'need'} it). "
+            f"If it did, say --allow {','.join(result.needs)}."
+        )
+    if result.verdict == AGREES:
+        untold = counts[CANNOT_TELL]
+        but = f"; of {untold} of them the log says too little" if untold else ""
+        return f"{head}: everything in {every} can have happened like this{but}."
+    if unread and counts[AGREES]:
+        places = ", ".join(where.rpartition(", ")[2] for where, _ in unread[:LISTED_LINES])
+        more = " ..." if len(unread) > LISTED_LINES else ""
+        return (
+            f"{head}: nothing diverges, but {_count(len(unread), 'line')} could not be read ({places}{more}). "
+            "Mend what is said above, or say with --pattern or --keys how to read them."
+        )
+    return f"{head}: this log ({every}) says too little to find anything wrong in it."
+
+
 def _conversation_lines(one: ConversationResult, several: bool) -> list[str]:
     lines = one.conversation.observations
-    head = f"{one.verdict}  {one.conversation.name}, {_count(len(lines), 'line')}"
+    head = f"{WORDS[one.verdict]}  {one.conversation.name}, {_count(len(lines), 'line')}"
     if one.endpoints and one.verdict != DIVERGES:
         roles = "a port that sockets come to and leave" if one.endpoints == (PORT,) else " or ".join(one.endpoints)
         head += f", as {roles}"
@@ -121,10 +154,8 @@ def _conversation_lines(one: ConversationResult, several: bool) -> list[str]:
         found.append(
             "  With the repair, it can have happened like this:" if one.edits else "  It can have happened like this:"
         )
-        found.extend(f"    {_told_line(told, lines)}" for told in one.told[:LISTED_STIMULI])
-        if len(one.told) > LISTED_STIMULI:
-            found.append(f"    ... and {len(one.told) - LISTED_STIMULI} more stimuli; --format json has all")
-        found.extend(_unusual(one.told))
+        found.extend(f"    {line}" for line in told_lines(one))
+    found.extend(_rare_lines(one))
     return found
 
 
@@ -161,19 +192,31 @@ def _edit_lines(number: int, edit: Edit) -> list[str]:
     return [*lines, f"     repair: {edit.repair}"]
 
 
+def told_lines(one: ConversationResult) -> list[str]:
+    """What happened in a conversation, by its explanation."""
+    lines = one.conversation.observations
+    found = [_told_line(told, lines) for told in one.told[:LISTED_STIMULI]]
+    more = len(one.told) - LISTED_STIMULI
+    return [*found, f"... and {more} more stimuli; --format json has all"] if more > 0 else found
+
+
 def _told_line(told: Told, lines: Sequence[Observation]) -> str:
     seen = _ranges([_number(lines[index].source, index) for index in told.lines]) if told.lines else "no line"
     begun = "" if told.begun else "in the middle of "
     return f"{begun}{told.stimulus}: {told.from_state} to {told.to_state} ({seen})"
 
 
-def _unusual(told: Sequence[Told]) -> list[str]:
-    """Stimuli that only some drivers and tests bring about: whoever knows that they did not happen can say so."""
-    names = sorted({one.stimulus for one in told if one.stimulus in STIMULI and one.stimulus not in ORDINARY})
-    if not names:
-        return []
-    texts = "; ".join(f"{name}: {STIMULI[name].text}" for name in names)
-    return [f"  This needs {texts}. If that did not happen, say --never {','.join(names)}."]
+def _rare_lines(one: ConversationResult) -> list[str]:
+    """What only some drivers and tests bring about: whoever knows whether that happened can say so."""
+    if one.needs:
+        texts = "; ".join(
+            f"{name}: {RARE_TEXTS[name]}{f' ({count} times)' if count > 1 else ''}" for name, count in one.needs
+        )
+        without = "This needs" if one.verdict == AGREES_IF else "Without a repair it would need"
+        return [f"  {without} {texts}. If that happened, say --allow {','.join(name for name, _ in one.needs)}."]
+    names = sorted({told.stimulus for told in one.told if told.stimulus in RARE_TEXTS})
+    texts = "; ".join(f"{name}: {RARE_TEXTS[name]}" for name in names)
+    return [f"  This needs {texts}. If that did not happen, say --never {','.join(names)}."] if names else []
 
 
 def _dispute_lines(result: Conformance) -> list[str]:
@@ -252,6 +295,7 @@ def report_json(result: Conformance) -> Iterator[str]:
         yield (",\n    " if number else "\n    ") + json.dumps(conversation_json(one))
     tail = {
         "verdict": result.verdict,
+        "needs": list(result.needs),
         "decides": dict(result.decides),
         "open": {name: list(options) for name, options in result.open},
         "conflict": list(result.conflict),
@@ -272,6 +316,7 @@ def conversation_json(one: ConversationResult) -> dict[str, object]:
         "set_aside": list(conversation.set_aside),
         "verdict": one.verdict,
         "why": one.why,
+        "needs": dict(one.needs),
         "endpoints": list(one.endpoints),
         "possible": {name: list(options) for name, options in one.possible},
         "edits_needed": one.cost if one.verdict == DIVERGES else 0,
