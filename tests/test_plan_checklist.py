@@ -1,4 +1,4 @@
-"""The checklist, read and worked off as a person would: every action happens on the model, and every line holds there."""
+"""The checklist, worked off as a person would: every action happens on the model, and every line holds there."""
 
 from __future__ import annotations
 
