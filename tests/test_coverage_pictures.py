@@ -7,12 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from svg_geometry import problems, read
 
 from fsm.coverage import Coverage, recording
 from fsm.coverage_pictures import coverage_pictures, write_pictures
 from fsm.draw.render import find_renderer
 from fsm.endpoint import Endpoint, verdict_at
-from tests.svg_geometry import problems, read
 
 
 def blocked_once() -> Coverage:
@@ -54,9 +54,8 @@ def test_states_of_the_endpoint_have_counts(drawn: str) -> None:
     unbound = node(drawn, "n_state_UNBOUND_NONE")
     assert "bind x2; never: connect" in re.sub(r"\s+", " ", unbound)
     bound = re.sub(r"\s+", " ", node(drawn, "n_state_BOUND_NONE"))
-    assert "stays: never: connect" in bound and bound.endswith(
-        "sendto x1 never: close >"
-    )  # the block is not drawn here
+    # The panel shows what stimuli make when all layers permit: the blocked sendto is no such move.
+    assert "stays: never: connect" in bound and bound.endswith("sendto x1 never: close >")
     out = re.sub(r"\s+", " ", node(drawn, "n_state_BOUND_OUT"))
     assert "stays: sendto, datagram x2; never: " in out and "close x1" in out
 
