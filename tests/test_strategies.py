@@ -56,7 +56,7 @@ def test_walks_that_would_end_too_soon_are_not_drawn() -> None:
 
 @pytest.mark.parametrize(("stimuli", "longest"), [(("close",), 1), (("bind", "close"), 4)])
 def test_a_length_that_no_walk_has_is_an_error(stimuli: tuple[str, ...], longest: int) -> None:
-    with pytest.raises(FsmError, match=f"min_moves is 9, but no walk of sender here has more than {longest} moves"):
+    with pytest.raises(FsmError, match=f"min_moves is 9, but no walk of sender has more than {longest} moves here"):
         find(walks(stimuli=stimuli, verdicts=("permit",), min_moves=9), lambda walk: True, settings=QUICK)
 
 
