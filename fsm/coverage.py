@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fsm.choices import Config
 from fsm.counts import counted
@@ -71,12 +72,17 @@ class Coverage:
     rows: dict[str, Counter[str]] = field(default_factory=dict)
     verdicts: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     refusals: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    moves: dict[str, Counter[tuple[str, str, str]]] = field(default_factory=dict)
 
     def took(self, endpoint: str, step: Step) -> None:
         """One step that was taken by an endpoint (the name of its view)."""
         self.rows.setdefault(endpoint, Counter())[step.rule] += 1
         if step.layer:
             self.verdicts.setdefault(endpoint, Counter())[step.layer, step.verdict] += 1
+
+    def moved(self, endpoint: str, start: str, stimulus: str, end: str) -> None:
+        """A stimulus that was begun in one state at rest and has come to another, both as `at_rest` writes them."""
+        self.moves.setdefault(endpoint, Counter())[start, stimulus, end] += 1
 
     def refused(self, endpoint: str, position: str, event: str) -> None:
         """One move that was asked for and refused."""
@@ -90,10 +96,15 @@ class Coverage:
             for endpoint, pairs in other[name].items():
                 target.setdefault(endpoint, Counter()).update({(at, event): count for (at, event), count in pairs})
 
+        for endpoint, moves in other["moves"].items():
+            self.moves.setdefault(endpoint, Counter()).update({tuple(move): count for move, count in moves})
+
     def to_counts(self) -> dict[str, Any]:
         """The bare counts as JSON values, for `merge`."""
         pairs = (("verdicts", self.verdicts), ("refusals", self.refusals))
+        moves = {endpoint: list(counts.items()) for endpoint, counts in self.moves.items()}
         return {
+            "moves": moves,
             "rows": {endpoint: list(counts.items()) for endpoint, counts in self.rows.items()},
             **{name: {at: list(counts.items()) for at, counts in found.items()} for name, found in pairs},
         }
@@ -152,10 +163,13 @@ class Coverage:
             )
         for result in self.results():
             if result.missed and result.hit:
-                names = list(dict.fromkeys(_short(name) for name in result.missed))
-                more = f", and {len(names) - missed} more" if len(names) > missed else ""
-                head = f"{result.endpoint}, {result.goal} not exercised: "
-                lines += textwrap.wrap(head + ", ".join(names[:missed]) + more, 100, subsequent_indent="  ")
+                # Names that differ in their guards only stand once, with their number: every one is counted.
+                names = Counter(_short(name) for name in result.missed)
+                shown = [f"{name} ({n} rows)" if n > 1 else name for name, n in list(names.items())[:missed]]
+                rest = sum(list(names.values())[missed:])
+                more = f", and {rest} more" if rest else ""
+                head = f"{result.endpoint}, {len(result.missed)} {result.goal} not exercised: "
+                lines += textwrap.wrap(head + ", ".join(shown) + more, 100, subsequent_indent="  ")
         outside = self.outside()
         if outside:
             lines.append(
@@ -203,6 +217,13 @@ def _at(pair: tuple[str, str]) -> str:
     return f"{what} when idle" if where == IDLE else f"{what} at {where.removeprefix('FWPM_LAYER_')}"
 
 
+def at_rest(table: Table, state: int) -> str:
+    """The state as pictures of one peer draw it, socket and flow: `BOUND/OUT`."""
+    if not table.view.registers:
+        return table.name_of(state)
+    return f"{table.register(state, 'socket')}/{table.register(state, 'flow')}"
+
+
 @contextmanager
 def recording(coverage: Coverage) -> Iterator[Coverage]:
     """While this is open, every step and every refusal of every endpoint in this process is counted.
@@ -220,11 +241,17 @@ def recording(coverage: Coverage) -> Iterator[Coverage]:
 
     kinds = (Endpoint, LiveEndpoint)
     originals = [kind.advance for kind in kinds]
+    begun: WeakKeyDictionary[Endpoint, str] = WeakKeyDictionary()  # where the stimulus in progress began
 
     def counting(advance: Any) -> Any:
         def advanced(self: Endpoint, event: int) -> Step:
+            before = self.state
             step: Step = advance(self, event)
             coverage.took(self.name, step)
+            if not step.verdict:
+                begun[self] = at_rest(self.table, before)
+            if self.table.layer(self.state) is None and self in begun:
+                coverage.moved(self.name, begun.pop(self), step.stimulus, at_rest(self.table, self.state))
             return step
 
         return advanced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fsm.coverage import Coverage
@@ -11,12 +12,19 @@ from fsm.draw.pictures import Picture, picture
 from fsm.draw.render import NoRenderer, draw, printable
 from fsm.errors import FsmError
 
+_SAID = "Each branch has the number of times that a run has taken it, or the word never."
+
 
 def coverage_pictures(coverage: Coverage) -> Iterator[Picture]:
     """One picture for each endpoint that is reported on."""
     for endpoint in coverage.endpoints:
-        counts = dict(coverage.rows.get(endpoint, {}))
-        yield picture(endpoint, coverage.config, overlay=Overlay(counts=counts or {"": 1}))
+        overlay = Overlay(
+            counts=dict(coverage.rows.get(endpoint, {})),
+            coverage=True,
+            moves=dict(coverage.moves.get(endpoint, {})),
+        )
+        shown = picture(endpoint, coverage.config, overlay=overlay)
+        yield replace(shown, title=f"Coverage of {shown.title}", desc=f"{shown.desc} {_SAID}")
 
 
 def write_pictures(coverage: Coverage, folder: Path) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from fsm.choices import Config, default_config
+from fsm.errors import FsmError
 from fsm.names import VERDICTS
 from fsm.plan.moves import Moves, moves_of
 from fsm.table import Step, Table, compile_table
@@ -61,6 +62,8 @@ def walks(
 ) -> ValidWalk:
     """Walks that the model allows; a walk ends early where nothing is possible any more (a closed socket).
 
+    No walk is shorter than `min_moves`: moves after which too few would be left are not drawn.
+
     Parameters
     ----------
     endpoint, config : the machine; the default machine by default.
@@ -70,12 +73,21 @@ def walks(
     Raises
     ------
     UnknownName : no such endpoint, stimulus or verdict.
+    FsmError : with these stimuli and verdicts no walk is that long.
     """
-    allowed = _moves(endpoint, config or default_config(), tuple(stimuli), tuple(verdicts))
+    asked = endpoint, config or default_config(), tuple(stimuli), tuple(verdicts)
+    allowed = _moves(*asked)
     table, allowed_by_state = allowed.table, allowed.by_state
+    lasting = _lasting(*asked, min_moves)
+    if table.start not in lasting[min_moves]:
+        longest = max(count for count, states in enumerate(lasting) if table.start in states)
+        raise FsmError(
+            "walks", f"min_moves is {min_moves}, but no walk of {endpoint} has more than {longest} moves here"
+        )
     state, moves, steps = table.start, [], []
-    for _ in range(draw(st.integers(min_moves, max_moves))):
-        cells = allowed_by_state.get(state)
+    for number in range(draw(st.integers(min_moves, max_moves))):
+        left = lasting[max(min_moves - number - 1, 0)]
+        cells = [cell for cell in allowed_by_state.get(state, ()) if table.step(*cell) in left]
         if not cells:
             break
         cell = draw(st.sampled_from(cells))
@@ -88,6 +100,18 @@ def walks(
 @lru_cache(maxsize=32)
 def _moves(endpoint: str, config: Config, stimuli: tuple[str, ...], verdicts: tuple[str, ...]) -> Moves:
     return moves_of(compile_table(endpoint, config), stimuli, verdicts)
+
+
+@lru_cache(maxsize=32)
+def _lasting(
+    endpoint: str, config: Config, stimuli: tuple[str, ...], verdicts: tuple[str, ...], moves: int
+) -> tuple[frozenset[int], ...]:
+    """For 0, 1 ... `moves`: the states from which so many moves can be made."""
+    allowed = _moves(endpoint, config, stimuli, verdicts)
+    found = [frozenset(allowed.states)]
+    for _ in range(moves):
+        found.append(frozenset(cell[0] for cell in allowed.cells if allowed.target(cell) in found[-1]))
+    return tuple(found)
 
 
 @lru_cache(maxsize=32)

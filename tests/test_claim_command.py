@@ -188,7 +188,8 @@ def test_a_recorded_trace_is_accepted_or_not_as_the_function_says(files: Path) -
 refuted: sender (IPv4, Windows 11) can have made gap.log
 possible so far: 4 of 7 lines of the whole log
 given next: gap.log, line 6: 04 drv: layer=FWPM_LAYER_DATAGRAM_DATA_V4 verdict=permit
-why: the model asks ALE_FLOW_ESTABLISHED_V4 there (in sendto, at send.establish) (rule send.establish.permit: UDPF, WLR)
+why: the model asks ALE_FLOW_ESTABLISHED_V4 there (in sendto, at send.establish) (rule send.establish.permit:
+        UDPF, WLR)
 possible there: ALE_FLOW_ESTABLISHED_V4 permit outbound
 shortest way: missing: a line for ALE_FLOW_ESTABLISHED_V4 permit outbound before gap.log, line 6; or say
         --without ALE_FLOW_ESTABLISHED_V4 if no callout stands there

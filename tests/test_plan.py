@@ -14,7 +14,6 @@ from fsm.choices import Config, configure
 from fsm.coverage import Coverage, Universe, recording
 from fsm.errors import FsmError
 from fsm.names import ENDPOINTS, VERDICTS
-from fsm.plan.checklist import checklist
 from fsm.plan.cover import GOALS, Cover, cover
 from fsm.plan.moves import Moves, moves_of
 from fsm.plan.scenarios import scenarios_of
@@ -140,15 +139,39 @@ def test_a_greedy_plan_says_how_far_from_the_bound_it_is(goal: str) -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_what_cannot_be_exercised_is_what_no_state_uses(endpoint: str) -> None:
     table = compile_table(endpoint, Config())
-    missing = unreachable(moves_of(table))
-    assert {row.key for row in table.rows} - {item.row for item in missing} == set(Universe.of(table).rows)
+    missing, count = unreachable(moves_of(table))
+    assert count == len(table.rows)
+    assert {row.key for row in table.rows} - {item.what for item in missing} == set(Universe.of(table).rows)
     assert all(item.proof for item in missing)
-    left_out = unreachable(moves_of(table, verdicts=("permit",)))
+    left_out, _ = unreachable(moves_of(table, verdicts=("permit",)))
     assert len(left_out) > len(missing)
 
 
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_layers_that_cannot_fire_are_listed_as_layers(endpoint: str) -> None:
+    table = compile_table(endpoint, Config())
+    missing, count = unreachable(moves_of(table), "layers")
+    fired = set(Universe.of(table).layers)
+    assert {item.what for item in missing}.isdisjoint(fired) and len(missing) + len(fired) == count
+    assert all(item.what.startswith("FWPM_LAYER_") and item.proof for item in missing)
+    few, _ = unreachable(moves_of(table, table.view.stimuli[:1], ("permit",)), "layers")
+    assert len(few) > len(missing)
+    assert any("states that can be reached stands at" in item.proof for item in few)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_refusals_that_never_happen_are_listed_as_refusals(endpoint: str) -> None:
+    table = compile_table(endpoint, Config())
+    missing, count = unreachable(moves_of(table), "refusals")
+    refused = {f"{event} at {at}" for at, event in Universe.of(table).refusals}
+    assert {item.what for item in missing}.isdisjoint(refused) and len(missing) + len(refused) == count
+    proofs = {item.what: item.proof for item in missing}
+    if endpoint == "sender":
+        assert proofs["permit at send.data"].endswith("states at send.data takes permit")
+
+
 def test_a_proof_names_the_guard_that_never_holds() -> None:
-    proofs = {item.row: item.proof for item in unreachable(moves_of(compile_table("receiver", Config())))}
+    proofs = {item.what: item.proof for item in unreachable(moves_of(compile_table("receiver", Config())))[0]}
     assert proofs["idle.window_timeout[window=open]"] == (
         "receiver (a socket that is sent to first) is not offered 'window_timeout'"
     )
@@ -162,17 +185,6 @@ def test_a_proof_names_the_guard_that_never_holds() -> None:
     )
 
 
-def test_the_checklist_says_what_to_call_to_filter_and_to_look_for() -> None:
-    table, _, plan = planned("sender", "edges")
-    lines = list(checklist(scenarios_of(table, plan)))
-    text = "\n".join(lines)
-    for part in ("auditpol /set", "call bind()", "a filter with action block", "Security log: 5157", "remove what was"):
-        assert part in text
-    assert text.isascii()
-    before = sum(" before: at " in line for line in lines)
-    assert before and sum("after: remove" in line for line in lines) <= before
-
-
 # --- the command
 
 
@@ -184,7 +196,29 @@ def test_the_command_prints_sizes_and_bounds(wfp: Any) -> None:
         walks = f"{len(plan.walks)} scenario{'' if endpoint == 'dropped_port' else 's'}"
         sizes = f"{plan.goals:,} edges in {walks}, {plan.steps:,} steps (the least there can be)"
         assert f"{endpoint}: {sizes}" in out.splitlines()
-        assert not unreachable(moves_of(table)) or f"of {len(table.rows)} rows cannot be exercised, since" in out
+        missing, count = unreachable(moves_of(table))
+        said = f"{endpoint}: {len(missing)} of {count} rows cannot be exercised (--unreachable lists them)"
+        assert bool(missing) == (said in out.splitlines())
+
+
+def test_the_summary_stands_first_and_last_and_reasons_are_counted_between(wfp: Any) -> None:
+    arguments = ("sender", "--cover", "layers", "--stimuli", "sendto,sendto_group", "--verdicts", "permit")
+    _, out, _ = wfp(*arguments)
+    lines = out.splitlines()
+    assert lines[0] == lines[-1] == "sender: 8 layers in 1 scenarios, 9 steps (the least there can be)"
+    assert len(lines) <= 6 and sum(int(line.split()[0]) for line in lines[2:-1]) == int(lines[1].split()[1])
+    _, full, _ = wfp(*arguments, "--unreachable")
+    assert full.splitlines()[0] == lines[0] == full.splitlines()[-1]
+    assert "FWPM_LAYER_INBOUND_ICMP_ERROR_V4" in full and "stands at icmp.error" in full
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_a_checklist_lists_beforehand_what_cannot_be_exercised(wfp: Any, goal: str) -> None:
+    narrowed = ("--stimuli", "bind,datagram", "--verdicts", "permit")
+    _, out, _ = wfp("receiver", "--cover", goal, *narrowed, "--format", "checklist")
+    before = out[: out.index("Before you begin")]
+    missing, _ = unreachable(moves_of(compile_table("receiver", Config()), ("bind", "datagram"), ("permit",)), goal)
+    assert missing and all(item.proof in before for item in missing)
 
 
 @pytest.mark.parametrize("goal", GOALS[2:])
@@ -200,7 +234,7 @@ def test_json_has_the_bounds_and_the_proofs(wfp: Any) -> None:
     status, out, _ = wfp("plan", "receiver", "--format", "json", "--verdicts", "permit,block")
     (got,) = json.loads(out)
     assert status == 0 and got["exact"] and got["scenarios"] == got["least_scenarios"] == len(got["files"])
-    assert {"row", "proof"} == set(got["unreachable"][0])
+    assert {"what", "reason", "proof"} == set(got["unreachable"][0])
 
 
 def test_a_stimulus_of_one_endpoint_only_is_used_there(wfp: Any) -> None:

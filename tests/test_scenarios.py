@@ -297,6 +297,18 @@ def test_each_expectation_that_is_written_can_fail(seed: int) -> None:
     assert not run_scenario(changed).passed
 
 
+def test_a_scenario_that_expects_nothing_fails() -> None:
+    (run,) = [run_scenario(scenario) for scenario in parse(f"{HEAD}at 0s s bind\n", "f.wfp")]
+    assert not run.passed and run.expectations == 0
+    assert run.text() == (
+        "f.wfp:1:1: scenario 'x' expects nothing, so it says nothing\n"
+        "  how to fix:     add an expect line below an at line; wfp-udp scenario --grammar lists them"
+    )
+    for more in ("expect logged 5158", "answers BIND_REDIRECT RESOURCE_ASSIGNMENT", "expect outcome none"):
+        (run,) = [run_scenario(scenario) for scenario in parse(f"{HEAD}at 0s s bind\n{more}\n", "f.wfp")]
+        assert run.passed, run.text()
+
+
 def test_time_passes_for_every_endpoint() -> None:
     text = "scenario x\nsocket a is sender\nsocket b is sender\nat 0s a sendto\nat 61s b bind\nat 61s a receive\n expect layers ... AUTH_RECV_ACCEPT ...\n"
     run = run_scenario(parse(text, "f")[0])

@@ -398,7 +398,11 @@ def test_a_refutation_names_the_host_and_the_filter_that_decided() -> None:
         never_at_all, "filters"
     )
     nowhere = reaches(session, "AUTH_CONNECT:pend@sender")
-    assert told(nowhere, "why")[1] == "nor would one without the policies, whose layers answer permit or block"
+    assert told(nowhere, "why") == (
+        "sender: ALE_AUTH_CONNECT_V4 answers permit wherever it comes",
+        "sender: it would take pend by rule send.authorize.pend[flow=NONE] (documented: DDI-pend, ASY, TOC)",
+        "nor does any run without the policies, where the layers answer permit or block",
+    )
 
 
 def test_a_run_names_the_filters_on_its_way_and_its_token_replays_it() -> None:
@@ -415,7 +419,7 @@ def test_a_run_names_the_filters_on_its_way_and_its_token_replays_it() -> None:
     space = explore(session)
     assert space.label(space.follow(found.witness)[-1]) == walk.state
     (draw,) = told(found, "draw")
-    assert draw.replace('"', "") == f"wfp-udp step --token {found.token} --html run.html"
+    assert draw.replace('"', "") == f"wfp-udp step --token {found.token} -o walk.svg"
     assert "perimeter" in finding_page(found, SessionSubject(session))
     assert finding_page(replace(found, token=""), SessionSubject(session))  # a run too long for a token
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis.errors import NoSuchExample
 from hypothesis.stateful import run_state_machine_as_test
 
 from fsm.choices import Config
 from fsm.endpoint import Endpoint
-from fsm.errors import NoTransition, UnknownName
+from fsm.errors import FsmError, NoTransition, UnknownName
 from fsm.machine import LiveEndpoint
 from fsm.names import VERDICTS
 from fsm.strategies import NearlyValid, ValidWalk, machine_for, nearly_valid_traces, walks
@@ -37,6 +38,26 @@ def test_a_walk_is_what_the_live_machine_does(walk: ValidWalk) -> None:
 def test_a_walk_keeps_to_what_was_asked_for(walk: ValidWalk) -> None:
     assert set(walk.moves) <= {"bind", "datagram", "permit", "block"} and len(walk.moves) >= 3
     assert all(layer.endswith(("_V6", "_V6_DISCARD")) for layer in walk.layers)
+
+
+@settings(QUICK, max_examples=200)
+@given(walks("dropped_port", stimuli=("datagram_group",), min_moves=3, max_moves=5) | walks(min_moves=3, max_moves=4))
+def test_no_walk_is_shorter_than_asked_for(walk: ValidWalk) -> None:
+    assert 3 <= len(walk.moves) <= 5
+
+
+def test_walks_that_would_end_too_soon_are_not_drawn() -> None:
+    # A socket that is closed takes nothing more: closed at once, a walk has one move.
+    long_enough = walks(stimuli=("bind", "close"), verdicts=("permit",), min_moves=3)
+    assert find(long_enough, lambda walk: True, settings=QUICK).moves == ("bind", "permit", "permit")
+    with pytest.raises(NoSuchExample):
+        find(long_enough, lambda walk: len(walk.moves) < 3, settings=settings(QUICK, max_examples=300))
+
+
+@pytest.mark.parametrize(("stimuli", "longest"), [(("close",), 1), (("bind", "close"), 4)])
+def test_a_length_that_no_walk_has_is_an_error(stimuli: tuple[str, ...], longest: int) -> None:
+    with pytest.raises(FsmError, match=f"min_moves is 9, but no walk of sender has more than {longest} moves here"):
+        find(walks(stimuli=stimuli, verdicts=("permit",), min_moves=9), lambda walk: True, settings=QUICK)
 
 
 @QUICK

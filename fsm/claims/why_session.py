@@ -22,7 +22,7 @@ def verdicts_of_session(subject: Subject) -> tuple[str, ...]:
         return ()
     if subject.anything is not None:
         given = " or ".join(subject.anything.space.session.verdicts)
-        return (f"nor would one without the policies, whose layers answer {given}",)
+        return (f"nor does any run without the policies, where the layers answer {given}",)
     given = " or ".join(subject.session.verdicts)
     return (f"the layers of this session answer {given} only; make_session(verdicts=[...]) lets them answer more",)
 

@@ -37,16 +37,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="A summary, scenario files, a list for a person, or JSON.",
 )
+@click.option("--unreachable", "every", is_flag=True, help="List each thing that cannot be exercised, with its proof.")
 @click.option("-o", "--output", default="", metavar="FOLDER", help="Write one scenario file for each endpoint there.")
 @config_options
 def command(
-    endpoints: tuple[str, ...], goal: str, stimuli: str, verdicts: str, output_format: str, output: str,
+    endpoints: tuple[str, ...], goal: str, stimuli: str, verdicts: str, output_format: str, every: bool, output: str,
     config: Config,
 ) -> None:  # fmt: skip
     """Plan for ENDPOINT... (sender, receiver, dropped_port; all three by default).
 
-    What cannot be exercised is listed beforehand, with the proof. For edges and pairs the plan is the best there is:
-    no set of scenarios from the start covers them with fewer scenarios, or with as few and fewer steps.
+    What cannot be exercised is counted beforehand, by reason; with --unreachable, in scenario files, checklists and
+    JSON it is listed with the proof. For edges and pairs the plan is the best there is: no set of scenarios from the
+    start covers them with fewer scenarios, or with as few and fewer steps. For refusals and layers it is a good one,
+    and the summary says what no plan can undercut.
     """
     import json
 
@@ -72,12 +75,12 @@ def command(
             click.echo(f"{name} is left out: nothing of {', '.join(asked['--stimuli'])} happens to it", err=True)
             continue
         moves = moves_of(table, offered, asked["--verdicts"])
-        plan, missing = cover(moves, goal), unreachable(moves)
+        plan, missing = cover(moves, goal), unreachable(moves, goal)
         scenarios = list(scenarios_of(table, plan))
         if output and scenarios:  # a file without a scenario cannot be read back
             _write(output, f"{name}_{goal}.wfp", "\n".join(map(scenario_text, scenarios)))
         if output_format == "text":
-            click.echo(_summary(table, plan, missing))
+            click.echo(_text(table, plan, missing, every=every))
         elif output_format == "scenario":
             click.echo(_head(table, plan, missing) + "\n".join(map(scenario_text, scenarios)))
         elif output_format == "checklist":
@@ -130,31 +133,61 @@ def _write(folder: str, name: str, text: str) -> None:
         raise FsmError(f"-o {path / name}", f"cannot be written: {error.strerror or error}") from None
 
 
-def _summary(table: Table, plan: Cover, missing: tuple[Unreachable, ...]) -> str:
-    lines = []
-    if missing:
-        by_proof: dict[str, list[str]] = {}
-        for item in missing:
-            by_proof.setdefault(item.proof, []).append(item.row)
-        lines.append(
-            f"{table.view.name}: {len(missing)} of {counted(len(table.rows), 'row')} cannot be exercised, since"
-        )
-        for proof, rows in by_proof.items():
-            lines.append(f"  {proof}:")
-            lines += textwrap.wrap(", ".join(rows), 110, initial_indent="    ", subsequent_indent="    ")
-    bound = "the least there can be" if plan.exact else f"at least {plan.least_walks} and {plan.least_steps} are needed"
-    lines.append(
+_Missing = tuple["tuple[Unreachable, ...]", int]
+
+
+def _summary(table: Table, plan: Cover) -> str:
+    bound = (
+        "the least there can be" if plan.exact else f"no plan has fewer than {plan.least_walks} and {plan.least_steps}"
+    )
+    return (
         f"{table.view.name}: {counted(plan.goals, plan.goal.removesuffix('s'))} in "
         f"{counted(len(plan.walks), 'scenario')}, {counted(plan.steps, 'step')} ({bound})"
     )
-    return "\n".join(lines)
 
 
-def _head(table: Table, plan: Cover, missing: tuple[Unreachable, ...], mark: str = "# ") -> str:
-    return "".join(f"{mark}{line}\n" for line in _summary(table, plan, missing).splitlines()) + "\n"
+def _text(table: Table, plan: Cover, found: _Missing, *, every: bool) -> str:
+    """The summary first and, where something stands between, last as well."""
+    between = _proofs(table, plan, found) if every else _reasons(table, plan, found)
+    return "\n".join([_summary(table, plan), *between, *([_summary(table, plan)] if between else [])])
 
 
-def _json_of(table: Table, plan: Cover, missing: tuple[Unreachable, ...], scenarios: list[str]) -> dict[str, Any]:
+def _reasons(table: Table, plan: Cover, found: _Missing) -> list[str]:
+    """How much cannot be exercised for each reason."""
+    from collections import Counter
+
+    missing = found[0]
+    counts = Counter(item.reason for item in missing)
+    lines = [_missed(table, plan, found) + " (--unreachable lists them)"] if missing else []
+    return lines + [f"  {count:>4}  {reason}" for reason, count in counts.items()]
+
+
+def _proofs(table: Table, plan: Cover, found: _Missing) -> list[str]:
+    """All that cannot be exercised, what has the same proof together."""
+    by_proof: dict[str, list[str]] = {}
+    for item in found[0]:
+        by_proof.setdefault(item.proof, []).append(item.what)
+    lines = [_missed(table, plan, found) + ", since"] if by_proof else []
+    for proof, names in by_proof.items():
+        lines.append(f"  {proof}:")
+        lines += textwrap.wrap(
+            ", ".join(names), 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False
+        )
+    return lines
+
+
+def _missed(table: Table, plan: Cover, found: _Missing) -> str:
+    from fsm.plan.unreachable import KINDS
+
+    return f"{table.view.name}: {len(found[0])} of {found[1]} {KINDS[plan.goal]} cannot be exercised"
+
+
+def _head(table: Table, plan: Cover, found: _Missing, mark: str = "# ") -> str:
+    lines = [_summary(table, plan), *_proofs(table, plan, found)]
+    return "".join(f"{mark}{line}\n" for line in lines) + "\n"
+
+
+def _json_of(table: Table, plan: Cover, found: _Missing, scenarios: list[str]) -> dict[str, Any]:
     return {
         "endpoint": table.view.name,
         "goal": plan.goal,
@@ -164,6 +197,6 @@ def _json_of(table: Table, plan: Cover, missing: tuple[Unreachable, ...], scenar
         "least_scenarios": plan.least_walks,
         "least_steps": plan.least_steps,
         "exact": plan.exact,
-        "unreachable": [{"row": item.row, "proof": item.proof} for item in missing],
+        "unreachable": [{"what": item.what, "reason": item.reason, "proof": item.proof} for item in found[0]],
         "files": scenarios,
     }

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from fsm.choices import Config
 from fsm.draw import boxes
+from fsm.draw.counted import LEGEND, add_counts, stimuli_counted
 from fsm.draw.overlay import Overlay
 from fsm.draw.page import Box, Line, Page, Place, Way
 from fsm.draw.pen import Pen
@@ -167,6 +168,8 @@ def endpoint_dot(
     """
     if name not in VIEWS:
         raise UnknownName.of("diagram", "endpoint", name, VIEWS)
+    if overlay is not None and overlay.coverage:  # its counts are part of the text that is laid out
+        return _new_pen(name, config, rows, dark, background, overlay).source(overlay)
     return _pen(name, config, rows, dark, background).source(overlay or Overlay())
 
 
@@ -177,6 +180,10 @@ def endpoint_sheet(name: str, config: Config) -> Page:
 
 @lru_cache(maxsize=64)
 def _pen(name: str, config: Config, rows: tuple[Row, ...], dark: bool, background: str) -> Pen:
+    return _new_pen(name, config, rows, dark, background, Overlay())
+
+
+def _new_pen(name: str, config: Config, rows: tuple[Row, ...], dark: bool, background: str, overlay: Overlay) -> Pen:
     table = compile_table(name, config) if rows is RULES else compile_rows(name, config, rows)
     shown = pictured(table)
     ghosts = boxes.select((row for row in rows if row.scope in table.view.scopes), config, SHOWN_DISPUTES)
@@ -184,17 +191,21 @@ def _pen(name: str, config: Config, rows: tuple[Row, ...], dark: bool, backgroun
     both = tuple(row for row in ghosts.rows if row.key in passed or row.key in ghosts.ghosts)
     sketch = Sketch(boxes.Selection(both, ghosts.ghosts), config)
     sketch.add_rows()
-    places = {**PLACES, **_add_states(sketch, shown, table)}
-    sketch.legend()
+    if overlay.coverage:
+        add_counts(sketch, overlay)
+    places = {**PLACES, **_add_states(sketch, shown, table, overlay)}
+    sketch.legend(*(LEGEND if overlay.coverage else ()))
     if table.view.registers:
         page = sketch.page(places, panel="state", spread={_STATE_COLUMN: _SPREAD})
     else:  # one state, which nothing changes
         page = sketch.page(places)
-    title = f"{name.replace('_', ' ').capitalize()}: {table.view.text}"
+    head = "Coverage of " if overlay.coverage else ""
+    title = f"{head}{name.replace('_', ' ')}: {table.view.text}"
+    title = title[0].upper() + title[1:]
     return Pen(name, page, title, about(config, both), dark=dark, background=background)
 
 
-def _add_states(sketch: Sketch, shown: Pictured, table: Table) -> dict[str, Place]:
+def _add_states(sketch: Sketch, shown: Pictured, table: Table, overlay: Overlay) -> dict[str, Place]:
     """The states at rest, and what a stimulus that every layer permits makes of them."""
     joined: dict[tuple[str, str], list[tuple[str, tuple[Row, ...]]]] = {}
     for state, stimulus, target, rows in shown.moves:
@@ -207,13 +218,16 @@ def _add_states(sketch: Sketch, shown: Pictured, table: Table) -> dict[str, Plac
         made_by = tuple(dict.fromkeys(rows for _, rows in runs))
         own = [rows[0] for rows in made_by if rows[0].scope == "flow"]
         name = once(safe_id("row", own[0].key) if own else safe_id("run", f"{state} {target}"), seen)
+        moves = tuple(dict.fromkeys((state, stimulus, target) for stimulus, _ in runs))
         words = stimuli_words(stimulus for stimulus, _ in runs)
+        if overlay.coverage:
+            words = stimuli_counted(moves, overlay)
         if state == target:
             tooltip = "\n".join(row_tooltip(row) for row in own or made_by[0][:1])
             sketch.boxes[f"state {state}"].lines.append(Line(f"stays: {words}", "muted", name, tooltip))
         else:
             first = own[0] if own else made_by[0][0]
-            way = Way(name, first, f"state {state}", f"state {target}", made_by, words, derived=True)
+            way = Way(name, first, f"state {state}", f"state {target}", made_by, words, derived=True, moves=moves)
             sketch.ways.append(way)
     if not table.view.registers:
         return {f"state {name}": (_STATE_COLUMN, 0, 2) for name in names}

@@ -19,6 +19,8 @@ class Overlay:
     path : the rows taken, in order, by key; they are numbered from 1.
     current : the name of the state it stands in, as `Table.name_of` writes it.
     blocked_at : the FWPM name of the layer that stopped it.
+    coverage : whether what was not taken is said as well, at every branch; for the pictures of the endpoints.
+    moves : how often a stimulus led from one state at rest to another, by (state, stimulus, state) as drawn.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -26,11 +28,13 @@ class Overlay:
     path: tuple[str, ...] = ()
     current: str | None = None
     blocked_at: str | None = None
+    coverage: bool = False
+    moves: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
     @property
     def dims(self) -> bool:
         """Whether what was not taken steps back: so when it is known what was taken."""
-        return bool(self.path or self.counts)
+        return bool(self.path or self.counts or self.coverage)
 
     def takes(self, key: str) -> bool:
         """Whether this row was taken."""
@@ -45,7 +49,9 @@ class Overlay:
         """What stands at the line of these rows: their places in the path and their count; empty for none."""
         places = ", ".join(numbers for key in keys if key in self.path and (numbers := self.numbers(key)))
         count = sum(self.counts.get(key, 0) for key in keys)
-        return " ".join(filter(None, (places, f"x{count}" if count else "")))
+        used = sum(self.takes(key) for key in keys)
+        partly = f" ({used} of {len(keys)} rules)" if self.coverage and used < len(keys) else ""
+        return " ".join(filter(None, (places, f"x{count}{partly}" if count else "")))
 
     @classmethod
     def of_steps(cls, steps: Iterable[Step], current: str | None = None) -> Overlay:

@@ -60,6 +60,8 @@ class Line:
     right: str = ""  # stands at the right of the line, in the colour of blocks
     right_id: str = ""
     right_tooltip: str = ""
+    rows: tuple[Row, ...] = ()  # the rows that it tells
+    right_rows: tuple[Row, ...] = ()
     sample: str = ""  # the legend: a piece of a line in this style stands at the left
     size: float = TEXT
 
@@ -172,6 +174,7 @@ class Way:
     words: str = ""  # its condition
     ghost: bool = False
     derived: bool = False
+    moves: tuple[tuple[str, str, str], ...] = ()  # of a derived line: (state, stimulus, state), as it draws them
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -15,7 +15,7 @@ import graphviz
 
 from fsm.draw.boxes import layer_names, layer_numbers
 from fsm.draw.overlay import Overlay
-from fsm.draw.page import CHIP, EXIT, HEAD, LINE, SAMPLE, TITLE, Box, Edge, Line, Page, cell_lines, cells_height
+from fsm.draw.page import CHIP, EXIT, HEAD, LINE, SAMPLE, TITLE, Box, Edge, Line, Page, Way, cell_lines, cells_height
 from fsm.draw.route import Point, Rect, spline
 from fsm.draw.theme import (
     BASIS,
@@ -258,14 +258,16 @@ class Pen:
         """Numbers and counts on lines, counts and words at boxes; each finds a place where no other one is."""
         taken: list[Rect] = []
         chips: list[str] = []
+        boxes = [box.area() for box in self.page.boxes] if overlay.coverage else []  # nothing there may be covered
         for edge in self.page.edges:
             text = "" if edge.way.derived else overlay.label(*(row.key for row in edge.way.rows))
             if text:
-                chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken"))
+                chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken", boxes))
         for box in self.page.boxes:
             words = ["BLOCKED HERE"] if box.key in seen.blocked else []
             words += ["STANDS HERE"] if box.key in seen.here else []
-            words += [label for label in (overlay.label(*(row.key for row in box.badges)),) if label]
+            if not overlay.coverage:  # there its lines say so
+                words += [label for label in (overlay.label(*(row.key for row in box.badges)),) if label]
             count = sum(overlay.layer_counts.get(n, 0) for n in layer_numbers(box.stem)) if box.stem else 0
             words += [f"records: {count}"] if count and not box.ghost else []
             if words:
@@ -273,12 +275,16 @@ class Pen:
                 chips.append(self._chip(f"on {box.key}", " - ".join(words), _over(box.area()), taken, role))
         return chips
 
-    def _chip(self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str) -> str:
+    def _chip(
+        self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str, avoided: Iterable[Rect] = ()
+    ) -> str:
         width, height = text_width(text, CHIP, True) + 8, CHIP * LINE + 3
         low, high = width / 2 + 8, self.page.width - width / 2
         kept = [(min(max(x, low), high), y) for x, y in points]
         places = [Rect(x - width / 2, y - height / 2, x + width / 2, y + height / 2) for x, y in kept]
-        place = next((p for p in places if not any(_overlap(p, other) for other in taken)), places[0])
+        free = [p for p in places if not any(_overlap(p, other) for other in taken)]
+        beside = [p for p in free if not any(_overlap(p, other) for other in avoided)]
+        place = (beside or free or places)[0]
         taken.append(place)
         label = (
             f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self._colour(role)}" '
@@ -300,12 +306,21 @@ class _Seen:
         self.touched: set[str] = set()
         if self.dims:
             for edge in page.edges:
-                if any(all(overlay.takes(row.key) for row in rows) for rows in edge.way.made_by):
+                if self._is_taken(edge.way):
                     self.taken.add(edge.way.id)
                     self.touched |= {edge.way.start, edge.way.end}
             self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in box.badges)}
+            self.touched |= {f"state {state}" for start, _, end in overlay.moves for state in (start, end)}
         self.here = _standing(page, overlay.current)
         self.blocked = self._blocked(page)
+
+    def _is_taken(self, way: Way) -> bool:
+        over = self.overlay
+        if over.coverage and way.derived:
+            return any(over.moves.get(move) for move in way.moves)
+        if over.coverage:  # one of its rows is enough: its mark says of how many
+            return any(over.takes(row.key) for row in way.rows)
+        return any(all(over.takes(row.key) for row in rows) for rows in way.made_by)
 
     def _blocked(self, page: Page) -> set[str]:
         layer = self.overlay.blocked_at

@@ -274,7 +274,13 @@ class Sketch:
                 together = text_width(before.text, TEXT) + text_width(line.text, TEXT) + 26
                 if line.right_id and before.text.startswith("log ") and not before.right and together < WIDTH:
                     # Two short ones on one line.
-                    lines[-1] = replace(before, right=line.text, right_id=line.right_id, right_tooltip=line.tooltip)
+                    lines[-1] = replace(
+                        before,
+                        right=line.text,
+                        right_id=line.right_id,
+                        right_tooltip=line.tooltip,
+                        right_rows=line.rows,
+                    )
                 else:
                     lines.append(line)
         blocks = any(row.event == "block" for badge in found for row in badge.rows)
@@ -347,11 +353,11 @@ class Sketch:
         for number, line in enumerate(box.lines):
             if line.text == said and line.tooltip:
                 more = "\n".join((line.tooltip, *map(row_tooltip, rows)))
-                box.lines[number] = replace(line, tooltip=more)
+                box.lines[number] = replace(line, tooltip=more, rows=(*line.rows, *rows))
                 break
         else:
             tooltip = "\n".join(map(row_tooltip, rows))
-            box.lines.append(Line(said, "muted", safe_id("row", rows[0].key), tooltip))
+            box.lines.append(Line(said, "muted", safe_id("row", rows[0].key), tooltip, rows=rows))
         box.badges = (*box.badges, *rows)
 
     def _words(self, rows: list[Row], ways: int) -> str:
@@ -413,13 +419,14 @@ def _badge(badge: boxes.Consequence) -> Iterator[Line]:
     url = cite_url(key for row in badge.rows for key in row.cite)
     name = safe_id("row", badge.rows[0].key)
     if badge.lines or badge.twin_rows:
-        yield Line(badge.head, "block", name, tooltip, url, bold=True, short=badge.short)
+        yield Line(badge.head, "block", name, tooltip, url, bold=True, short=badge.short, rows=badge.rows)
         yield from (Line(text, tooltip=tooltip) for text in badge.lines)
         if badge.logged:
             yield Line(badge.logged, tooltip=tooltip)
     else:
         head = badge.head.replace("absorb", "absorb: no trace")
-        yield Line(", ".join(filter(None, (head, badge.logged))), "block", name, tooltip, url, right_id=name)
+        said = ", ".join(filter(None, (head, badge.logged)))
+        yield Line(said, "block", name, tooltip, url, right_id=name, rows=badge.rows)
 
 
 def strongest_first(rows: Iterable[Row]) -> list[Row]:

@@ -1,103 +1,157 @@
-"""A plan as a list that a person can work off on a Windows machine: calls, filters, and what to look for in logs."""
+"""A plan as a list that a person can work off on Windows machines: calls, switches, and what to look for in logs.
+
+What a callout answers is switched, never added: only a step that is a policy change touches a filter. Each scenario is
+run again on the model while its lines are written, so that the event of a layer stands where that layer fires.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fsm import catalogue
-from fsm.scenarios.model import Do, ExpectedLayer, Scenario
+from fsm.endpoint import Endpoint, StimulusRecord
+from fsm.names import Verdict
+from fsm.plan.checklist_setup import after, before, number_of
+from fsm.reasons import STALE_REASONS
+from fsm.scenarios.model import Do, Scenario
 from fsm.stimuli import STIMULI
 
-# What a person does for a stimulus. What is not here is said in the words of the stimulus itself.
+POLICY_CHANGE = "add the filter pair 'toggle', or delete it if it stands"
+# What a person does for a stimulus.
 CALLS: dict[str, str] = {
     "bind": "call bind()",
-    "connect": "call connect() to peer {peer}",
-    "connect_other": "call connect() to another address than peer {peer}'s",
-    "sendto": "call sendto() to peer {peer}",
-    "sendto_group": "call sendto() to a multicast group",
-    "datagram": "from peer {peer}, send a datagram to the port",
-    "datagram_group": "from another host, send a datagram to the group and port",
-    "close": "call closesocket()",
-    "policy_change": "add or remove any filter at the layer that authorized the flow",
-    "icmp_error": "let peer {peer} answer the last datagram with ICMP port unreachable (close its port)",
-    "icmp_ttl": "send with a TTL of 1, so that a router answers with ICMP time exceeded",
-    "idle_timeout": "let 60 s pass without a datagram of this flow",
-    "window_timeout": "let 4 s pass without a datagram sent to a group",
+    "connect": "call connect() to A",
+    "connect_other": "call connect() to B",
+    "sendto": "call sendto() to A",
+    "sendto_group": "call sendto() to the group",
+    "datagram": "from A, send a datagram to M's port of the test",
+    "datagram_group": "from A, send a datagram to the group and M's port of the test",
+    "inject_send": "let the driver inject a datagram to A (FwpsInjectTransportSendAsync0)",
+    "inject_receive": "let the driver inject a datagram of A (FwpsInjectTransportReceiveAsync0)",
+    "complete": "let the driver complete what it pended, with permit",
+    "complete_block": "let the driver complete what it pended, with block",
+    "complete_group": "let the driver complete the pended send to the group, with permit",
+    "complete_group_block": "let the driver complete the pended send to the group, with block",
+    "icmp_error": "from A, answer an earlier datagram with ICMP port unreachable (a raw socket, or a closed port)",
+    "icmp_ttl": "from the router, answer an earlier datagram with ICMP time exceeded (a raw socket there)",
+    "profile_change": "Set-NetConnectionProfile -NetworkCategory Private, or Public if it is Private now",
+    "policy_change": POLICY_CHANGE,
     "protection_level": "call setsockopt(IPV6_PROTECTION_LEVEL)",
-    "complete": "let the callout complete what it pended, with permit",
-    "complete_block": "let the callout complete what it pended, with block",
+    "flow_abort": "let the driver end the flow (FwpsFlowAbort0)",
+    "idle_timeout": "let 60 s pass without a datagram of this flow (send to the group every 3 s if its window is open)",
+    "window_timeout": "let 4 s pass without a datagram sent to the group",
+    "close": "call closesocket()",
 }
-# What makes a layer answer so.
-FILTERS: dict[str, str] = {
-    "block": "a filter with action block",
-    "absorb": "a callout that blocks with FWPS_CLASSIFY_OUT_FLAG_ABSORB",
-    "pend": "a callout that pends the classify",
-    "redirect": "a callout that redirects",
-    "veto": "a callout that blocks after a hard permit",
-}
-AUDIT = (
-    'auditpol /set /subcategory:"Filtering Platform Packet Drop" /success:enable /failure:enable',
-    'auditpol /set /subcategory:"Filtering Platform Connection" /success:enable /failure:enable',
-)
+# Other reasons for which flows are authorized again: nothing that a person can be told to do brings them about for
+# certain, but what they do to a flow a policy change does as well.
+STAND_IN = "(in place of '{stimulus}', which cannot be brought about by hand with certainty) "
+_SOCKET_CALLS = ("bind", "connect", "connect_other", "sendto", "sendto_group", "protection_level", "close")
 
 
 def checklist(scenarios: Iterable[Scenario]) -> Iterator[str]:
     """The lines of the list, without line ends."""
-    yield "Before you begin, in an elevated prompt:"
-    yield from (f"  [ ] {command}" for command in AUDIT)
-    number = 0
-    for scenario in scenarios:
+    parts = [(scenario, list(_played(scenario))) for scenario in scenarios]
+    if not parts:
+        yield "Nothing can be exercised, so there is nothing to do."
+        return
+    ip = parts[0][0].config.ip
+    layers = dict.fromkeys(step.layer for _, played in parts for _, record, _ in played for step in record.classified)
+    yield from before(layers, ip)
+    yield ""
+    yield "How to read a step. 'switches' says how all of them stand from then on; several answers are given in turn,"
+    yield "one for each classify of that layer in the step, and then permit. 'layers' are classified in this order: the"
+    yield "callout there sees each of them, and where an event stands, it is in the Security log with this layer's"
+    yield "run-time id (the number in brackets) as LayerRTID, of the addresses of the test."
+    number = left_out = 0
+    for scenario, played in parts:
         yield ""
-        config = scenario.config
-        yield f"{scenario.title} (IPv{config.ip}, Windows {config.windows})"
+        yield f"{scenario.title} (IPv{scenario.config.ip}, Windows {scenario.config.windows})"
+        switched = False
         for name, view in scenario.endpoints:
-            what = "a UDP port that no socket owns" if view == "dropped_port" else "a UDP socket, not yet bound"
-            yield f"  [ ] {name}: {what}"
-        for action in scenario.actions:
-            if isinstance(action, Do):
-                number += 1
-                yield from _do_lines(action, number)
-
-
-def _do_lines(do: Do, number: int) -> Iterator[str]:
-    for answer in dict.fromkeys(answer for answer in do.answers if answer.verdict != "permit" and not answer.refused):
-        yield f"  [ ] {number}. before: at {answer.layer} have {_filter(answer)}"
-    call = CALLS.get(do.stimulus, STIMULI[do.stimulus].text).format(peer=do.peer or "A")
-    yield f"  [ ] {number}. {do.endpoint}: {call}"
-    for answer in do.answers:
-        if answer.refused:
-            yield f"        {answer.layer} must not take {answer.verdict}"
-    for expectation in do.expects:
-        match expectation.kind:
-            case "refused":
-                yield "        cannot happen: the call fails, or there is nothing that could cause it"
-            case "layers":
-                yield f"        layers: {_named(expectation.layers)}"
-            case "application" if expectation.text:
-                yield f"        the program sees: {expectation.text}"
-            case "logged":
-                events = ", ".join(map(str, expectation.events)) or "no event of this step"
-                yield f"        Security log: {events}"
-            case "outcome" if expectation.text != "none":
-                at = f" at {expectation.at_layer}" if expectation.at_layer else ""
-                yield f"        the datagram: {expectation.text}{at}"
-            case _:
+            yield f"  [ ] {name}: start the test program anew; {_START.get(view, 'a UDP socket, not yet bound')}"
+        for do, record, state in played:
+            left_out += sum(answer.refused for answer in do.answers)
+            fails = _failing(do, state) if do.expects_refusal else ""
+            if do.expects_refusal and not fails:
+                left_out += 1
                 continue
-    if do.answers:
-        yield f"        layers: {_named(answer for answer in do.answers if not answer.refused)}"
-        if any(answer.verdict != "permit" for answer in do.answers):
-            yield f"  [ ] {number}. after: remove what was added"
+            number += 1
+            answers = {} if do.expects_refusal else _switches(do)
+            if answers or switched:
+                yield f"  [ ] {number}. switches: {_stands(answers)}"
+            switched = bool(answers)
+            yield f"  [ ] {number}. {do.endpoint}: {_call(do.stimulus)}"
+            yield from [f"        {fails}; nothing else happens"] if fails else _seen(record)
+        end = "set all switches to permit; " if switched else ""
+        yield f"  [ ] end: {end}let the driver complete what it still holds; end the test program"
+    if left_out:
+        yield ""
+        yield f"{left_out} refusals are not in this list: verdicts that a layer does not take, and events that nothing"
+        yield "can cause there. They are facts of the model; --format scenario has them all, for 'wfp-udp scenario'."
+    yield ""
+    yield from after()
 
 
-def _filter(answer: ExpectedLayer) -> str:
-    layer = catalogue.by_name(answer.layer)
-    only = " (a callout, since this layer only reports)" if layer.is_discard and answer.verdict == "block" else ""
-    return FILTERS[answer.verdict] + only
+_START = {"dropped_port": "no socket owns the port, and none will"}
 
 
-def _named(layers: Iterable[ExpectedLayer]) -> str:
-    names = [
-        f"{answer.layer.removeprefix('FWPM_LAYER_')} ({catalogue.by_name(answer.layer).runtime_id})"
-        for answer in layers
+def _played(scenario: Scenario) -> Iterator[tuple[Do, StimulusRecord, str]]:
+    """Each stimulus with what the model makes of it, and the socket's state before; nothing for one that is refused."""
+    ends = {name: Endpoint(view, scenario.config) for name, view in scenario.endpoints}
+    for do in (action for action in scenario.actions if isinstance(action, Do)):
+        endpoint = ends[do.endpoint]
+        table = endpoint.table
+        socket = table.register(endpoint.state, "socket") if "socket" in table.view.registers else ""
+        if do.expects_refusal:
+            yield do, StimulusRecord(do.stimulus, endpoint.peer, endpoint.now_s), socket
+            continue
+        record = endpoint.begin(do.stimulus)
+        for answer in (answer for answer in do.answers if not answer.refused):
+            endpoint.decide(answer.verdict, record)
+        yield do, endpoint.proceed(record), socket
+
+
+def _failing(do: Do, socket: str) -> str:
+    """How a call fails that a person can try; empty where there is nothing to try."""
+    if do.stimulus in _SOCKET_CALLS and socket == "CLOSED":
+        return "the call fails with WSAENOTSOCK (10038)"
+    if do.stimulus == "bind" and socket == "BOUND":
+        return "the call fails with WSAEINVAL (10022)"
+    return ""
+
+
+def _switches(do: Do) -> dict[str, list[str]]:
+    """{layer: its answers in turn}, of the layers that do not always permit."""
+    answers: dict[str, list[str]] = {}
+    for answer in (answer for answer in do.answers if not answer.refused):
+        answers.setdefault(answer.layer, []).append(answer.verdict)
+    return {layer: given for layer, given in answers.items() if set(given) != {str(Verdict.PERMIT)}}
+
+
+def _stands(answers: dict[str, list[str]]) -> str:
+    words = [f"{layer.removeprefix('FWPM_LAYER_')} = {' then '.join(given)}" for layer, given in answers.items()]
+    return ", ".join(words) + ", all others permit" if words else "all permit"
+
+
+def _call(stimulus: str) -> str:
+    if stimulus not in CALLS and stimulus in STALE_REASONS:
+        return STAND_IN.format(stimulus=stimulus) + POLICY_CHANGE
+    return CALLS[stimulus]
+
+
+def _seen(record: StimulusRecord) -> Iterator[str]:
+    """What comes of a step, where it can be seen."""
+    events: dict[int, list[int]] = {}
+    for event, step in record.logged:
+        events.setdefault(id(step), []).append(event)
+    named = [
+        number_of(step.layer) + "".join(f" event {event}" for event in events.get(id(step), ()))
+        for step in record.classified
     ]
-    return ", ".join(names) or "none"
+    yield f"        layers: {', '.join(named) or 'none'}"
+    if record.outcome:
+        at = f" at {record.blocked_at}" if record.blocked_at else ""
+        yield f"        the datagram, or the call: {record.outcome}{at}"
+    if record.application_sees and STIMULI[record.stimulus].seen_by_application:
+        yield f"        the program sees: {record.application_sees}"
+    if record.remote_sees:
+        yield f"        the peer sees: {record.remote_sees}"

@@ -1,9 +1,10 @@
-"""Walks that cover a goal. Edges and pairs of edges are covered provably best, refusals and layers greedily.
+"""Walks that cover a goal. Edges and pairs of edges are covered provably best, refusals and layers well.
 
 Every edge has to be walked at least once, a walk begins at the start and ends where nothing is in progress. Which
 edges have to be walked again, and how many walks are needed, is a flow of least cost (a directed postman's tour with
 a way back to the start from every idle state): the fewest walks first, then the fewest steps. The sum of that flow is
-therefore both the plan and its lower bound.
+therefore both the plan and its lower bound. Refusals and layers are of no such shape: there a search finds a good plan,
+and a bound of its own says how far from the best it can be.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from fsm.graph import cheapest_flow
-from fsm.names import IDLE, VERDICTS
+from fsm.plan.beam import best_walks
+from fsm.plan.bound import least_steps
 from fsm.plan.moves import Cell, Moves
+from fsm.plan.runs import Goals, layers_of, refusals_of, refused_at, runs
 
 GOALS: tuple[str, ...] = ("edges", "pairs", "refusals", "layers")
 _RESTART = ("restart",)
 
-# A refusal to be tried: (state, event name). The walk stands in that state when it is asked for.
+# A refusal to be tried: (index of the cell before which the walk stands, event name).
 Trial = tuple[int, str]
 
 
@@ -157,60 +160,31 @@ def _split(taken: list[object]) -> list[list[Cell]]:
     return [walk for walk in walks if walk]
 
 
-# -- good: the nearest first ------------------------------------------------------------------------------------------
+# -- good: a search that looks at the most promising only -------------------------------------------------------------
 
 
 def _cover_refusals(moves: Moves) -> Cover:
-    """For each position, each event that some state there refuses is tried once."""
-    table = moves.table
-    wanted: dict[int, set[tuple[str, str]]] = {}
-    states = {table.start, *moves.by_state, *(moves.target(cell) for cell in moves.cells)}
-    for state in sorted(states):
-        idle = moves.idle(state)
-        position = table.states[state].position
-        for number, event in enumerate(table.events):
-            if (event in VERDICTS) != idle and table.next_or_none(state, number) < 0:
-                wanted.setdefault(state, set()).add((position, event))
-    return _greedy(moves, "refusals", wanted, tried=True)
+    return _searched(moves, "refusals", refusals_of(moves))
 
 
 def _cover_layers(moves: Moves) -> Cover:
-    """Each layer fires once, with permit."""
-    table = moves.table
-    wanted: dict[int, set[tuple[str, str]]] = {}
-    for state in moves.by_state:
-        layer = table.layer(state)
-        if layer is not None:
-            wanted[state] = {(layer.fwpm_name, "permit")}
-    return _greedy(moves, "layers", wanted, tried=False)
+    return _searched(moves, "layers", layers_of(moves))
 
 
-def _greedy(moves: Moves, goal: str, wanted: dict[int, set[tuple[str, str]]], *, tried: bool) -> Cover:
-    table = moves.table
-    open_goals = set().union(*wanted.values()) if wanted else set()
-    count = len(open_goals)
-    positions = len({table.states[state].position for state in wanted if table.states[state].position != IDLE})
-    walks: list[Walk] = []
-    while open_goals:
-        cells: list[Cell] = []
-        trials: list[tuple[int, str]] = []
-        state = table.start
-        while open_goals:
-            way = moves.way(state, (at for at, goals in wanted.items() if goals & open_goals))
-            if way is None:
-                break
-            cells += way
-            state = moves.target(way[-1]) if way else state
-            here = wanted[state] & open_goals
-            open_goals -= here
-            if tried:
-                trials += [(len(cells), event) for event in table.events if any(event == e for _, e in here)]
-            else:
-                cells.append((state, table.event_ids["permit"]))
-                state = table.step(*cells[-1])
-        if not cells and not trials:
-            break
-        rest = moves.to_idle(state)
-        walks.append(Walk((*cells, *rest), tuple(trials)))
-    # Each classify stands at one position, so a plan has at least as many steps as positions to visit.
-    return Cover(goal, tuple(walks), count, min(count, 1), positions)
+def _searched(moves: Moves, goal: str, goals: Goals) -> Cover:
+    if not goals.names:
+        return Cover(goal, (), 0, 0, 0)
+    by_state = runs(moves, goals)
+    open_goals = set(goals.names)
+    walks = []
+    for cells in best_walks(moves, goals, by_state):
+        trials: list[Trial] = []
+        if goal == "refusals":
+            states = [moves.table.start, *map(moves.target, cells)]
+            for index, state in enumerate(states):
+                here = [name for name in refused_at(moves, state) if name in open_goals]
+                open_goals.difference_update(here)
+                trials += [(index, event) for _, event in here]
+        walks.append(Walk(cells, tuple(trials)))
+    least = least_steps(moves, goals, (run for found in by_state.values() for run in found))
+    return Cover(goal, tuple(walks), len(goals.names), 1, least)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsm.errors import UnknownName
@@ -21,6 +21,11 @@ class Moves:
     cells: tuple[Cell, ...]
     by_state: dict[int, tuple[Cell, ...]]
 
+    @property
+    def states(self) -> tuple[int, ...]:
+        """Every state that can be reached, those without a move of their own too, in table order."""
+        return tuple(sorted({self.table.start, *self.by_state, *map(self.target, self.cells)}))
+
     def target(self, cell: Cell) -> int:
         """The state that a cell leads to."""
         return self.table.step(*cell)
@@ -28,48 +33,6 @@ class Moves:
     def idle(self, state: int) -> bool:
         """Whether nothing is in progress there, so that a scenario can end."""
         return self.table.states[state].position == IDLE
-
-    def way(self, start: int, goals: Iterable[int]) -> list[Cell] | None:
-        """The shortest way to the nearest of these states; None when none can be reached."""
-        wanted = set(goals)
-        if start in wanted:
-            return []
-        came: dict[int, Cell] = {}
-        queue = deque([start])
-        seen = {start}
-        while queue:
-            state = queue.popleft()
-            for cell in self.by_state.get(state, ()):
-                target = self.target(cell)
-                if target in seen:
-                    continue
-                seen.add(target)
-                came[target] = cell
-                if target in wanted:
-                    return self._back(came, start, target)
-                queue.append(target)
-        return None
-
-    def _back(self, came: dict[int, Cell], start: int, state: int) -> list[Cell]:
-        way = []
-        while state != start:
-            way.append(came[state])
-            state = came[state][0]
-        return way[::-1]
-
-    def to_idle(self, state: int) -> list[Cell]:
-        """What ends the stimulus in progress: the shortest way to an idle state."""
-        way = self.way(state, [at for at in self.by_state if self.idle(at)])
-        return way if way is not None else self._permits(state)
-
-    def _permits(self, state: int) -> list[Cell]:
-        # Only a state without moves of its own (CLOSED) is idle and not in `by_state`.
-        way: list[Cell] = []
-        permit = self.table.event_ids["permit"]
-        while not self.idle(state):
-            way.append((state, permit))
-            state = self.table.step(state, permit)
-        return way
 
 
 def moves_of(table: Table, stimuli: Sequence[str] = (), verdicts: Sequence[str] = ()) -> Moves:

@@ -82,6 +82,8 @@ def run_scenario(
 ) -> ScenarioRun:
     """Run one scenario to its end, or to the first `at` line that the model refuses unexpectedly.
 
+    A scenario without any `expect` or `answers` fails: it could never fail otherwise.
+
     Parameters
     ----------
     scenario : from `parse`.
@@ -118,6 +120,10 @@ def run_scenario(
             case Do():
                 if not _perform(run, action, verdicts[action.endpoint], tap):
                     break
+    if not any(do.expects or do.answers for do in scenario.actions if isinstance(do, Do)):
+        lines = ("how to fix:     add an expect line below an at line; wfp-udp scenario --grammar lists them",)
+        what = f"scenario '{scenario.title}' expects nothing, so it says nothing"
+        run.failures.append(Failure(scenario.spot.line, scenario.spot.column, what, lines))
     return run
 
 
