@@ -171,12 +171,14 @@ def test_two_sessions_are_compared_by_the_policies_of_their_hosts(files: Path) -
 def test_a_recorded_trace_is_accepted_or_not_as_the_function_says(files: Path) -> None:
     status, text, error = claim("accepts", "sender", "--trace", "sent.log")
     assert (status, error) == (0, "")
+    token = sealed(f"wfp2_{fingerprint()}_sender_4_11_base_sp8")
     assert text == (
         "holds: sender (IPv4, Windows 11) can have made sent.log\n"
         "it can have happened like this:\n"
         "    the whole log\n"
         "        sendto: UNBOUND/NONE to BOUND/OUT (lines 2-9)\n"
         "searched: sent.log: 9 lines = 8 observations + 1 about something else + 0 not understood\n"
+        f"token: wfp-udp step --token {token}\ndraw: wfp-udp step --token {token} -o walk.svg\n"
     )
     assert claim("accepts", "sender", "--trace", "gap.log")[0] == 0  # no callout stands at the layer that is not shown
     status, text, error = claim("accepts", "sender", "--trace", "gap.log", "--only", ",".join(SENT))
@@ -186,14 +188,18 @@ def test_a_recorded_trace_is_accepted_or_not_as_the_function_says(files: Path) -
         text
         == """\
 refuted: sender (IPv4, Windows 11) can have made gap.log
-possible so far: 4 of 7 lines of the whole log
+possible so far:
+    4 of 7 lines of the whole log
+    sendto: UNBOUND/NONE to BOUND/NONE sendto@send.establish (lines 2-5)
 given next: gap.log, line 6: 04 drv: layer=FWPM_LAYER_DATAGRAM_DATA_V4 verdict=permit
 why: the model asks ALE_FLOW_ESTABLISHED_V4 there (in sendto, at send.establish) (rule send.establish.permit:
         UDPF, WLR)
 possible there: ALE_FLOW_ESTABLISHED_V4 permit outbound
 shortest way: missing: a line for ALE_FLOW_ESTABLISHED_V4 permit outbound before gap.log, line 6; or say
         --without ALE_FLOW_ESTABLISHED_V4 if no callout stands there
-"""
+token: wfp-udp step --token {token}
+draw: wfp-udp step --token {token} -o walk.svg
+""".format(token=sealed(f"wfp2_{fingerprint()}_sender_4_11_base_sp4"))
     )
     assert claim("accepts", "sender", "--trace", "sent.log", "--from-start", "--only", ",".join(SENT))[0] == 0
     assert (

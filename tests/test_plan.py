@@ -178,7 +178,7 @@ def test_a_proof_names_the_guard_that_never_holds() -> None:
     row = next(row for row in proofs if row.startswith("receive.ippacket.permit[connected=other;"))
     assert proofs[row].endswith("states at receive.ippacket connected is never other, only no")
     alone = {
-        item.row: item.proof for item in unreachable(moves_of(compile_table("sender", Config()), stimuli=["bind"]))
+        item.what: item.proof for item in unreachable(moves_of(compile_table("sender", Config()), stimuli=["bind"]))[0]
     }
     assert alone["bind.assign.pend[stimulus=complete; dual_stack:no; windows 7..]"] == (
         "in the only state at bind.assign stimulus is never complete, only bind"
@@ -202,10 +202,10 @@ def test_the_command_prints_sizes_and_bounds(wfp: Any) -> None:
 
 
 def test_the_summary_stands_first_and_last_and_reasons_are_counted_between(wfp: Any) -> None:
-    arguments = ("sender", "--cover", "layers", "--stimuli", "sendto,sendto_group", "--verdicts", "permit")
+    arguments = ("plan", "sender", "--cover", "layers", "--stimuli", "sendto,sendto_group", "--verdicts", "permit")
     _, out, _ = wfp(*arguments)
     lines = out.splitlines()
-    assert lines[0] == lines[-1] == "sender: 8 layers in 1 scenarios, 9 steps (the least there can be)"
+    assert lines[0] == lines[-1] == "sender: 8 layers in 1 scenario, 9 steps (the least there can be)"
     assert len(lines) <= 6 and sum(int(line.split()[0]) for line in lines[2:-1]) == int(lines[1].split()[1])
     _, full, _ = wfp(*arguments, "--unreachable")
     assert full.splitlines()[0] == lines[0] == full.splitlines()[-1]
@@ -215,7 +215,7 @@ def test_the_summary_stands_first_and_last_and_reasons_are_counted_between(wfp: 
 @pytest.mark.parametrize("goal", GOALS)
 def test_a_checklist_lists_beforehand_what_cannot_be_exercised(wfp: Any, goal: str) -> None:
     narrowed = ("--stimuli", "bind,datagram", "--verdicts", "permit")
-    _, out, _ = wfp("receiver", "--cover", goal, *narrowed, "--format", "checklist")
+    _, out, _ = wfp("plan", "receiver", "--cover", goal, *narrowed, "--format", "checklist")
     before = out[: out.index("Before you begin")]
     missing, _ = unreachable(moves_of(compile_table("receiver", Config()), ("bind", "datagram"), ("permit",)), goal)
     assert missing and all(item.proof in before for item in missing)

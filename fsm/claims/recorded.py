@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
+from fsm.catalogue import by_name
+from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part, Verdict
 from fsm.claims.subject import EndpointSubject, checked_trace
-from fsm.claims.text import GIVEN, HAPPENED, NOTE, POSSIBLE, SEARCHED, SO_FAR, WAY, WHY, Claim
+from fsm.claims.text import DRAW, GIVEN, HAPPENED, NOTE, POSSIBLE, SEARCHED, SO_FAR, TOKEN, WAY, WHY, Claim
+from fsm.claims.witness import drawing, stepping
 from fsm.errors import FsmError, LogError
+from fsm.names import VERDICTS
 from fsm.stimuli import STIMULI
 from fsm.table import compile_table
 from fsm.traces.automaton import Limits
@@ -23,6 +27,7 @@ from fsm.traces.conformance import (
 from fsm.traces.finding import written_all
 from fsm.traces.free import RARE_TEXTS
 from fsm.traces.observation import Trace
+from fsm.traces.replay import Replay, token_of
 from fsm.traces.report import account_line, told_lines
 
 LISTED = 5  # conversations, lines that were not understood
@@ -60,10 +65,25 @@ def accepts_record(
         note = f"if that happened, say allow={list(result.needs)!r}"
         parts = (Part(WHY, ("only this would explain it", *happened)), Part(NOTE, (note,)), _run_of(result, AGREES_IF))
         # What is not known here can be said: not knowing it is not what `allow_unknown` is for.
-        return Claim(about, claim.text).finding(UNKNOWN, "rare", parts)
+        certain = Claim(about, claim.text)
+        return _finding(certain, UNKNOWN, "rare", parts, _first(result, AGREES_IF).replay)
     if result.verdict == CANNOT_TELL:
         return claim.finding(UNKNOWN, "untold", (Part(WHY, _untold(result)),))
-    return claim.finding(HOLDS, "accepted", (_run_of(result, AGREES), Part(SEARCHED, (account_line(result),))))
+    told = (_run_of(result, AGREES), Part(SEARCHED, (account_line(result),)))
+    return _finding(claim, HOLDS, "accepted", told, _first(result, AGREES).replay)
+
+
+def _finding(claim: Claim, verdict: Verdict, cause: str, parts: Sequence[Part], replay: Replay | None) -> Finding:
+    """The finding, with a walk that a conversation can have been, as far as its lines are possible."""
+    token = token_of(replay)
+    if replay is None or not token:
+        return claim.finding(verdict, cause, parts)
+    more = [Part(TOKEN, (stepping(token),)), Part(DRAW, (drawing(token),))]
+    if replay.before:
+        begun = ", ".join(move for move in replay.before if move not in VERDICTS)
+        more.append(Part(NOTE, (f"the log does not show how the run begins: {begun}",)))
+    found = claim.finding(verdict, cause, (*parts, *more))
+    return replace(found, witness=(*replay.before, *replay.moves), token=token)
 
 
 def _limits(about: EndpointSubject) -> Limits:
@@ -80,9 +100,14 @@ def _limits(about: EndpointSubject) -> Limits:
 def _run_of(result: Conformance, verdict: str) -> Part:
     lines: list[str] = []
     for one in [one for one in result.conversations if one.verdict == verdict][:LISTED]:
-        lines += [one.conversation.name, *(f"    {line}" for line in told_lines(one))]
+        told = told_lines(one.told, one.conversation.observations)
+        lines += [one.conversation.name, *(f"    {line}" for line in told)]
     more = sum(one.verdict == verdict for one in result.conversations) - LISTED
     return Part(HAPPENED, (*lines, *((f"... and {more} more conversations",) if more > 0 else ())))
+
+
+def _first(result: Conformance, verdict: str) -> ConversationResult:
+    return next(one for one in result.conversations if one.verdict == verdict)
 
 
 def _untold(result: Conformance) -> tuple[str, ...]:
@@ -110,16 +135,19 @@ def _refused(claim: Claim, result: Conformance) -> Finding:
     if len(diverging) > 1:
         others = ", ".join(one.conversation.name for one in diverging[1 : LISTED + 1])
         parts.append(Part(NOTE, (f"{len(diverging) - 1} more of {len(result.conversations)} diverge: {others}",)))
-    return claim.finding(REFUTED, "refused", parts)
+    return _finding(claim, REFUTED, "refused", parts, first.replay)
 
 
 def _refused_parts(one: ConversationResult) -> list[Part]:
     refused, count = one.refused, len(one.conversation.observations)
     assert refused is not None, "it diverges"
     where = refused.observation.source or f"line {refused.index + 1}"
+    so_far = told_lines(refused.told, one.conversation.observations)
+    seen = refused.observation
+    given = seen.text or f"{by_name(seen.layer).short_name} {seen.verdict}".strip()
     parts = [
-        Part(SO_FAR, (f"{refused.index} of {count} lines of {one.conversation.name}",)),
-        Part(GIVEN, (f"{where}: {refused.observation.text or refused.observation.layer}",)),
+        Part(SO_FAR, (f"{refused.index} of {count} lines of {one.conversation.name}", *so_far)),
+        Part(GIVEN, (f"{where}: {given}",)),
         Part(POSSIBLE, written_all(refused.allowed) or ("nothing more that a callout sees",)),
     ]
     if one.edits:

@@ -130,6 +130,11 @@ def stepping(token: str) -> str:
     return _line("wfp-udp", "step", "--token", token)
 
 
+def drawing(token: str) -> str:
+    """The command that draws a run."""
+    return _line("wfp-udp", "step", "--token", token, "-o", "walk.svg")
+
+
 def machine_words(config: Config) -> list[str]:
     """The options of the command line that mean this machine."""
     words = ["--ip", str(config.ip)] if config.ip != 4 else []
@@ -146,7 +151,7 @@ def command_of(subject: Subject, events: Sequence[Event], token: str) -> tuple[s
     `run` gives one layer one verdict throughout: a run that is not so is drawn from its token, or where it is too long
     for one, the rules that it went by are marked in the picture of the endpoint.
     """
-    from_token = (_line("wfp-udp", "step", "--token", token, "-o", "walk.svg"),) if token and events else ()
+    from_token = (drawing(token),) if token and events else ()
     if isinstance(subject, SessionSubject):
         return from_token
     if not isinstance(subject, EndpointSubject) or not events:

@@ -156,11 +156,9 @@ class Hypotheses:
 
     def config_of(self, bit: int) -> Config:
         """The machine of one hypothesis."""
-        world = self.worlds[bit // len(ROLES)]
-        return replace(
-            self.config,
-            assume=tuple({**dict(self.config.assume), **dict(zip(self.disputes, world, strict=True))}.items()),
-        )
+        decided = zip(self.disputes, self.worlds[bit // len(ROLES)], strict=True)
+        others = {name: option for name, option in decided if option != self.config.choice(name)}
+        return replace(self.config, assume=tuple({**dict(self.config.assume), **others}.items()))
 
 
 class PortAutomaton:

@@ -25,6 +25,7 @@ from fsm.traces.explanation import Explainer
 from fsm.traces.finding import Edit, Told, edits_of, told_of
 from fsm.traces.free import ALLOWABLE, REOPENED, Free, free_of, needs_of
 from fsm.traces.observation import Observation, Trace
+from fsm.traces.replay import Replay, replay_of
 
 AGREES, AGREES_IF, DIVERGES, CANNOT_TELL = "AGREES", "AGREES_IF", "DIVERGES", "CANNOT_TELL"
 ALL = "all"
@@ -39,11 +40,15 @@ VERDICT_KINDS: tuple[str, ...] = ("final", "own")
 
 @dataclass(frozen=True, slots=True)
 class FirstRefused:
-    """The first line that no hypothesis explains: its index among the observations, and what is possible there."""
+    """The first line that no hypothesis explains: its index among the observations, and what is possible there.
+
+    `told` is one explanation of the lines before it.
+    """
 
     index: int
     observation: Observation
     allowed: tuple[Label, ...]
+    told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class ConversationResult:
     unless the limit was hit. `told` is one explanation, of the repaired conversation where it diverges. `possible`
     holds, for each open dispute, the options that still fit. `why` says what is missing where it cannot be told.
     `needs` names what must have happened where it agrees on that condition only, or would need no repair: (of
-    `ALLOWABLE`, how often).
+    `ALLOWABLE`, how often). `replay` is the explanation as a walk from the start; where it diverges, of the lines
+    before the first that is refused.
     """
 
     conversation: Conversation
@@ -69,6 +75,7 @@ class ConversationResult:
     refused: FirstRefused | None = None
     why: str = ""
     needs: tuple[tuple[str, int], ...] = ()
+    replay: Replay | None = None
 
     @property
     def bounded(self) -> bool:
@@ -340,31 +347,33 @@ class _Checker:
         bits = _all_bits(aligner.frontiers[frontier]) if count == len(numbers) else 0
         return _Fit(automaton, aligner, symbols, numbers, count, frontier, bits)
 
-    def _explained(self, conversation: Conversation, fit: _Fit) -> tuple[int, tuple[Told, ...]]:
-        """The preferred hypothesis of those that fit, and what happened under it."""
+    def _explained(
+        self, conversation: Conversation, fit: _Fit, bits: int
+    ) -> tuple[int, tuple[Told, ...], Replay | None]:
+        """The preferred of these hypotheses, all of which the first lines fit, and what happened under it in them."""
         whole = fit.automaton.whole
-        bit = whole.hypotheses.preferred(fit.bits, _likely_roles(conversation.observations))
-        path = self._explainer(fit.automaton, bit).path(fit.symbols)
-        return bit, told_of(whole, path, conversation.observations)
+        bit = whole.hypotheses.preferred(bits, _likely_roles(conversation.observations))
+        path = self._explainer(fit.automaton, bit).path(fit.symbols[: fit.count])
+        return bit, told_of(whole, path, conversation.observations), replay_of(whole, bit, path)
 
     def _agreeing(self, conversation: Conversation, fit: _Fit, visible: frozenset[str]) -> ConversationResult:
         whole = fit.automaton.whole
-        bit, told = self._explained(conversation, fit)
+        bit, told, replay = self._explained(conversation, fit, fit.bits)
         verdict, why = AGREES, ""
         nothing_decided = whole.hypotheses.worlds_of(fit.bits) == whole.hypotheses.all
         if nothing_decided and self._never_refuses(fit.aligner, frozenset(fit.numbers), bit):
             verdict = CANNOT_TELL
             why = _too_little(conversation, fit.symbols, visible, self._automaton(conversation.ip).layers)
         return ConversationResult(
-            conversation, verdict, _roles(whole, fit.bits), _options(whole, fit.bits), told, why=why
+            conversation, verdict, _roles(whole, fit.bits), _options(whole, fit.bits), told, why=why, replay=replay
         )
 
     def _on_condition(self, conversation: Conversation, fit: _Fit, free: Free) -> ConversationResult:
         whole = fit.automaton.whole
-        _, told = self._explained(conversation, fit)
+        _, told, replay = self._explained(conversation, fit, fit.bits)
         return ConversationResult(
             conversation, AGREES_IF, _roles(whole, fit.bits), _options(whole, fit.bits), told,
-            needs=needs_of(told, free),
+            needs=needs_of(told, free), replay=replay,
         )  # fmt: skip
 
     def _never_refuses(self, aligner: Aligner, symbols: frozenset[int], bit: int) -> bool:
@@ -382,14 +391,17 @@ class _Checker:
     def _diverging(self, conversation: Conversation, fit: _Fit) -> ConversationResult:
         automaton, aligner, whole, symbols = fit.automaton, fit.aligner, fit.automaton.whole, fit.symbols
         lines = conversation.observations
-        refused = FirstRefused(fit.count, lines[fit.count], aligner.allowed(fit.frontier))
+        so_far = _all_bits(aligner.frontiers[fit.frontier])
+        _, before, replay = self._explained(conversation, fit, so_far)
+        refused = FirstRefused(fit.count, lines[fit.count], aligner.allowed(fit.frontier), before)
         cost = aligner.cost(fit.numbers, self._limit)
         if not cost.hypotheses:
             least = counted(cost.at_least, "edit is", "edits are")
             why = f"the limit of work was hit before a repair was found; at least {least} needed"
             return ConversationResult(
-                conversation, DIVERGES, cost=cost.edits, at_least=cost.at_least, refused=refused, why=why
-            )
+                conversation, DIVERGES, cost=cost.edits, at_least=cost.at_least, refused=refused, why=why,
+                replay=replay,
+            )  # fmt: skip
         bit = whole.hypotheses.preferred(cost.hypotheses, _likely_roles(lines))
         explainer = self._explainer(automaton, bit)
         path = explainer.path(symbols, cost.edits, cost.windows)
@@ -404,6 +416,7 @@ class _Checker:
             len(edits),
             min(cost.at_least, len(edits)),
             refused,
+            replay=replay,
         )
 
 

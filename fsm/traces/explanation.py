@@ -235,6 +235,12 @@ class Explainer:
 
     # -- questions about a state
 
+    def way_to(self, state: int) -> tuple[Move, ...]:
+        """The most ordinary way to a state over layers that the log does not show, from where a path begins."""
+        origins = self._begin(0)[1]
+        assert state in origins, "every state that is possible can be reached"
+        return self._back([origins], state)
+
     def allowed(self, state: int) -> tuple[Edge, ...]:
         """The visible steps that are possible from a state, silent steps before them included, nearest first."""
         found: list[tuple[int, int, Edge]] = []

@@ -13,6 +13,7 @@ from fsm.traces.conformance import AGREES, AGREES_IF, CANNOT_TELL, DIVERGES, Con
 from fsm.traces.finding import Edit, Told, written_all
 from fsm.traces.free import RARE_TEXTS
 from fsm.traces.observation import Observation
+from fsm.traces.replay import token_of
 
 LISTED_CONVERSATIONS = 20
 LISTED_STIMULI = 12
@@ -154,7 +155,7 @@ def _conversation_lines(one: ConversationResult, several: bool) -> list[str]:
         found.append(
             "  With the repair, it can have happened like this:" if one.edits else "  It can have happened like this:"
         )
-        found.extend(f"    {line}" for line in told_lines(one))
+        found.extend(f"    {line}" for line in told_lines(one.told, lines))
     found.extend(_rare_lines(one))
     return found
 
@@ -175,7 +176,9 @@ def _refused_lines(one: ConversationResult, lines: Sequence[Observation]) -> lis
         f"    {where}: {one.refused.observation.text or _said(one.refused.observation)}",
     ]
     possible = ", ".join(written_all(one.refused.allowed)) or "nothing more that a callout sees"
-    return [*found, f"    possible there: {possible}"]
+    token = token_of(one.replay)
+    step = [f"    step through what is possible: wfp-udp step --token {token}"] if token else []
+    return [*found, f"    possible there: {possible}", *step]
 
 
 def _edit_lines(number: int, edit: Edit) -> list[str]:
@@ -192,11 +195,10 @@ def _edit_lines(number: int, edit: Edit) -> list[str]:
     return [*lines, f"     repair: {edit.repair}"]
 
 
-def told_lines(one: ConversationResult) -> list[str]:
+def told_lines(told: Sequence[Told], lines: Sequence[Observation]) -> list[str]:
     """What happened in a conversation, by its explanation."""
-    lines = one.conversation.observations
-    found = [_told_line(told, lines) for told in one.told[:LISTED_STIMULI]]
-    more = len(one.told) - LISTED_STIMULI
+    found = [_told_line(one, lines) for one in told[:LISTED_STIMULI]]
+    more = len(told) - LISTED_STIMULI
     return [*found, f"... and {more} more stimuli; --format json has all"] if more > 0 else found
 
 
