@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fsm.traces.conformance import AGREES, DIVERGES, Conformance, ConversationResult, check_trace
 from fsm.traces.observation import Observation, Trace
+from fsm.traces.report import conflict_text, report_text
 
 ONLY = ("ALE_RESOURCE_ASSIGNMENT", "ALE_AUTH_CONNECT", "ALE_FLOW_ESTABLISHED", "DATAGRAM_DATA", "OUTBOUND_TRANSPORT")
 # What no application and no callout of these examples does.
@@ -105,3 +108,18 @@ def test_a_dispute_that_is_decided_beforehand_refuses_the_other_option() -> None
     only = (*ONLY, "ALE_ENDPOINT_CLOSURE", "ALE_RESOURCE_RELEASE")
     assert dict(check(*closing, only=only).decides)["close"] == "closure_release"
     assert check(*closing, only=only, decided=["close"]).verdict == DIVERGES
+
+
+def test_conversations_at_odds_are_told_with_what_they_decide_and_not_all_of_them() -> None:
+    plain = [line("ALE_BIND_REDIRECT_V4", "pend"), line(BIND)]
+    again = [plain[0], line("ALE_BIND_REDIRECT_V4", flags=("IS_REAUTHORIZE",))]
+    lines = [replace(one, endpoint=f"h{n}") for n in range(6) for one in plain]
+    lines += [replace(one, endpoint="last") for one in again]
+    result = check_trace(Trace(tuple(lines)))
+    assert len(result.conflict) == 7
+    never = "(bind_reauthorization=never)"
+    assert conflict_text(result) == (
+        f"endpoint h0 {never}; endpoint h1 {never}; endpoint h2 {never}; 3 more; "
+        "on the other side endpoint last (bind_reauthorization=on_modification)"
+    )
+    assert conflict_text(result) in "".join(report_text(result, 0))

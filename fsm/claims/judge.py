@@ -204,7 +204,9 @@ def accepts(
     without: Sequence[str] = (),
     never: Sequence[str] = (),
     allow: Sequence[str] = (),
+    verdicts: str = "final",
     from_start: bool = False,
+    limit: int | None = None,
     limit_states: int | None = None,
     allow_unknown: bool = False,
 ) -> Finding:
@@ -222,7 +224,9 @@ def accepts(
     ----------
     only, without : where callouts stand, where they do not.
     never, allow : stimuli that did not happen, and rare ones that may have.
+    verdicts : "final", or "own" where the log shows what one callout answered.
     from_start : the log begins before its sockets were bound.
+    limit : edges to follow in search of the fewest edits, for one conversation.
     limit_states, allow_unknown : as for `reaches`.
 
     Raises
@@ -234,11 +238,11 @@ def accepts(
         raise FsmError("accepts", "a trace does not accept traces", fix="Give an endpoint or a session first")
     if isinstance(about, EndpointSubject) and isinstance(trace, Trace):
         return accepts_record(
-            about, trace, only=only, without=without, never=never, allow=allow, from_start=from_start,
-            allow_unknown=allow_unknown,
+            about, trace, only=only, without=without, never=never, allow=allow, verdicts=verdicts,
+            from_start=from_start, limit=limit, allow_unknown=allow_unknown,
         )  # fmt: skip
-    if only or without or never or allow or from_start:
-        said = "only, without, never, allow and from_start are for an endpoint and a recorded trace"
+    if only or without or never or allow or verdicts != "final" or from_start or limit is not None:
+        said = "only, without, never, allow, verdicts, from_start and limit are for an endpoint and a recorded trace"
         raise FsmError("accepts", said, fix="Leave them out, or give what read_trace reads")
     atoms = _atoms_of(trace, about)
     shown = ", ".join(atom.text for atom in atoms)

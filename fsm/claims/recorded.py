@@ -19,6 +19,7 @@ from fsm.traces.conformance import (
     AGREES,
     AGREES_IF,
     CANNOT_TELL,
+    DEFAULT_LIMIT,
     DIVERGES,
     Conformance,
     ConversationResult,
@@ -28,7 +29,7 @@ from fsm.traces.finding import written_all
 from fsm.traces.free import RARE_TEXTS
 from fsm.traces.observation import Trace
 from fsm.traces.replay import Replay, token_of
-from fsm.traces.report import account_line, told_lines
+from fsm.traces.report import account_line, conflict_text, told_lines
 
 LISTED = 5  # conversations, lines that were not understood
 
@@ -41,7 +42,9 @@ def accepts_record(
     without: Sequence[str] = (),
     never: Sequence[str] = (),
     allow: Sequence[str] = (),
+    verdicts: str = "final",
     from_start: bool = False,
+    limit: int | None = None,
     allow_unknown: bool = False,
 ) -> Finding:
     """The endpoint can have made every conversation of this log. Options as `check_trace` takes them.
@@ -56,7 +59,8 @@ def accepts_record(
     claim = Claim(about, f"{about.title} can have made {trace.source or 'the trace'}", allow_unknown)
     result = check_trace(
         checked_trace(trace, "accepts"), about.table.config, only=only, without=without, never=never, allow=allow,
-        from_start=from_start, limits=_limits(about),
+        verdicts=verdicts, from_start=from_start, limits=_limits(about),
+        limit=DEFAULT_LIMIT if limit is None else limit,
     )  # fmt: skip
     if result.verdict == DIVERGES:
         return _refused(claim, result)
@@ -122,8 +126,8 @@ def _untold(result: Conformance) -> tuple[str, ...]:
 
 def _refused(claim: Claim, result: Conformance) -> Finding:
     if result.conflict:
-        names = "; ".join(result.conflict)
-        why = f"one by one they are possible, but under no common way to decide the sources' disputes: {names}"
+        why = "one by one they are possible, but under no common way to decide the sources' disputes: "
+        why += conflict_text(result)
         return claim.finding(REFUTED, "conflict", (Part(WHY, (why,)),))
     diverging = [one for one in result.conversations if one.verdict == DIVERGES]
     first = diverging[0]
@@ -153,5 +157,9 @@ def _refused_parts(one: ConversationResult) -> list[Part]:
     if one.edits:
         rules = [f" (rule {edit.rule}: {', '.join(edit.cite)})" if edit.rule else "" for edit in one.edits]
         parts.append(Part(WHY, tuple(edit.why + rule for edit, rule in zip(one.edits, rules, strict=True))[:LISTED]))
-        parts.append(Part(WAY, tuple(f"{edit.kind}: {edit.repair}" for edit in one.edits)[:LISTED]))
+        least = (f"at least {one.at_least} edits are needed; a higher limit may find fewer than these {one.cost}",)
+        repairs = tuple(f"{edit.kind}: {edit.repair}" for edit in one.edits)[:LISTED]
+        parts.append(Part(WAY, (*repairs, *(least if one.bounded else ()))))
+    elif one.why:
+        parts.append(Part(WHY, (one.why,)))
     return parts

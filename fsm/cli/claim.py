@@ -115,7 +115,9 @@ def command(
         if kind == "accepts" and settings.trace and settings.endpoint != TRACE:
             arguments = (recorded_trace(settings, where),)
             settings = without_trace(settings)
-            more |= {name: given[name] if name == "from_start" else words_of(given[name]) for name in CHECKED}
+            for name, called in CHECKED.items():
+                if _is_given(given[name]):
+                    more[called] = words_of(given[name]) if isinstance(given[name], tuple) else given[name]
         subjects = [subject_of(settings, where)]
         found = getattr(claims, kind.replace("-", "_"))(*subjects, *arguments, **more)
     if output_format == "json":
@@ -129,12 +131,16 @@ def command(
     return 0 if found.verdict == "holds" or (found.verdict == "unknown" and found.allow_unknown) else 1
 
 
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False and value != ()
+
+
 def _check_words(where: str, kind: str, words: tuple[str, ...], given: dict[str, Any]) -> None:
     names = CLAIMS[kind]
     against = [name for name, value in given.items() if name.startswith("against_") and value not in (None, ())]
     if against and kind != "equivalent":
         raise FsmError(where, f"--{against[0].replace('_', '-')} is for equivalent", fix="Leave it out")
-    checked = [name for name in CHECKED if given[name]]
+    checked = [called for name, called in CHECKED.items() if _is_given(given[name])]
     if checked and not (kind == "accepts" and given["trace"]):
         raise FsmError(where, f"--{checked[0].replace('_', '-')} is for accepts with --trace", fix="Leave it out")
     if kind == "accepts" and bool(words) == bool(given["trace"]):

@@ -66,9 +66,16 @@ _CHECKED = (
     click.option(
         "--allow", multiple=True, metavar="STIMULI|all", help="accepts --trace: what may have happened though rare."
     ),
+    click.option(
+        "--verdicts", "answered", metavar="final|own", help="accepts --trace: what the layer answered, or one callout."
+    ),
     click.option("--from-start", is_flag=True, help="accepts --trace: it begins before its sockets were bound."),
+    click.option("--limit", type=int, metavar="N", help="accepts --trace: work in search of the fewest edits."),
 )
-CHECKED: tuple[str, ...] = ("only", "without", "never", "allow", "from_start")
+CHECKED: dict[str, str] = {
+    **{name: name for name in ("only", "without", "never", "allow", "from_start", "limit")},
+    "answered": "verdicts",
+}  # how the parameters of the command are called in `accepts`
 _AGAINST = (
     click.option("--against-block", multiple=True, metavar="LAYER", help="equivalent: OTHER blocks here instead."),
     click.option(

@@ -158,7 +158,10 @@ class _Maker:
         if "verdict" in wrong:
             table, state = move.edge.table, move.edge.state
             taken = [v for v in table.moves(state) if v in VERDICTS]
-            if line.verdict in taken:
+            given = dict.fromkeys(e.label.verdict for e in self._whole.edges[move.state] if e.label)
+            if line.verdict in taken and line.verdict not in given:
+                why = f"{_short(step.layer)} answers {' or '.join(given)} there"
+            elif line.verdict in taken:
                 after = f"after {line.verdict} the next lines would not be possible"
                 why = f"{_short(step.layer)} takes {', '.join(taken)} there, and {after}"
             else:

@@ -16,6 +16,7 @@ from fsm.traces.observation import Observation
 from fsm.traces.replay import token_of
 
 LISTED_CONVERSATIONS = 20
+LISTED_AT_ODDS = 3
 LISTED_STIMULI = 12
 LISTED_EDITS = 12
 LISTED_LINES = 5  # lines that were not understood
@@ -93,9 +94,27 @@ def _checked_lines(result: Conformance, *, every_layer: bool) -> list[str]:
     if result.conflict:
         lines.append(
             "These conversations agree one by one, but the sources' disputes would have to be decided differently for "
-            f"them: {'; '.join(result.conflict)}."
+            f"them: {conflict_text(result)}."
         )
     return lines
+
+
+def conflict_text(result: Conformance) -> str:
+    """The conversations at odds with the last of them, a few of them by name, each with what it decides otherwise."""
+    *others, last = result.conflict
+    left = {one.conversation.name: dict(one.possible) for one in result.conversations}
+    at_odds = [
+        dispute
+        for dispute, options in left[last].items()
+        if any(set(options).isdisjoint(left[name].get(dispute, options)) for name in others)
+    ]
+
+    def told(name: str) -> str:
+        decided = [f"{dispute}={' or '.join(left[name][dispute])}" for dispute in at_odds if dispute in left[name]]
+        return f"{name} ({', '.join(decided)})" if decided else name
+
+    more = [f"{len(others) - LISTED_AT_ODDS} more"] if len(others) > LISTED_AT_ODDS else []
+    return f"{'; '.join([*map(told, others[:LISTED_AT_ODDS]), *more])}; on the other side {told(last)}"
 
 
 def _headline(result: Conformance) -> str:
