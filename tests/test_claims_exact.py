@@ -405,6 +405,10 @@ def test_a_flow_lives_sixty_seconds_and_the_window_of_a_group_four() -> None:
     sender = endpoint("sender", stimuli=["bind", "sendto_group", "window_timeout"])
     assert matches(receiver, "... (FLOW_ESTABLISHED ... FLOW_ESTABLISHED) within 60s")
     assert not matches(receiver, "... (FLOW_ESTABLISHED ... FLOW_ESTABLISHED) within 59s")
+    # A condition on the state after an event asks the state itself, whatever its clocks show.
+    quiet = endpoint("sender", stimuli=["sendto", "idle_timeout"])
+    assert matches(quiet, "... (FLOW_ESTABLISHED ... [flow=NONE]) within 60s")
+    assert not matches(quiet, "... (FLOW_ESTABLISHED ... [flow=NONE]) within 59s")
     assert matches(sender, "... ((sendto_group) !(sendto_group)* (window_timeout)) within 4s")
     assert not matches(sender, "... ((sendto_group) !(sendto_group)* (window_timeout)) within 3s")
     assert matches(receiver, "(!FLOW_ESTABLISHED)* (FLOW_ESTABLISHED ...)? ", every=True)

@@ -59,6 +59,9 @@ class Graph:
         found = [edge for edge in self.edges(state) if self.events[edge[0]].is_open]
         return [found] if found else []
 
+    def plain(self, state: int) -> int:
+        return state
+
     def name(self, state: int) -> str:
         return f"s{state}"
 

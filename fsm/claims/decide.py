@@ -150,9 +150,7 @@ class Marks:
         key: Hashable = (event, target) if self._by_state else event
         mask = self._memo.get(key)
         if mask is None:
-            plain = getattr(self._runs, "plain", None)
-            state = plain(target) if plain else target
-            what = self._runs.events[event]
+            what, state = self._runs.events[event], self._runs.plain(target)
             mask = sum(1 << i for i, atom in enumerate(self._atoms) if atom.holds(what, state))
             self._memo[key] = mask
         return mask

@@ -99,7 +99,10 @@ def reduced_runs(about: Subject, whole: Runs, read: Pattern) -> Runs:
 
 def _lifted(path: Path, runs: Runs, whole: Runs) -> Path:
     """A path of reduced runs as one of the whole."""
-    return runs.lift(path, whole) if isinstance(runs, TimedRuns) and isinstance(whole, TimedRuns) else path
+    if runs is whole:
+        return path
+    assert isinstance(runs, TimedRuns) and isinstance(whole, TimedRuns), "only runs with clocks are reduced"
+    return runs.lift(path, whole)
 
 
 def timed_runs(about: Subject) -> Runs:
@@ -269,8 +272,7 @@ def wanted_text(tests: Sequence[One], read: Pattern) -> str:
 
 
 def _plain(runs: Runs, states: Sequence[int]) -> list[int]:
-    plain = getattr(runs, "plain", None)
-    return list(dict.fromkeys(plain(state) for state in states)) if plain else list(states)
+    return list(dict.fromkeys(map(runs.plain, states)))
 
 
 def _without_time(node: Node) -> Node:

@@ -105,6 +105,9 @@ class Runs(Protocol):
     def open_groups(self, state: int) -> Sequence[Sequence[Edge]]:
         """Its edges that rest on open questions, in groups: one edge of each is there, nobody knows which."""
 
+    def plain(self, state: int) -> int:
+        """The state of the subject's own runs, without clocks: what conditions ask of."""
+
     def name(self, state: int) -> str:
         """The state as a reader knows it."""
 
@@ -138,6 +141,9 @@ class TableRuns:
         if self.policy is None or self.table.layer(state) is None or not self.policy.at(state).is_open:
             return ()
         return (self.edges(state),)
+
+    def plain(self, state: int) -> int:
+        return state
 
     def name(self, state: int) -> str:
         return self.table.name_of(state)
@@ -214,6 +220,9 @@ class SpaceRuns:
         """The joint state: of a state inside a move the one that the move leads to."""
         return state if state < len(self.space) else self._between[state - len(self.space)][1]
 
+    def plain(self, state: int) -> int:
+        return state
+
     def name(self, state: int) -> str:
         label = self.space.label(self.joint(state))
         if state < len(self.space):
@@ -285,6 +294,9 @@ class LineRuns:
 
     def edges(self, state: int) -> tuple[Edge, ...]:
         return ((state, state + 1),) if state < len(self.events) else ()
+
+    def plain(self, state: int) -> int:
+        return state
 
     def name(self, state: int) -> str:
         return self._names[state]

@@ -134,12 +134,6 @@ SAY_MORE = (
 )
 
 
-def plain_of(runs: Runs, state: int) -> int:
-    """The state of the table, where runs with clocks have one of their own."""
-    plain = getattr(runs, "plain", None)
-    return plain(state) if plain else state
-
-
 def questions_of(subject: Subject, runs: Runs, events: Sequence[int]) -> tuple[str, ...]:
     """The open questions that these events rest on, each with its layer."""
     lines = []
@@ -229,7 +223,7 @@ def refused_parts(
     subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, way: Way | None, *, stimuli: bool
 ) -> list[Part]:
     """Why the next thing is refused in these states, what is possible there, and the way to it."""
-    here = list(dict.fromkeys(plain_of(runs, state) for state in states))
+    here = list(dict.fromkeys(map(runs.plain, states)))
     return [
         Part(WHY, _why_refused(subject, here, atom, way)),
         Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
