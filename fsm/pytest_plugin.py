@@ -300,33 +300,14 @@ def wfp_trace(request: pytest.FixtureRequest, wfp_config: Config) -> Callable[..
 
 # -- what a failing assert says ----------------------------------------------------------------------------------------
 
-_PREFIX = "FWPM_LAYER_"
-
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Two sequences of layers, or of steps, that differ: as far as they agree, and what comes on either side then."""
     if op != "==":
         return None
-    seen, expected = _layers(left), _layers(right)
-    if not seen or not expected or not any(name.startswith(_PREFIX) for name in (*seen, *expected)):
-        return None
-    same = next((at for at, pair in enumerate(zip(seen, expected, strict=False)) if pair[0] != pair[1]), None)
-    same = min(len(seen), len(expected)) if same is None else same
-    names = [[name.removeprefix(_PREFIX) for name in side] for side in (seen, expected)]
-    return [
-        f"layers: {len(seen)} seen, {len(expected)} expected",
-        f"they agree as far as: {' '.join(names[0][:same]) or 'nowhere'}",
-        f"then is seen:         {' '.join(names[0][same:]) or 'nothing, this is the end'}",
-        f"then is expected:     {' '.join(names[1][same:]) or 'nothing, this is the end'}",
-    ]
+    from fsm.plugin_compare import compared
 
-
-def _layers(value: object) -> list[str] | None:
-    """The layers of a list of names, of steps or of observations; None for anything else."""
-    if not isinstance(value, list | tuple):
-        return None
-    names = [item if isinstance(item, str) else getattr(item, "layer", None) for item in value]
-    return [name for name in names if name] if all(isinstance(name, str) for name in names) else None
+    return compared(left, right)
 
 
 @pytest.hookimpl(tryfirst=True)

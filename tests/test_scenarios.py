@@ -56,6 +56,8 @@ REFUSED: list[tuple[str, str]] = [
     (f"{HEAD}at 0s s bind\nexpect logged 17\n", "f.wfp:4:15: '17' is no Security event of WFP. For example 5152, 5157."),
     (f"{HEAD}at 0s s bind\nexpect logged\n", "f.wfp:4:8: no events are named. Write for example: expect logged 5157, or: none."),
     (f"{HEAD}at 0s s bind\nexpect state flow\n", "f.wfp:4:14: 'flow' is not NAME=VALUE. Write: flow=OUT."),
+    (f"{HEAD}at 0s s sendto to dns\nexpect state flow=OUT flow@dsn=NONE\n", "f.wfp:4:23: no peer of the lines so far named 'dsn'. Did you mean 'dns'?"),
+    (f"{HEAD}at 0s s sendto to dns\nexpect state socket@dns=BOUND\n", "f.wfp:4:14: socket is the socket's, and no peer has it. Write: socket=BOUND."),
     (f"{HEAD}at 0s s bind\nexpect state flow=OUTT\n", "f.wfp:4:14: no value of flow named 'OUTT'. Did you mean 'OUT' or 'OUT_STALE'?"),
     (f'{HEAD}at 0s s bind\nexpect application ""\n', "f.wfp:4:20: an empty text is part of everything. Name a part of it."),
     (f'{HEAD}at 0s s bind\nexpect remote "x\n', "f.wfp:4:15: a quotation mark without its end. Write \"TEXT\"."),
@@ -126,6 +128,8 @@ f.wfp:4:9: ALE_RESOURCE_ASSIGNMENT_V4 comes in addition
     ("block at AUTH_CONNECT\nat 0s s sendto\n expect outcome blocked at CONNECT_REDIRECT\n", "f.wfp:5:9: the outcome is blocked at ALE_AUTH_CONNECT_V4, not at ALE_CONNECT_REDIRECT_V4"),
     ('at 0s s bind\n expect application "no such thing"\n', "f.wfp:4:9: the application is told 'bind returns success', not 'no such thing'"),
     ("at 0s s bind\n expect logged 5159\n", "f.wfp:4:9: logged is 5158 at ALE_RESOURCE_ASSIGNMENT_V4, not 5159"),
+    ("at 0s s sendto to B\n expect state flow=NONE|OUT_STALE\n", "f.wfp:4:9: flow is OUT, not NONE or OUT_STALE (state BOUND/OUT, peer B)"),
+    ("at 0s s sendto to B\nat 1s s sendto to C\n expect state flow@B=NONE\n", "f.wfp:5:9: flow@B is OUT, not NONE (state BOUND/OUT, peer C)"),
     ("at 0s s bind\n expect state socket=UNBOUND|CLOSED\n", "f.wfp:4:9: socket is BOUND, not UNBOUND or CLOSED (state BOUND/NONE)"),
     ("at 0s s bind\n expect refused\n", "f.wfp:4:9: 'bind' is possible: it leads to BOUND/NONE"),
     ("at 0s s bind\nat 1s s bind\n", """\

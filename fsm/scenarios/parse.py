@@ -23,7 +23,8 @@ One statement a line; `#` begins a comment; upper and lower case matter in names
     expect application "TEXT"                    is part of what the application is told
     expect remote "TEXT"
     expect logged EVENT ... | none               Security event ids, in order
-    expect state NAME=VALUE ...                  afterwards; names and values of the registers
+    expect state NAME=VALUE ...                  afterwards; names and values of the registers; flow@PEER=VALUE
+                                                 where another peer is meant than that of the line
     expect refused ["TEXT"]                      the model must not allow it, for a reason that holds TEXT
 
 `answers` and `expect` lines belong to the `at` line above them.
@@ -37,6 +38,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fsm.choices import Config, configure, default_config
+from fsm.endpoint import FIRST_PEER
 from fsm.names import ENDPOINTS, OUTCOMES, REGISTERS, VERDICTS
 from fsm.scenarios.draft import Draft, ScenarioError, Word, is_taken, known_endpoint, layer_of, table_of, takes, unknown
 from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, Spot
@@ -395,13 +397,25 @@ def _state(draft: Draft, do: Do, kind: Word, rest: list[Word]) -> str:
         name, equals, values = word.text.partition("=")
         if not equals or not values:
             raise ScenarioError(str(word.spot), f"'{word.text}' is not NAME=VALUE", fix="Write: flow=OUT")
-        register, _, _peer = name.partition("@")
-        if register not in view.registers or (_peer and register != "flow"):
-            raise unknown(word, f"register of {view.name}", view.registers)
+        register, at, peer = name.partition("@")
+        if register not in view.registers:
+            raise unknown(Word(register, word.spot), f"register of {view.name}", view.registers)
+        if at and register != "flow":
+            raise ScenarioError(
+                str(word.spot), f"{register} is the socket's, and no peer has it", fix=f"Write: {register}={values}"
+            )
+        if at and peer not in _peers(draft, do.endpoint):
+            raise unknown(Word(peer, word.spot), "peer of the lines so far", _peers(draft, do.endpoint))
         for value in values.split("|"):
             if value not in REGISTERS[register]:
                 raise unknown(Word(value, word.spot), f"value of {register}", REGISTERS[register])
     return " ".join(word.text for word in rest)
+
+
+def _peers(draft: Draft, endpoint: str) -> list[str]:
+    """Who an endpoint has had to do with so far."""
+    done = [one for one in draft.actions if isinstance(one, Do) and one.endpoint == endpoint]
+    return list(dict.fromkeys(one.peer or FIRST_PEER for one in done if STIMULI[one.stimulus].with_peer))
 
 
 def _finished(draft: Draft) -> Scenario:

@@ -315,15 +315,12 @@ def _state_problem(expression: str, endpoint: Endpoint) -> str:
     for word in expression.split():
         name, _, values = word.partition("=")
         register, _, peer = name.partition("@")
-        value = (
-            endpoint.flow(peer or FIRST_PEER)
-            if register == "flow"
-            else endpoint.table.register(endpoint.state, register)
-        )
+        # Without a peer the state is asked as it is for the peer of the line, or of the last line that had one.
+        value = endpoint.flow(peer) if peer else endpoint.table.register(endpoint.state, register)
         if value not in values.split("|"):
-            return (
-                f"{name} is {value}, not {values.replace('|', ' or ')} (state {endpoint.table.name_of(endpoint.state)})"
-            )
+            whose = f", peer {endpoint.peer}" if register == "flow" else ""
+            state = f"state {endpoint.table.name_of(endpoint.state)}{whose}"
+            return f"{name} is {value}, not {values.replace('|', ' or ')} ({state})"
     return ""
 
 
