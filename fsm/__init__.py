@@ -25,7 +25,7 @@ _HOME: dict[str, str] = {
     "Config": "fsm.choices",
     "configure": "fsm.choices",
     "Endpoint": "fsm.endpoint",
-    "equivalent": "fsm.claims.judge",
+    "equivalent": "fsm.claims.compare",
     "explore": "fsm.space",
     "Filter": "fsm.policy.model",
     "FilterCallout": "fsm.policy.model:Callout",

@@ -401,7 +401,7 @@ class Table:
         values = dict(zip(self.view.registers, state.registers, strict=True))
         parts = [values["socket"]] if "socket" in values else ["NO_SOCKET"]
         if values.get("connected", "no") != "no":
-            parts.append("connected" if values["connected"] == "this" else "connected elsewhere")
+            parts.append("connected" if values["connected"] == "this" else "connected_other")
         window = values.get("window", "closed")
         if window != "closed":
             parts.append("window" if window == "open" else f"group_{window}")
@@ -442,6 +442,11 @@ def refusal_of(layer: catalogue.Layer, verdict: str, flags: Iterable[str] = ()) 
         if refusal.verdict == verdict and meant and (not refusal.flag or refusal.flag in flags):
             return refusal
     return None
+
+
+def is_idle(name: str) -> bool:
+    """Whether no stimulus is in progress in a state of this name (of `Table.name_of`)."""
+    return " " not in name
 
 
 def beginning(state: State, stimulus: str) -> State:

@@ -39,7 +39,7 @@ class Where:
         """As the JSON writes a state."""
         values = dict(self.registers)
         words = [values.get("socket", "NO_SOCKET")]
-        words += {"no": [], "this": ["connected"], "other": ["connected elsewhere"]}[values.get("connected", "no")]
+        words += {"no": [], "this": ["connected"], "other": ["connected_other"]}[values.get("connected", "no")]
         words += {
             "closed": [], "open": ["window"],
             "redirect_pended": ["group_redirect_pended"], "pended": ["group_pended"],

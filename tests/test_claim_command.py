@@ -73,7 +73,8 @@ def test_two_policies_are_compared_as_the_function_does(files: Path) -> None:
     head = "sender (IPv4, Windows 11, policy {}.toml, from 192.0.2.1:50000 to 198.51.100.1:53)"
     said = (
         f"refuted: {head.format('dns')} and {head.format('web')} show the same sequences of layer, verdict",
-        "possible so far: both can show ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit",
+        "possible so far: both can show ALE_BIND_REDIRECT_V4 permit, ALE_RESOURCE_ASSIGNMENT_V4 permit, "
+        "ALE_CONNECT_REDIRECT_V4 permit",
         f"given next: ALE_AUTH_CONNECT_V4 block, which only {head.format('dns')} can show",
         "why: ALE_AUTH_CONNECT_V4 answers permit there: no filter matches",
         "it would take block by rule send.authorize.block[flow=NONE; protocol:udp|igmp|raw; "

@@ -59,6 +59,9 @@ class Graph:
         found = [edge for edge in self.edges(state) if self.events[edge[0]].is_open]
         return [found] if found else []
 
+    def is_end(self, state: int) -> bool:
+        return not self.edges(state)
+
     def plain(self, state: int) -> int:
         return state
 

@@ -10,7 +10,7 @@ import pytest
 from fsm.checks import check_rows
 from fsm.choices import Config, configure
 from fsm.errors import FsmError, NoTransition, TableError, UnknownName
-from fsm.names import DONE, IDLE, Basis
+from fsm.names import DONE, ENDPOINTS, IDLE, Basis
 from fsm.rows import Discard, Row
 from fsm.rules import RULES
 from fsm.stimuli import VIEWS
@@ -23,6 +23,7 @@ from fsm.table import (
     compile_rows,
     compile_table,
     guard_value,
+    is_idle,
     refusal_of,
     rows_of,
 )
@@ -133,7 +134,7 @@ def test_registers_are_read_and_replaced_by_name() -> None:
 
 def test_names_tell_registers_only_where_they_say_something() -> None:
     rows = (BIND, replace(PERMIT, sets=(("socket", "BOUND"), ("connected", "other"), ("window", "open"))), CLOSE)
-    assert made(*rows).names[2] == "BOUND/connected elsewhere/window/NONE"
+    assert made(*rows).names[2] == "BOUND/connected_other/window/NONE"
     rows = (BIND, replace(PERMIT, sets=(("connected", "this"), ("window", "pended"))), CLOSE)
     assert made(*rows).names[2] == "UNBOUND/connected/group_pended/NONE"
     rows = (Row("host", IDLE, "datagram", DONE, None, ("UDPF",), DOC),)
@@ -387,3 +388,11 @@ def test_guards_ask_for_registers_the_stimulus_and_its_attributes() -> None:
 def test_of_three_rows_for_one_cell_the_first_two_are_named() -> None:
     with pytest.raises(TableError, match=r"row idle.bind: second row .* \(first is idle.bind\[socket=UNBOUND\]\)"):
         made(*ROWS, replace(BIND, when=()), replace(BIND, when=(("flow", ("NONE",)),)))
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_the_name_of_a_state_says_whether_it_is_idle_and_is_one_word_then(endpoint: str) -> None:
+    table = compile_table(endpoint, Config())
+    for state, name in zip(table.states, table.names, strict=True):
+        assert is_idle(name) == (state.position == IDLE), name
+        assert len(name.split(" ")) == (1 if state.position == IDLE else 2), name

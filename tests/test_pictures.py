@@ -399,7 +399,7 @@ def test_overlay_shows_counts_of_rows_and_of_layers() -> None:
 
 
 @renderer
-@pytest.mark.parametrize("registers", ["BOUND/NONE", "BOUND/connected elsewhere/NONE"])
+@pytest.mark.parametrize("registers", ["BOUND/NONE", "BOUND/connected_other/NONE"])
 def test_overlay_in_the_middle_of_a_stimulus_marks_the_layer(registers: str) -> None:
     drawn = svg(dot("sender", overlay=Overlay(current=f"{registers} sendto@send.authorize")))
     assert "taken" in classes_of(drawn, "position_send_authorize")

@@ -12,11 +12,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fsm.claims.compare import equivalent as equivalent
     from fsm.claims.finding import Finding as Finding
     from fsm.claims.judge import accepts as accepts
     from fsm.claims.judge import always_after as always_after
     from fsm.claims.judge import always_before as always_before
-    from fsm.claims.judge import equivalent as equivalent
     from fsm.claims.judge import never as never
     from fsm.claims.judge import reaches as reaches
     from fsm.claims.matching import matches as matches
@@ -29,7 +29,7 @@ _HOME = {
     "always_after": "judge",
     "always_before": "judge",
     "endpoint": "subject",
-    "equivalent": "judge",
+    "equivalent": "compare",
     "matches": "matching",
     "never": "judge",
     "observation": "subject",

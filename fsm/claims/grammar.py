@@ -185,8 +185,12 @@ class _Reader:
         return Repeat(node, least, most)
 
     def bounded(self, node: Node, at: int, grouped: bool) -> Node:
-        kind, given, _ = self.take()
+        kind, given, begin = self.take()
         digits = given.removesuffix("s")
+        if digits.isdecimal() and self.peek()[0] == "any" and self.peek()[2] == begin + len(given):
+            raise FsmError(_where(at), f"'{given}.' is no whole number of seconds", fix="Write within 4s")
+        if digits == given and self.peek()[1] == "s":
+            self.take()
         if kind != "word" or not (digits.isascii() and digits.isdecimal()):
             raise FsmError(_where(at), f"no number of seconds follows 'within' but '{given}'", fix="Write within 4s")
         if int(digits) > LONGEST_WITHIN_S:

@@ -11,7 +11,7 @@ from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_
 from fsm.claims.grammar import Sequence as InOrder
 from fsm.claims.judge import untold
 from fsm.claims.nearest import by_other_answers, nearest
-from fsm.claims.runs import TICK, TICK_EVENT, Event, LineRuns, Runs
+from fsm.claims.runs import TICK, Event, LineRuns, Runs
 from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
 from fsm.claims.text import (  # fmt: skip
@@ -68,7 +68,7 @@ def matches(
     missing = untold(claim, read.atoms)
     if missing is not None:
         return missing
-    whole = timed_runs(about) if read.is_timed else about.runs
+    whole = timed_runs(about, _longest_bound_s(read.tree)) if read.is_timed else about.runs
     runs = reduced_runs(about, whole, read)
     reading = Reading(runs, read)
     try:
@@ -105,8 +105,10 @@ def _lifted(path: Path, runs: Runs, whole: Runs) -> Path:
     return runs.lift(path, whole)
 
 
-def timed_runs(about: Subject) -> Runs:
+def timed_runs(about: Subject, longest_s: int) -> Runs:
     """The runs of a subject with model time in them, in whole seconds.
+
+    Of a gap in a recorded trace no more is counted than tells that it is longer than `longest_s`.
 
     Raises
     ------
@@ -115,24 +117,25 @@ def timed_runs(about: Subject) -> Runs:
     if isinstance(about, EndpointSubject):
         return about.timed
     if isinstance(about, TraceSubject):
-        return _with_seconds(about)
+        return _with_seconds(about, longest_s)
     raise FsmError(
         "pattern", "a session counts no time, so 'within' cannot be asked", fix="Make the claim of an endpoint"
     )
 
 
-def _with_seconds(about: TraceSubject) -> LineRuns:
+def _with_seconds(about: TraceSubject, longest_s: int) -> LineRuns:
     events: list[Event] = []
     names: list[str] = []
-    clock = 0
+    clock: int | None = None
     for number, (seen, event) in enumerate(zip(about.trace.observations, about.runs.events, strict=True), 1):
         where = seen.source or f"entry {number}"
         if seen.at_s is None:
             raise FsmError("pattern", f"'within' is asked, and {where} has no time", fix="Leave out within")
-        while clock < int(seen.at_s):
-            clock += 1
-            events.append(TICK_EVENT)
-            names.append(where)
+        now = int(seen.at_s)
+        gap = 0 if clock is None else min(max(now - clock, 0), longest_s + 1)
+        events += [Event(TICK, shown=f"(after {now - (clock or 0)} s)")] * gap
+        names += [where] * gap
+        clock = now if clock is None else max(now, clock)
         events.append(event)
         names.append(where)
     return LineRuns(events, names)
@@ -175,7 +178,10 @@ def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern
             path = _lifted(slower.path, runs, whole)
             events = events_of(whole, path)
             seconds = sum(event.stimulus == TICK for event in events)
-            parts.append(Part(WHY, (f"only the time is wrong: without the bound there is a run, of {seconds} s",)))
+            run = "the trace matches" if isinstance(about, TraceSubject) else f"there is a run, of {seconds} s"
+            parts.append(Part(WHY, (f"only the time is wrong: without the bound {run}",)))
+            if isinstance(about, TraceSubject):
+                parts.append(Part(NOTE, ("times of a trace are compared in whole seconds, rounded down",)))
             parts.append(Part(WAY, ("without the time bound", *lines_of(events))))
             return claim.finding(REFUTED, "too_slow", parts, whole, path)
     if not atoms:
@@ -185,7 +191,7 @@ def _some(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Pattern
     way = None if read.is_timed else way_to(about, atoms[0], states[0], prefix)
     if near.way and isinstance(about, EndpointSubject):
         way = other_way(about.anything, by_other_answers(about, prefix, near.way))
-    refused = refused_parts(about, runs, states, atoms[0], way, stimuli=read.sees_stimuli)
+    refused = refused_parts(about, runs, states, atoms[0], way, stimuli=read.sees_stimuli, of_all=near.anywhere)
     # Where the wanted event is refused in every state, what is possible in all of them tells nothing.
     parts += [part for part in refused if not near.anywhere or part.heading != POSSIBLE]
     if way is None or way.path is None:
@@ -199,9 +205,7 @@ def _every(claim: Claim, runs: Runs, whole: Runs, reading: Reading, read: Patter
     hopeless = dfa.hopeless(letters if complete else None)
 
     def leaves(hopeless: Callable[[int], bool]) -> Callable[[int, int], bool]:
-        return lambda state, q: (
-            hopeless(q) or (not runs.edges(state) and not runs.is_open(state) and not dfa.accepts(q))
-        )
+        return lambda state, q: hopeless(q) or (runs.is_end(state) and not runs.is_open(state) and not dfa.accepts(q))
 
     settled = settle(runs, reading, leaves(hopeless))
     found = settled.search
@@ -255,7 +259,7 @@ def _nothing_leaves(about: Subject, read: Pattern) -> tuple[Part, ...]:
     runs = about.anything
     reading = Reading(runs, read)
     hopeless = reading.dfa.hopeless(letters_of(runs, reading)[0])
-    left = search(runs, reading, lambda state, q: hopeless(q) or (not runs.edges(state) and not reading.dfa.accepts(q)))
+    left = search(runs, reading, lambda state, q: hopeless(q) or (runs.is_end(state) and not reading.dfa.accepts(q)))
     if left.path is not None:
         return ()
     text = f"no answer of a layer could change that: no run of {about.table.view.name} on this machine leaves it"
@@ -273,6 +277,19 @@ def wanted_text(tests: Sequence[One], read: Pattern) -> str:
 
 def _plain(runs: Runs, states: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(map(runs.plain, states)))
+
+
+def _longest_bound_s(node: Node) -> int:
+    """The longest time bound in a pattern."""
+    if isinstance(node, Within):
+        return max(node.seconds, _longest_bound_s(node.item))
+    if isinstance(node, Repeat):
+        return _longest_bound_s(node.item)
+    if isinstance(node, InOrder):
+        return max(map(_longest_bound_s, node.items), default=0)
+    if isinstance(node, Choice):
+        return max(map(_longest_bound_s, node.options), default=0)
+    return 0
 
 
 def _without_time(node: Node) -> Node:

@@ -22,7 +22,7 @@ class Near:
 
     `way` leads on from there by other answers of the layers, nearer to a match, if there is such a way.
     `is_chosen` says that of many runs one was chosen, `anywhere` that every state of the subject is as near;
-    `others` are the states that a `...` of the pattern leads on to, all of them as near.
+    `others` counts the states (without clocks) that a `...` of the pattern leads on to, all of them as near.
     """
 
     pair: Pair
@@ -60,8 +60,8 @@ def nearest(
         return Near(near[0], [state for state, _ in near], anywhere=True)
     idle = next((pair for pair in near if (came := before[pair]) is None or runs.events[came[1][0]].ends), near[0])
     if any((came := before[pair]) and came[0] in nearby and reading.letter(*came[1]) is not None for pair in near):
-        return Near(idle, [idle[0]], others=len({state for state, _ in near}) - 1)
-    return Near(idle, [state for state, q in near if q == idle[1]])
+        return Near(idle, [idle[0]], others=len({runs.name(state) for state, _ in near}) - 1)
+    return Near(idle, list(dict.fromkeys((idle[0], *(state for state, q in near if q == idle[1])))))
 
 
 def _by_other_answers(
@@ -126,3 +126,38 @@ def _at_the_layer(runs: Runs, reading: Reading, read: Pattern, near: Sequence[Pa
 def is_at_the_layer(event: Event, atom: Atom) -> bool:
     """Whether this is a classify at the layer that is asked for, whatever its verdict and flags."""
     return event.layer in atom.layers and atom.endpoint in ("", event.endpoint)
+
+
+def one_to_explain(runs: Runs, states: Sequence[int], atom: Atom, way: Sequence[Event]) -> int:
+    """Of states in which an event is refused, the one to explain that by.
+
+    Before its layer, with most of what is asked of it; else in the middle of a stimulus in which its layer is still to
+    come, of that by which `way` leads to it if there is a choice; else the first.
+    """
+    last = (way[-1].stimulus, way[-1].endpoint) if way else ("", "")
+
+    def likeness(state: int) -> tuple[int, bool, bool, bool]:
+        events = [runs.events[number] for number, _ in runs.edges(state)]
+        there = [event for event in events if is_at_the_layer(event, atom)]
+        flags = max((1 + len(atom.flags & set(event.flags)) for event in there), default=0)
+        to_come = _is_to_come(runs, state, atom)
+        on_way = to_come and any((event.stimulus, event.endpoint) == last for event in events)
+        return flags, any(event.verdict == atom.verdict for event in there), to_come, on_way
+
+    return max(states, key=likeness)  # of equals the first
+
+
+def _is_to_come(runs: Runs, state: int, atom: Atom) -> bool:
+    """Whether a stimulus is in progress that can come to the layer before it ends."""
+    seen, order = {state}, [state]
+    for at in order:
+        for number, target in runs.edges(at):
+            event = runs.events[number]
+            if not event.layer:
+                continue  # nothing is in progress: this begins something
+            if is_at_the_layer(event, atom):
+                return True
+            if not event.ends and target not in seen:
+                seen.add(target)
+                order.append(target)
+    return False

@@ -14,7 +14,7 @@ from fsm.names import VERDICTS, Verdict
 from fsm.session import Move
 from fsm.space import StateSpace
 from fsm.stimuli import STIMULI, UNCOMMON, USUAL
-from fsm.table import NO_ROW, Step, Table
+from fsm.table import NO_ROW, Step, Table, is_idle
 
 if TYPE_CHECKING:
     from fsm.policy.by_state import Answer, PolicyAnswers
@@ -105,6 +105,9 @@ class Runs(Protocol):
     def open_groups(self, state: int) -> Sequence[Sequence[Edge]]:
         """Its edges that rest on open questions, in groups: one edge of each is there, nobody knows which."""
 
+    def is_end(self, state: int) -> bool:
+        """Whether nothing more can happen, however much time passes."""
+
     def plain(self, state: int) -> int:
         """The state of the subject's own runs, without clocks: what conditions ask of."""
 
@@ -142,6 +145,9 @@ class TableRuns:
             return ()
         return (self.edges(state),)
 
+    def is_end(self, state: int) -> bool:
+        return not self.edges(state)
+
     def plain(self, state: int) -> int:
         return state
 
@@ -176,7 +182,7 @@ def event_of(step: Step, endpoint: str, move: str, answer: Answer | None = None)
     """A step as an event."""
     return Event(
         step.stimulus, step.layer, step.verdict, step.flags, step.outcome, endpoint,
-        " " not in step.to_state, move, step, answer=answer,
+        is_idle(step.to_state), move, step, answer=answer,
     )  # fmt: skip
 
 
@@ -219,6 +225,9 @@ class SpaceRuns:
     def joint(self, state: int) -> int:
         """The joint state: of a state inside a move the one that the move leads to."""
         return state if state < len(self.space) else self._between[state - len(self.space)][1]
+
+    def is_end(self, state: int) -> bool:
+        return not self.edges(state)
 
     def plain(self, state: int) -> int:
         return state
@@ -275,6 +284,36 @@ class SpaceRuns:
         return found
 
 
+class LessRuns:
+    """The runs of a subject in which only some moves are made; every verdict is given as before."""
+
+    def __init__(self, runs: Runs, moves: Sequence[str]) -> None:
+        self.events, self._runs, self._moves = runs.events, runs, frozenset(moves)
+
+    @property
+    def start(self) -> int:
+        return self._runs.start
+
+    def edges(self, state: int) -> tuple[Edge, ...]:
+        found = ((self.events[edge[0]], edge) for edge in self._runs.edges(state))
+        return tuple(edge for event, edge in found if event.layer or event.stimulus in self._moves)
+
+    def is_open(self, state: int) -> bool:
+        return self._runs.is_open(state)
+
+    def open_groups(self, state: int) -> Sequence[Sequence[Edge]]:
+        return self._runs.open_groups(state)
+
+    def is_end(self, state: int) -> bool:
+        return not self.edges(state)
+
+    def plain(self, state: int) -> int:
+        return self._runs.plain(state)
+
+    def name(self, state: int) -> str:
+        return self._runs.name(state)
+
+
 class LineRuns:
     """One run and nothing else: a recorded trace. Each state but the last has one edge."""
 
@@ -294,6 +333,9 @@ class LineRuns:
 
     def edges(self, state: int) -> tuple[Edge, ...]:
         return ((state, state + 1),) if state < len(self.events) else ()
+
+    def is_end(self, state: int) -> bool:
+        return not self.edges(state)
 
     def plain(self, state: int) -> int:
         return state

@@ -112,7 +112,7 @@ def run_part(heading: str, runs: Runs, path: Path) -> Part:
     end = path[-1][1] if path else runs.start
     name = runs.name(end)
     # In the middle of a stimulus the name says where: `BOUND/NONE sendto@send.authorize`.
-    position = POSITIONS.get(name.partition("@")[2]) if " " in name else None
+    position = POSITIONS.get(name.partition("@")[2])
     text = f" ({position.text})" if position else ""
     return Part(heading, (*lines_of(events_of(runs, path)), f"then: {name}{text}"))
 
@@ -220,12 +220,22 @@ def _reached(state: int, watcher: int) -> bool:
 
 
 def refused_parts(
-    subject: Subject, runs: Runs, states: Sequence[int], atom: Atom, way: Way | None, *, stimuli: bool
+    subject: Subject,
+    runs: Runs,
+    states: Sequence[int],
+    atom: Atom,
+    way: Way | None,
+    *,
+    stimuli: bool,
+    of_all: bool = False,
 ) -> list[Part]:
-    """Why the next thing is refused in these states, what is possible there, and the way to it."""
+    """Why the next thing is refused, what is possible there, and the way to it.
+
+    Told of the first of these states, in which the run that is shown ends, or with `of_all` of any of them.
+    """
     here = list(dict.fromkeys(map(runs.plain, states)))
     return [
-        Part(WHY, _why_refused(subject, here, atom, way)),
+        Part(WHY, _why_refused(subject, here if of_all else here[:1], atom, way)),
         Part(POSSIBLE, possible_next(subject.runs, here, stimuli=stimuli)),
         *([way.part] if way else []),
     ]

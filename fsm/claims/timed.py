@@ -114,6 +114,9 @@ class TimedRuns:
     def open_groups(self, state: int) -> tuple[tuple[Edge, ...], ...]:
         return (self.edges(state),) if self._runs.open_groups(self.plain(state)) else ()
 
+    def is_end(self, state: int) -> bool:
+        return not self._runs.edges(self.plain(state))
+
     def plain(self, state: int) -> int:
         """The state of the table, without clocks."""
         return self._keys[state][0]

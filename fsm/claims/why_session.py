@@ -13,7 +13,7 @@ from fsm.claims.why import all_states, step_text, why_at_the_layer, why_not_next
 from fsm.claims.words import Atom
 from fsm.names import VERDICTS
 from fsm.session import Member
-from fsm.table import Table, compile_table
+from fsm.table import NO_ROW, Table, compile_table
 
 
 def verdicts_of_session(subject: Subject) -> tuple[str, ...]:
@@ -39,6 +39,10 @@ def why_in_session(
         alone = _alone(subject, member)
         here = [at for state in states for at in _local(subject, state, member, alone.table)]
         own = [event for event in way if event.endpoint == member.name]
+        number = alone.table.event_ids.get(atom.stimulus, NO_ROW)
+        if number != NO_ROW and any(alone.table.next_or_none(at, number) != NO_ROW for at in here):
+            lines.append(f"{member.name}: it could happen, and nothing in the session brings it there")
+            continue
         why = why_not_next(
             alone, list(dict.fromkeys(here)), _of_one(atom), own if way and own and way[-1] is own[-1] else ()
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm.choices import Config
 from fsm.claims.decide import Path
-from fsm.claims.runs import TICK, Event, Runs, SpaceRuns
+from fsm.claims.runs import TICK, TICK_EVENT, Event, Runs, SpaceRuns
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.timed import BY_THE_CLOCK
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S
@@ -56,7 +56,10 @@ def lines_of(events: Sequence[Event]) -> tuple[str, ...]:
     seconds = 0
     for event in events:
         if event.stimulus == TICK:
-            seconds += 1
+            if event == TICK_EVENT:
+                seconds += 1
+            elif lines[-1:] != [event.shown]:
+                lines.append(event.shown)  # of a recorded trace: the whole gap
             continue
         if seconds:
             lines.append(f"(wait {seconds} s)")
@@ -64,7 +67,7 @@ def lines_of(events: Sequence[Event]) -> tuple[str, ...]:
         if event.begins:
             lines.append(str(event))
             continue
-        if not lines or lines[-1].startswith("(wait"):
+        if not lines or lines[-1].startswith(("(wait", "(after")):
             lines.append(f"in ({event.stimulus})" if event.stimulus else "recorded")
         at = f"@{event.endpoint}"
         shown = str(event).removesuffix(at) if lines[-1].partition(":")[0].endswith(at) else str(event)

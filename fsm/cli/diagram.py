@@ -130,7 +130,7 @@ def _named(given: str, config: Config) -> tuple[list[str], str | None]:
     from fsm import catalogue
     from fsm.rules import RULES
     from fsm.stimuli import VIEWS
-    from fsm.table import compile_table
+    from fsm.table import compile_table, is_idle
 
     states = {name.casefold(): name for view in VIEWS for name in compile_table(view, config).names}
     keys = {row.key.casefold(): row.key for row in RULES}
@@ -143,7 +143,7 @@ def _named(given: str, config: Config) -> tuple[list[str], str | None]:
         layer = catalogue.resolve(given, config.ip, windows=config.windows, where="--highlight")
     except UnknownName:
         stems = dict.fromkeys(row.layer for row in RULES if row.layer)
-        known = [*(name for name in states.values() if " " not in name), *stems, *keys.values()]
+        known = [*(name for name in states.values() if is_idle(name)), *stems, *keys.values()]
         raise UnknownName.of("--highlight", "state, rule, layer or .json file", given, known) from None
     rules = [row.key for row in RULES if row.layer == layer.stem]
     if not rules:
