@@ -365,8 +365,13 @@ def make_endpoint(name: str, config: Config, engine: str = "table", table: Table
     return Endpoint(name, config, table=table)
 
 
-def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: Config) -> dict[str, str]:
-    """{full FWPM name: verdict} for layers in any spelling.
+def asked_verdicts(
+    blocks: Iterable[str],
+    verdicts: Mapping[str, str],
+    config: Config,
+    called: tuple[str, str] = ("--block", "--verdict"),
+) -> dict[str, str]:
+    """{full FWPM name: verdict} for layers in any spelling; `called` is how the caller has named the two.
 
     Raises
     ------
@@ -375,8 +380,8 @@ def asked_verdicts(blocks: Iterable[str], verdicts: Mapping[str, str], config: C
     """
     asked: dict[str, str] = {}
     for where, given, verdict in (
-        *(("--block", given, str(Verdict.BLOCK)) for given in blocks),
-        *(("--verdict", given, verdict) for given, verdict in verdicts.items()),
+        *((called[0], given, str(Verdict.BLOCK)) for given in blocks),
+        *((called[1], given, verdict) for given, verdict in verdicts.items()),
     ):
         if verdict not in VERDICTS:
             raise UnknownName.of(f"{where} {given}", "verdict", verdict, VERDICTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,8 @@ def machine(config: pytest.Config, node: pytest.Item | pytest.Collector | None =
     FsmError : a setting or a value that does not exist.
     """
     marks = _marks(node) if node is not None else {}
-    assume = {}
-    for word in config.getoption("--wfp-assume") or config.getini("wfp_assume"):
-        name, _, option = word.partition("=")
-        assume[name.strip()] = option.strip()
+    assume = _assumed("wfp_assume", config.getini("wfp_assume"))
+    assume |= _assumed("--wfp-assume", config.getoption("--wfp-assume") or ())
     given: dict[str, Any] = {}
     for name, default in SETTINGS:
         option = config.getoption(f"--wfp-{name}")
@@ -44,6 +43,16 @@ def machine(config: pytest.Config, node: pytest.Item | pytest.Collector | None =
     return configure(
         ip=int(given["ip"]), windows=str(given["windows"]), evidence=str(given["evidence"]), assume=assume, where=where
     )
+
+
+def _assumed(where: str, words: Iterable[str]) -> dict[str, str]:
+    """The disputes of one place that decides them: DISPUTE=OPTION, each once."""
+    assume: dict[str, str] = {}
+    for word in words:
+        name, _, option = (part.strip() for part in word.partition("="))
+        if assume.setdefault(name, option) != option:
+            raise FsmError(where, f"'{name}' is assumed twice: {assume[name]} and {option}", fix="Keep one")
+    return assume
 
 
 def _marks(node: pytest.Item | pytest.Collector) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def wfp_endpoint(wfp_config: Config) -> Callable[..., Endpoint]:
 
         _check_options("wfp_endpoint", unknown, (make,))
         made = make_endpoint(endpoint, wfp_config, engine)
-        asked = asked_verdicts(block, verdicts or {}, wfp_config)
+        asked = asked_verdicts(block, verdicts or {}, wfp_config, ("block", "verdicts"))
         if asked:
             made.register(verdict_at(asked))
         return made
@@ -349,14 +349,15 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         from fsm.errors import FsmError
+        from fsm.scenarios.files import text_of
         from fsm.scenarios.parse import parse
 
         try:
-            scenarios = parse(self.path.read_text(encoding="utf-8-sig"), self.path.name)
+            scenarios = parse(text_of(self.path.read_bytes(), self.path.name), self.path.name)
         except FsmError as error:
             raise self.CollectError(str(error)) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise self.CollectError(f"{self.path.name}: cannot be read as UTF-8 text: {error}") from None
+        except OSError as error:
+            raise self.CollectError(f"{self.path.name}: cannot be read: {error.strerror or error}") from None
         for scenario in scenarios:
             yield ScenarioItem.from_parent(self, name=scenario.title, scenario=scenario)
 

@@ -230,21 +230,21 @@ def _bind() -> Iterator[Row]:
         again = (*_g(bind_reauthorization="on_modification"), *stack)
         yield Row("socket", "bind.redirect_again", "permit", "bind.assign", "ALE_BIND_REDIRECT", ("DCF", "DDI-apply"), INF, choices=again, ip=ip, since="7", flags=("IS_REAUTHORIZE",))
         yield Row("socket", "bind.redirect_again", "block", DONE, "ALE_BIND_REDIRECT", ("INFERRED",), INF, choices=again, ip=ip, since="7", flags=("IS_REAUTHORIZE",),
-                  outcome="blocked", application_sees="bind fails with WSAEACCES (10013)", note="as the first classify")
+                  outcome="blocked", application_sees="the pended call fails; bind with WSAEACCES (10013)", note="as the first classify")
     yield Row("socket", IDLE, "complete_block", DONE, None, ("TOC",), INF, when=held, since="7", sets=(("socket", "UNBOUND"),), outcome="blocked",
-              application_sees="bind fails with WSAEACCES (10013)", note="the layer has no discard twin")
+              application_sees="the pended call fails; bind with WSAEACCES (10013)", note="the layer has no discard twin")
     held = _g(socket="BIND_PENDED")
     for dual, to in (("no", DONE), ("yes", "bind.assign_v6")):
         yield Row("socket", IDLE, "complete", to, None, ("ASY", "DDI-complete"), INF, when=held, choices=_g(dual_stack=dual),
                   sets=(("socket", "BOUND" if dual == "no" else "UNBOUND"),), application_sees="the pended call returns success" if dual == "no" else "",
                   note="completion goes on with the verdict that it brings; it is not classified again")
     yield Row("socket", IDLE, "complete_block", "bind.assign_discard", None, ("ASY", "DDI-complete"), INF, when=held, sets=(("socket", "UNBOUND"),), outcome="blocked",
-              application_sees="bind fails with WSAEACCES (10013)")
+              application_sees="the pended call fails; bind with WSAEACCES (10013)")
     held, dual_stack = _g(socket="BIND_V6_PENDED"), _g(dual_stack="yes")
     yield Row("socket", IDLE, "complete", DONE, None, ("ASY", "DDI-complete"), INF, when=held, choices=dual_stack, sets=(("socket", "BOUND"),), application_sees="the pended call returns success",
               note="completion goes on with the verdict that it brings; it is not classified again")
     yield Row("socket", IDLE, "complete_block", "bind.assign_v6_discard", None, ("ASY", "DDI-complete"), INF, when=held, choices=dual_stack, sets=(("socket", "UNBOUND"),), outcome="blocked",
-              application_sees="bind fails with WSAEACCES (10013)", note="what was assigned for IPv4 is released")
+              application_sees="the pended call fails; bind with WSAEACCES (10013)", note="what was assigned for IPv4 is released")
 
     # An authorized bind that is classified again.
     yield Row("socket", IDLE, "protection_level", "bind.reclassify", None, ("CFL", "DCF"), DOC, when=_g(socket="BOUND"), since="7",

@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_read_is_an_error_with_line_and_column(pytester: p
     result = pytester.runpytest()
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(["worse.wfp:2:15: no kind of socket named 'sendr'. Did you mean 'sender'?"])
-    result.stdout.fnmatch_lines(["worst.wfp: cannot be read as UTF-8 text*"])
+    result.stdout.fnmatch_lines(["worst.wfp:1:1: this is UTF-16 text. Save the file as UTF-8."])
 
 
 def test_the_fixtures_give_what_they_say(pytester: pytest.Pytester) -> None:
@@ -150,16 +150,26 @@ def test_options_and_ini_say_which_machine_and_the_marker_counts_most(pytester: 
         """
     )
     pytester.makeini("[pytest]\nwfp_ip = 6\nwfp_windows = 8\nwfp_assume =\n  close=nothing\n")
-    result = pytester.runpytest("-s", "--wfp-windows", "10", "--wfp-evidence", "observed")
+    result = pytester.runpytest(
+        "-s", "--wfp-windows", "10", "--wfp-evidence", "observed", "--wfp-assume", "no_listener=both"
+    )
     result.stdout.fnmatch_lines(["*machine 6 10 observed nothing*"])
     result.stdout.fnmatch_lines(["*marked 6 7*"])
-    result.stdout.fnmatch_lines(["wfp-udp-fsm: *IPv6, Windows 10, evidence observed, close=nothing"])
+    # What the ini file decides stays decided, unless an option decides it otherwise.
+    line = "wfp-udp-fsm: *IPv6, Windows 10, evidence observed, close={}, no_listener=both"
+    result.stdout.fnmatch_lines([line.format("nothing")])
+    result = pytester.runpytest("--wfp-assume", "close=closure_release", "--wfp-assume", "no_listener=both")
+    result.stdout.fnmatch_lines(["wfp-udp-fsm: *evidence base, close=closure_release, no_listener=both"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--wfp-windows", "12"), "*no Windows named '12'. Did you mean '11' or '10'?*"),
+        (
+            ("--wfp-assume", "close=nothing", "--wfp-assume", "close=closure_release"),
+            "*--wfp-assume: 'close' is assumed twice: nothing and closure_release. Keep one.*",
+        ),
         (("--wfp-assume", "clos=nothing"), "*no *named 'clos'. Did you mean 'close'?*"),
         (("--wfp-cov", "--wfp-cov-report", "xml"), "*'xml' is none of term, json:FILE, dot:FOLDER, none*"),
         (("--wfp-cov", "--wfp-cov-report", "json"), "*'json' is none of term, json:FILE, dot:FOLDER, none*"),

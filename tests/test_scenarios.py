@@ -58,6 +58,7 @@ REFUSED: list[tuple[str, str]] = [
     (f"{HEAD}at 0s s bind\nexpect state flow\n", "f.wfp:4:14: 'flow' is not NAME=VALUE. Write: flow=OUT."),
     (f"{HEAD}at 0s s sendto to dns\nexpect state flow=OUT flow@dsn=NONE\n", "f.wfp:4:23: no peer of the lines so far named 'dsn'. Did you mean 'dns'?"),
     (f"{HEAD}at 0s s sendto to dns\nexpect state socket@dns=BOUND\n", "f.wfp:4:14: socket is the socket's, and no peer has it. Write: socket=BOUND."),
+    (f"{HEAD}at 0s s bind\nexpect no layer STREAM\n", "f.wfp:4:17: no sender ever comes to STREAM_V4, so this says nothing. Name a layer that it could come to."),
     (f"{HEAD}at 0s s bind\nexpect state flow=OUTT\n", "f.wfp:4:14: no value of flow named 'OUTT'. Did you mean 'OUT' or 'OUT_STALE'?"),
     (f'{HEAD}at 0s s bind\nexpect application ""\n', "f.wfp:4:20: an empty text is part of everything. Name a part of it."),
     (f'{HEAD}at 0s s bind\nexpect remote "x\n', "f.wfp:4:15: a quotation mark without its end. Write \"TEXT\"."),
@@ -361,7 +362,12 @@ def test_the_command_reads_policies_beside_the_file(wfp: Any, folder: Path, monk
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"\xff\xfe\x00", "is no UTF-8 text"), (b"hello\n", "stands before any scenario"), (None, "cannot be read")],
+    [
+        (b"\xff\xfe\x00", "1:1: this is UTF-16 text"),
+        (b"\xef\xbb\xbfscenario x\r\n# gr\xc3\xbc\xfcn", "2:6: byte 0xfc is no UTF-8"),
+        (b"hello\n", "stands before any scenario"),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_file_that_is_no_scenario_is_one_line(wfp: Any, tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "x.wfp"

@@ -295,13 +295,16 @@ def endpoint(
     return made(_fixed(given), *(f"{'|'.join(several)} {short(layer)}" for layer, several in given.items()))
 
 
+_CALLED = ("block", "verdicts")
+
+
 def _asked(
     block: Sequence[str], verdicts: Mapping[str, str | Sequence[str]], config: Config
 ) -> dict[str, tuple[str, ...]]:
     """{full layer name: the verdicts that it may give}."""
     asked: dict[str, tuple[str, ...]] = {}
     single = {layer: verdict for layer, verdict in verdicts.items() if isinstance(verdict, str)}
-    for layer, verdict in asked_verdicts(block, single, config).items():
+    for layer, verdict in asked_verdicts(block, single, config, _CALLED).items():
         asked[layer] = (verdict,)
     for spelling, several in verdicts.items():
         if isinstance(several, str):
@@ -311,7 +314,7 @@ def _asked(
                 f"claims, verdicts, {spelling}", "no verdict is given", fix="Give one, or leave the layer out"
             )
         for verdict in several:
-            for layer in asked_verdicts((), {spelling: verdict}, config):
+            for layer in asked_verdicts((), {spelling: verdict}, config, _CALLED):
                 asked[layer] = (*asked.get(layer, ()), verdict)
     return asked
 

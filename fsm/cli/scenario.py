@@ -87,17 +87,13 @@ def _loaded(scenario: Scenario, line: UsePolicy) -> Policy:
 
 def _text_of(file: str) -> str:
     from fsm.errors import FsmError
+    from fsm.scenarios.files import text_of
 
     try:
-        if file == "-":
-            return sys.stdin.buffer.read().decode("utf-8-sig")
-        with open(file, encoding="utf-8-sig", newline=None) as stream:
-            return stream.read()
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise FsmError(file, f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        what = f"is no UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"
-        raise FsmError(file, what, fix="Save it as UTF-8") from None
+    return text_of(data, file)
 
 
 def _json_of(run: object) -> dict[str, object]:

@@ -40,6 +40,7 @@ from dataclasses import replace
 from fsm.choices import Config, configure, default_config
 from fsm.endpoint import FIRST_PEER
 from fsm.names import ENDPOINTS, OUTCOMES, REGISTERS, VERDICTS
+from fsm.rules import RULES
 from fsm.scenarios.draft import Draft, ScenarioError, Word, is_taken, known_endpoint, layer_of, table_of, takes, unknown
 from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, Spot
 from fsm.scenarios.policies import check_told, read_policy_line, read_told
@@ -307,7 +308,12 @@ def _expectation(draft: Draft, do: Do, kind: Word, rest: list[Word]) -> Expectat
     spot = kind.spot
     if kind.text == "no" and rest[:1] and rest[0].text == "layer":
         takes(rest, 2, "expect no layer LAYER")
-        return Expectation("no_layer", spot, at_layer=layer_of(draft, rest[1], rest[1].text).fwpm_name)
+        layer = layer_of(draft, rest[1], rest[1].text)
+        view = table_of(draft, do.endpoint).view
+        if not any(row.layer == layer.stem and row.scope in view.scopes for row in RULES):
+            what = f"no {view.name} ever comes to {layer.short_name}, so this says nothing"
+            raise ScenarioError(str(rest[1].spot), what, fix="Name a layer that it could come to")
+        return Expectation("no_layer", spot, at_layer=layer.fwpm_name)
     match kind.text:
         case "layers":
             layers = tuple(_expected_layers(draft, do, rest, kind))
