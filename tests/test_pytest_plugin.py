@@ -156,10 +156,10 @@ def test_options_and_ini_say_which_machine_and_the_marker_counts_most(pytester: 
     result.stdout.fnmatch_lines(["*machine 6 10 observed nothing*"])
     result.stdout.fnmatch_lines(["*marked 6 7*"])
     # What the ini file decides stays decided, unless an option decides it otherwise.
-    line = "wfp-udp-fsm: *IPv6, Windows 10, evidence observed, close={}, no_listener=both"
+    line = "wfp-udp-fsm: *IPv6, Windows 10, evidence observed, no_listener=both, close={}"
     result.stdout.fnmatch_lines([line.format("nothing")])
     result = pytester.runpytest("--wfp-assume", "close=closure_release", "--wfp-assume", "no_listener=both")
-    result.stdout.fnmatch_lines(["wfp-udp-fsm: *evidence base, close=closure_release, no_listener=both"])
+    result.stdout.fnmatch_lines(["wfp-udp-fsm: *evidence base, no_listener=both, close=closure_release"])
 
 
 @pytest.mark.parametrize(
