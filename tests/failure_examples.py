@@ -221,7 +221,9 @@ order, leaving out what there is nothing to say about:
 - `shortest way` to what was wanted; `shortest counterexample`: the shortest run in which the claim is wrong;
 - `filters`: with a policy, which filter decided at each layer of that run;
 - `searched`: how much was looked at;
-- `token`: a command that steps through that run; `draw`: the commands that draw it.
+- `token`: a command that steps through the run shown last: the shortest way or counterexample where there is one,
+  else what is possible so far (in a session to the end of the move in which it stops); `draw`: the commands that draw
+  it.
 
 Lines are folded at 110 columns, commands are not.
 
