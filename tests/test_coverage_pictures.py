@@ -101,5 +101,5 @@ def test_moves_between_states_survive_a_merge() -> None:
     once, both = blocked_once(), Coverage(endpoints=("sender",))
     both.merge(once.to_counts())
     both.merge(once.to_counts())
-    assert both.moves["sender"]["UNBOUND/NONE", "bind", "BOUND/NONE"] == 4
-    assert both.moves["sender"] == Counter({move: 2 * count for move, count in once.moves["sender"].items()})
+    assert both.of("sender").moves["UNBOUND/NONE", "bind", "BOUND/NONE"] == 4
+    assert both.of("sender").moves == Counter({move: 2 * count for move, count in once.of("sender").moves.items()})
