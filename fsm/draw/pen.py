@@ -21,6 +21,7 @@ from fsm.draw.theme import (
     BASIS,
     Palette,
     cite_url,
+    counted_tooltip,
     edge_attributes,
     graph_attributes,
     html,
@@ -259,10 +260,13 @@ class Pen:
         taken: list[Rect] = []
         chips: list[str] = []
         boxes = [box.area() for box in self.page.boxes] if overlay.coverage else []  # nothing there may be covered
-        for edge in self.page.edges:
+        # With counts everywhere, the shortest lines choose first: a long one has room elsewhere.
+        edges = sorted(self.page.edges, key=_run_length) if overlay.coverage else self.page.edges
+        for edge in edges:
             text = "" if edge.way.derived else overlay.label(*(row.key for row in edge.way.rows))
             if text:
-                chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken", boxes))
+                told = counted_tooltip(edge.way.rows, overlay.counts) if overlay.coverage else ""
+                chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken", boxes, told))
         for box in self.page.boxes:
             words = ["BLOCKED HERE"] if box.key in seen.blocked else []
             words += ["STANDS HERE"] if box.key in seen.here else []
@@ -276,8 +280,9 @@ class Pen:
         return chips
 
     def _chip(
-        self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str, avoided: Iterable[Rect] = ()
-    ) -> str:
+        self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str,
+        avoided: Iterable[Rect] = (), tooltip: str = "",
+    ) -> str:  # fmt: skip
         width, height = text_width(text, CHIP, True) + 8, CHIP * LINE + 3
         low, high = width / 2 + 8, self.page.width - width / 2
         kept = [(min(max(x, low), high), y) for x, y in points]
@@ -293,7 +298,8 @@ class Pen:
         )
         x, y = place.middle
         key = safe_id("chip", name)
-        return self._node(key, {"label": f"<{label}>", "pos": f"{x:.1f},{y:.1f}", "class": "chip", "id": key})
+        attributes = {"label": f"<{label}>", "pos": f"{x:.1f},{y:.1f}", "class": "chip", "id": key}
+        return self._node(key, {**attributes, "tooltip": tooltip} if tooltip else attributes)
 
 
 class _Seen:
@@ -379,9 +385,14 @@ def _along(corners: tuple[Point, ...]) -> list[Point]:
     pieces = sorted(pairwise(corners), key=lambda piece: -_length(*piece))
     return [
         (a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part)
+        for parts in ((0.5, 0.35, 0.65, 0.2, 0.8), (0.1, 0.9, 0.27, 0.73))
         for a, b in pieces
-        for part in (0.5, 0.35, 0.65, 0.2, 0.8)
+        for part in parts
     ]
+
+
+def _run_length(edge: Edge) -> float:
+    return sum(_length(a, b) for a, b in pairwise(edge.corners))
 
 
 def _length(a: Point, b: Point) -> float:
