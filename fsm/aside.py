@@ -15,7 +15,7 @@ _ASIDE: ContextVar[bool] = ContextVar("aside", default=False)
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """While it lasts, what endpoints do in this thread is no run; also a decorator, `@aside()`. Not across a `yield`."""
+    """While it lasts, what endpoints do in this thread is no run. Also a decorator; yield nothing within it."""
     token = _ASIDE.set(True)
     try:
         yield

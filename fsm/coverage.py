@@ -170,10 +170,7 @@ class Coverage:
                 "machine": ran.config.to_json(),
                 "endpoint": ran.endpoint,
                 "own_rules": ran.own_rules,
-                **{
-                    name: list(getattr(counts, name).items())
-                    for name in ("rows", "verdicts", "refusals", "moves")
-                },
+                **{name: list(getattr(counts, name).items()) for name in ("rows", "verdicts", "refusals", "moves")},
             }
             for ran, counts in self.counts.items()
         ]

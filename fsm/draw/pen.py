@@ -289,7 +289,7 @@ class Pen:
         places = [Rect(x - width / 2, y - height / 2, x + width / 2, y + height / 2) for x, y in kept]
         free = [p for p in places if not any(_overlap(p, other) for other in taken)]
         beside = [p for p in free if not any(_overlap(p, other) for other in avoided)]
-        place = (beside or free or places)[0]
+        place = beside[0] if beside else min(free or places, key=lambda p: sum(_shared(p, other) for other in avoided))
         taken.append(place)
         label = (
             f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self._colour(role)}" '
@@ -315,7 +315,7 @@ class _Seen:
                 if self._is_taken(edge.way):
                     self.taken.add(edge.way.id)
                     self.touched |= {edge.way.start, edge.way.end}
-            self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in box.badges)}
+            self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in _told(box))}
             self.touched |= {f"state {state}" for start, _, end in overlay.moves for state in (start, end)}
         self.here = _standing(page, overlay.current)
         self.blocked = self._blocked(page)
@@ -347,6 +347,11 @@ class _Seen:
         if edge.way.id in self.taken:
             return _TAKEN
         return _BACK if self.dims else _PLAIN
+
+
+def _told(box: Box) -> set[Row]:
+    """The rows that a box tells of in words."""
+    return {*box.badges, *(row for line in box.lines for row in (*line.rows, *line.right_rows))}
 
 
 _NOTHING = Overlay()
@@ -407,6 +412,12 @@ def _over(rect: Rect) -> list[Point]:
 
 def _overlap(a: Rect, b: Rect) -> bool:
     return a.left < b.right + 1 and b.left < a.right + 1 and a.bottom < b.top + 1 and b.bottom < a.top + 1
+
+
+def _shared(a: Rect, b: Rect) -> float:
+    """The area that both cover."""
+    width, height = min(a.right, b.right) - max(a.left, b.left), min(a.top, b.top) - max(a.bottom, b.bottom)
+    return max(width, 0.0) * max(height, 0.0)
 
 
 def _said(text: str) -> str:

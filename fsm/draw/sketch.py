@@ -420,7 +420,7 @@ def _told_apart(row: Row) -> str:
 
 
 def place_words(position: str) -> str:
-    """What tells a position apart from the main one at its place, or a discard layer from others like it: `to a group`."""
+    """What tells a position, or its discard layer, apart from the main one at its place: `to a group`."""
     plain = position.removesuffix("_discard")
     return _SAME_PLACE.get(plain, ("", ""))[1]
 

@@ -53,7 +53,9 @@ def add_passing(sketch: Sketch, rows: Iterable[Row], overlay: Overlay) -> None:
     for (key, said), passing in found.items():
         box = sketch.boxes[key]
         count = sum(overlay.counts[row.key] for row in passing)
-        box.lines.append(Line(f"{said}: x{count}", "taken", tooltip=counted_tooltip(passing, overlay.counts), rows=tuple(passing)))
+        box.lines.append(
+            Line(f"{said}: x{count}", "taken", tooltip=counted_tooltip(passing, overlay.counts), rows=tuple(passing))
+        )
         box.badges = (*box.badges, *passing)
 
 
