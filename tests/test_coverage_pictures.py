@@ -210,11 +210,12 @@ def test_a_verdict_of_a_discard_layer_is_told() -> None:
 
 @pytest.mark.skipif(find_renderer() is None, reason="nothing here can draw")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_full_picture_covers_no_text(endpoint: str) -> None:
+@pytest.mark.parametrize("count", [1, 222, 7777])
+def test_a_full_picture_covers_no_text(endpoint: str, count: int) -> None:
     from fsm.draw.render import render
 
     own = Universe.of(compile_table(endpoint, Config())).rows
-    svg = render(drawn_with(endpoint, Config(), dict.fromkeys(own, 777)), "svg").decode("utf-8")
+    svg = render(drawn_with(endpoint, Config(), dict.fromkeys(own, count)), "svg").decode("utf-8")
     found = [said for said in problems(svg, not_solid=frozenset({"legend"})) if "runs through chip" not in said]
     sizes = [re.search(r" chip\S+ overlap by (\S+) x (\S+)$", said) for said in found]
     assert all(size and min(map(float, size.groups())) < 1.5 for size in sizes), found  # no more than a frame is wide

@@ -796,12 +796,15 @@ def test_a_report_that_fails_after_all_leaves_the_others(pytester: pytest.Pytest
         def test_it(wfp_sender):
             wfp_sender.run("bind")
             Path("p").write_text("in the way")
+            Path("a.json").mkdir()
         """
     )
-    result = pytester.runpytest("--wfp-cov-report", "dot:p", "--wfp-cov-report", "json:later.json")
+    reports = (f"--wfp-cov-report={report}" for report in ("dot:p", "json:a.json", "json:later.json"))
+    result = pytester.runpytest(*reports)
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*written to later.json", "--wfp-cov-report dot:p: p: cannot be written: *"])
+    said = [f"--wfp-cov-report {report}: *cannot be written: *" for report in ("dot:p", "json:a.json")]
+    result.stdout.fnmatch_lines(["*written to later.json", *said])
     assert (pytester.path / "later.json").exists()
 
 
