@@ -350,7 +350,9 @@ class _Seen:
 
 
 def _told(box: Box) -> set[Row]:
-    """The rows that a box tells of in words."""
+    """The rows that a box tells of in words; those of a list beside the picture do not pass there."""
+    if box.kind in _ASIDE:
+        return set()
     return {*box.badges, *(row for line in box.lines for row in (*line.rows, *line.right_rows))}
 
 
