@@ -184,6 +184,7 @@ def test_a_first_packet_that_is_not_drawn_is_told_in_the_lists_and_at_its_boxes(
     assert "AUTH_RECV_ACCEPT, receiving, no flow yet: permit x1, block never, absorb never, pend never" in ways
     assert "FLOW_ESTABLISHED, receiving: permit x1" in ways
     assert "sendto, inbound flow stale: reauthorize: never" in ways
+    assert not re.search(r'class="note[^"]*taken', dot)  # a list is no place that a run goes through
     states = told(node(dot, "n_note_undrawn_states_with_what_ended_there"))
     assert "BOUND/IN x1 never: BIND_REDIRECT_PENDED/NONE" in states
     for box, said in (
