@@ -305,6 +305,10 @@ class Config:
                 return option
         return CHOICES[name].default(self.evidence)
 
+    def __str__(self) -> str:
+        assumed = "".join(f", {name}={option}" for name, option in self.assume)
+        return f"IPv{self.ip}, Windows {self.windows}, evidence {self.evidence}{assumed}"
+
     def to_json(self) -> dict[str, object]:
         """As JSON values, with the names that `configure` takes."""
         return {"ip": self.ip, "windows": self.windows, "evidence": self.evidence, "assume": dict(self.assume)}

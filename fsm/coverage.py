@@ -1,12 +1,14 @@
 """Which parts of the model a run has exercised: rows, layers, verdicts at layers, refusals.
 
 What is counted are steps that were taken and moves that were refused, never what an exploration has merely seen. The
-universe is what the tables that took part can do, so that nothing outside can be missed or claimed.
+universe is what the tables of one machine can do; what ran on another one is told beside it, so nothing is claimed and
+nothing lost.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from fsm.choices import Config
+from fsm.aside import is_aside
+from fsm.choices import Config, configure
 from fsm.counts import counted
 from fsm.endpoint import Endpoint
 from fsm.errors import NoTransition
@@ -63,51 +66,114 @@ def _is_asked(idle: bool, event: str) -> bool:
     return (event not in VERDICTS) if idle else (event in VERDICTS)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What has run: an endpoint (the name of its view) of one machine.
+
+    `own_rules` is False where it went by other rows than the package's: the names of its rows may be the same.
+    """
+
+    config: Config
+    endpoint: str
+    own_rules: bool = True
+
+    @classmethod
+    def of(cls, table: Table) -> Ran:
+        """What a table is about; equal machines compare equal, however their assumptions are written."""
+        name, config = table.view.name, table.config
+        return cls(_plain(config), name, table.rows == compile_table(name, config).rows)
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}, {self.config}{'' if self.own_rules else ', other rules'}"
+
+
+@dataclass(slots=True)
+class Counts:
+    """How often what was taken, came about and was refused."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    moves: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def took(self, step: Step) -> None:
+        """One step that was taken."""
+        self.rows[step.rule] += 1
+        if step.layer:
+            self.verdicts[step.layer, step.verdict] += 1
+
+    def moved(self, start: str, stimulus: str, end: str) -> None:
+        """A stimulus that was begun in one state at rest and has come to another, both as `at_rest` writes them."""
+        self.moves[start, stimulus, end] += 1
+
+    def refused(self, position: str, event: str) -> None:
+        """One move that was asked for and refused."""
+        self.refusals[position, event] += 1
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken in all."""
+        return self.rows.total()
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The layers that were seen."""
+        return frozenset(layer for layer, _ in self.verdicts)
+
+
 @dataclass(slots=True)
 class Coverage:
-    """Counts of what was exercised, for each endpoint."""
+    """Counts of what was exercised: of one machine and its endpoints, and beside that of everything else that ran.
+
+    Parameters
+    ----------
+    config : the machine that is reported on.
+    endpoints : those that are reported on.
+    counts : of everything that ran.
+    lost : processes that have ended without their counts, in words.
+    """
 
     config: Config = field(default_factory=Config)
     endpoints: tuple[str, ...] = ENDPOINTS
-    rows: dict[str, Counter[str]] = field(default_factory=dict)
-    verdicts: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
-    refusals: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
-    moves: dict[str, Counter[tuple[str, str, str]]] = field(default_factory=dict)
+    counts: dict[Ran, Counts] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
-    def took(self, endpoint: str, step: Step) -> None:
-        """One step that was taken by an endpoint (the name of its view)."""
-        self.rows.setdefault(endpoint, Counter())[step.rule] += 1
-        if step.layer:
-            self.verdicts.setdefault(endpoint, Counter())[step.layer, step.verdict] += 1
+    def __post_init__(self) -> None:
+        self.config = _plain(self.config)
 
-    def moved(self, endpoint: str, start: str, stimulus: str, end: str) -> None:
-        """A stimulus that was begun in one state at rest and has come to another, both as `at_rest` writes them."""
-        self.moves.setdefault(endpoint, Counter())[start, stimulus, end] += 1
+    def add(self, ran: Ran) -> Counts:
+        """The counts of this endpoint and machine, to count on."""
+        return self.counts.setdefault(ran, Counts())
 
-    def refused(self, endpoint: str, position: str, event: str) -> None:
-        """One move that was asked for and refused."""
-        self.refusals.setdefault(endpoint, Counter())[position, event] += 1
+    def of(self, endpoint: str) -> Counts:
+        """What an endpoint of the machine that is reported on has done."""
+        return self.counts.get(Ran(self.config, endpoint), Counts())
 
-    def merge(self, other: Mapping[str, Any]) -> None:
+    def outside(self) -> dict[Ran, Counts]:
+        """Everything that ran and is not reported on: other machines, endpoints or rules."""
+        inside = {Ran(self.config, endpoint) for endpoint in self.endpoints}
+        return {ran: counts for ran, counts in self.counts.items() if ran not in inside}
+
+    def merge(self, other: Iterable[Mapping[str, Any]]) -> None:
         """Add what `to_counts` of another process gave."""
-        for endpoint, rows in other["rows"].items():
-            self.rows.setdefault(endpoint, Counter()).update(dict(rows))
-        for name, target in (("verdicts", self.verdicts), ("refusals", self.refusals)):
-            for endpoint, pairs in other[name].items():
-                target.setdefault(endpoint, Counter()).update({(at, event): count for (at, event), count in pairs})
+        for part in other:
+            ran = Ran(configure(**part["machine"], where="coverage"), part["endpoint"], part["own_rules"])
+            counts = self.add(ran)
+            counts.rows.update(dict(part["rows"]))
+            for name in ("verdicts", "refusals", "moves"):
+                getattr(counts, name).update({tuple(key): count for key, count in part[name]})
 
-        for endpoint, moves in other["moves"].items():
-            self.moves.setdefault(endpoint, Counter()).update({tuple(move): count for move, count in moves})
-
-    def to_counts(self) -> dict[str, Any]:
+    def to_counts(self) -> list[dict[str, Any]]:
         """The bare counts as JSON values, for `merge`."""
-        pairs = (("verdicts", self.verdicts), ("refusals", self.refusals))
-        moves = {endpoint: list(counts.items()) for endpoint, counts in self.moves.items()}
-        return {
-            "moves": moves,
-            "rows": {endpoint: list(counts.items()) for endpoint, counts in self.rows.items()},
-            **{name: {at: list(counts.items()) for at, counts in found.items()} for name, found in pairs},
-        }
+        return [
+            {
+                "machine": ran.config.to_json(),
+                "endpoint": ran.endpoint,
+                "own_rules": ran.own_rules,
+                **{name: list(getattr(counts, name).items()) for name in ("rows", "verdicts", "refusals", "moves")},
+            }
+            for ran, counts in self.counts.items()
+        ]
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -116,12 +182,11 @@ class Coverage:
         return [result for endpoint in self.endpoints for result in self._results(endpoint)]
 
     def _results(self, endpoint: str) -> Iterator[Result]:
-        universe = Universe.of(compile_table(endpoint, self.config))
-        verdicts = self.verdicts.get(endpoint, Counter())
-        yield _result(endpoint, "rows", universe.rows, self.rows.get(endpoint, ()))
-        yield _result(endpoint, "layers", universe.layers, {layer for layer, _ in verdicts})
-        yield _result(endpoint, "verdicts", map(_at, universe.verdicts), map(_at, verdicts))
-        yield _result(endpoint, "refusals", map(_at, universe.refusals), map(_at, self.refusals.get(endpoint, ())))
+        universe, counts = Universe.of(compile_table(endpoint, self.config)), self.of(endpoint)
+        yield _result(endpoint, "rows", universe.rows, counts.rows)
+        yield _result(endpoint, "layers", universe.layers, counts.layers)
+        yield _result(endpoint, "verdicts", map(_at, universe.verdicts), map(_at, counts.verdicts))
+        yield _result(endpoint, "refusals", map(_at, universe.refusals), map(_at, counts.refusals))
 
     def percent(self, goal: str = "rows") -> float:
         """How much of a goal was exercised over all endpoints, 0 to 100."""
@@ -129,17 +194,11 @@ class Coverage:
         total = sum(len(result.all) for result in found)
         return 100.0 * sum(len(result.hit) for result in found) / total if total else 100.0
 
-    def outside(self) -> dict[str, int]:
-        """Rows that were taken but do not stand in the configuration that is reported on, with their counts."""
-        found: Counter[str] = Counter()
-        for endpoint, counts in self.rows.items():
-            universe = Universe.of(compile_table(endpoint, self.config)) if endpoint in self.endpoints else None
-            known = set(universe.rows) if universe else set()
-            found.update({key: count for key, count in counts.items() if key not in known})
-        return dict(found)
-
     def to_json(self) -> dict[str, object]:
-        """The whole report as JSON values."""
+        """The whole report as JSON values. `ran`: steps; those counted and those outside are all that were taken."""
+        outside = self.outside()
+        steps = {"counted": sum(self.of(endpoint).steps for endpoint in self.endpoints)}
+        steps["outside"] = sum(counts.steps for counts in outside.values())
         return {
             "config": self.config.to_json(),
             "endpoints": {
@@ -149,33 +208,66 @@ class Coverage:
                 }
                 for endpoint in self.endpoints
             },
-            "counts": {endpoint: dict(counts) for endpoint, counts in self.rows.items()},
-            "outside": self.outside(),
+            "counts": {endpoint: dict(rows) for endpoint in self.endpoints if (rows := self.of(endpoint).rows)},
+            "ran": {"steps": steps["counted"] + steps["outside"], **steps},
+            "outside": [
+                {
+                    "endpoint": ran.endpoint,
+                    "config": ran.config.to_json(),
+                    "own_rules": ran.own_rules,
+                    "steps": counts.steps,
+                    "refusals": counts.refusals.total(),
+                    "layers": sorted(counts.layers),
+                    "counts": dict(counts.rows),
+                }
+                for ran, counts in outside.items()
+            ],
+            "lost": list(self.lost),
             "percent": {goal: round(self.percent(goal), 2) for goal in GOALS},
         }
 
+    def summary(self) -> str:
+        """How much of the rows, in one line: `7 of 451 rows (1.5%) taken on IPv4, Windows 11, evidence base`."""
+        rows = [result for result in self.results() if result.goal == "rows"]
+        hit, total = (sum(len(found) for found in names) for names in ([r.hit for r in rows], [r.all for r in rows]))
+        return f"{hit} of {counted(total, 'row')} ({shown(self.percent())}%) taken on {self.config}"
+
     def text(self, *, missed: int = 10) -> str:
-        """The report for a terminal: a table, and up to `missed` names of what each goal lacks."""
-        lines = [f"{'endpoint':<14}{'goal':<10}{'hit':>6}{'of':>6}{'percent':>9}"]
+        """The report for a terminal: the summary, what is left out of it, a table, and what each goal lacks.
+
+        Of what a goal lacks, and of the machines outside, up to `missed` are named.
+        """
+        lines = [self.summary(), *self._outside_text(missed), *self._lost_text(), ""]
+        lines.append(f"{'endpoint':<14}{'goal':<10}{'hit':>6}{'of':>6}{'percent':>9}")
         for result in self.results():
             lines.append(
-                f"{result.endpoint:<14}{result.goal:<10}{len(result.hit):>6}{len(result.all):>6}{result.percent:>8.1f}%"
+                f"{result.endpoint:<14}{result.goal:<10}{len(result.hit):>6}{len(result.all):>6}"
+                f"{shown(result.percent):>8}%"
             )
         for result in self.results():
             if result.missed and result.hit:
                 # Names that differ in their guards only stand once, with their number: every one is counted.
                 names = Counter(_short(name) for name in result.missed)
-                shown = [f"{name} ({n} rows)" if n > 1 else name for name, n in list(names.items())[:missed]]
+                told = [f"{name} ({n} rows)" if n > 1 else name for name, n in list(names.items())[:missed]]
                 rest = sum(list(names.values())[missed:])
                 more = f", and {rest} more" if rest else ""
                 head = f"{result.endpoint}, {len(result.missed)} {result.goal} not exercised: "
-                lines += textwrap.wrap(head + ", ".join(shown) + more, 100, subsequent_indent="  ")
-        outside = self.outside()
-        if outside:
-            lines.append(
-                f"{counted(len(outside), 'row was', 'rows were')} taken under other settings than those reported on"
-            )
+                lines += textwrap.wrap(head + ", ".join(told) + more, 100, subsequent_indent="  ")
         return "\n".join(lines)
+
+    def _outside_text(self, limit: int) -> Iterator[str]:
+        found = self.outside()
+        if not found:
+            return
+        yield f"outside this count: {_amount(found.values())}"
+        for ran, counts in list(found.items())[:limit]:
+            yield f"  {ran}: {_amount([counts])}"
+        if rest := list(found.values())[limit:]:
+            yield f"  and {counted(len(rest), 'machine')} more: {_amount(rest)}"
+
+    def _lost_text(self) -> Iterator[str]:
+        for process in self.lost:
+            yield f"lost: {process} has ended without its counts; what it ran is not in this report"
 
     def dumps(self) -> str:
         """`to_json` as text."""
@@ -224,19 +316,46 @@ def at_rest(table: Table, state: int) -> str:
     return f"{table.register(state, 'socket')}/{table.register(state, 'flow')}"
 
 
+def shown(percent: float) -> str:
+    """A percentage for a reader; 100.0 is said of nothing less."""
+    return f"{math.floor(round(percent * 10, 6)) / 10:.1f}"
+
+
+def _amount(parts: Iterable[Counts]) -> str:
+    """How much ran: `9 steps, 8 layers, 1 refusal`."""
+    found = list(parts)
+    refusals = sum(counts.refusals.total() for counts in found)
+    layers = frozenset[str]().union(*(counts.layers for counts in found))
+    said = [counted(sum(counts.steps for counts in found), "step"), counted(len(layers), "layer")]
+    return ", ".join([*said, counted(refusals, "refusal")] if refusals else said)
+
+
+def _plain(config: Config) -> Config:
+    """The machine without assumptions that it would make anyway."""
+    return configure(**config.to_json(), where="coverage")  # type: ignore[arg-type]
+
+
 @contextmanager
 def recording(coverage: Coverage) -> Iterator[Coverage]:
     """While this is open, every step and every refusal of every endpoint in this process is counted.
 
     Endpoints of the compiled table and of the live machine alike: what they do is watched where they do it. A session
-    that is explored is not counted.
+    that is explored is not counted, nor is what the package runs for its own ends (`fsm.aside`).
     """
     from fsm.machine import LiveEndpoint
 
     refused = Table.refused
+    known: WeakKeyDictionary[Table, Counts] = WeakKeyDictionary()
+
+    def counts_of(table: Table) -> Counts:
+        found = known.get(table)
+        if found is None:
+            found = known[table] = coverage.add(Ran.of(table))
+        return found
 
     def counting_refused(self: Table, state: int, event: str, where: str = "") -> NoTransition:
-        coverage.refused(self.view.name, self.states[state].position, event)
+        if not is_aside():
+            counts_of(self).refused(self.states[state].position, event)
         return refused(self, state, event, where)
 
     kinds = (Endpoint, LiveEndpoint)
@@ -247,11 +366,14 @@ def recording(coverage: Coverage) -> Iterator[Coverage]:
         def advanced(self: Endpoint, event: int) -> Step:
             before = self.state
             step: Step = advance(self, event)
-            coverage.took(self.name, step)
+            if is_aside():
+                return step
+            counts = counts_of(self.table)
+            counts.took(step)
             if not step.verdict:
                 begun[self] = at_rest(self.table, before)
             if self.table.layer(self.state) is None and self in begun:
-                coverage.moved(self.name, begun.pop(self), step.stimulus, at_rest(self.table, self.state))
+                counts.moved(begun.pop(self), step.stimulus, at_rest(self.table, self.state))
             return step
 
         return advanced

@@ -18,11 +18,8 @@ _SAID = "Each branch has the number of times that a run has taken it, or the wor
 def coverage_pictures(coverage: Coverage) -> Iterator[Picture]:
     """One picture for each endpoint that is reported on."""
     for endpoint in coverage.endpoints:
-        overlay = Overlay(
-            counts=dict(coverage.rows.get(endpoint, {})),
-            coverage=True,
-            moves=dict(coverage.moves.get(endpoint, {})),
-        )
+        counts = coverage.of(endpoint)
+        overlay = Overlay(counts=dict(counts.rows), coverage=True, moves=dict(counts.moves))
         shown = picture(endpoint, coverage.config, overlay=overlay)
         yield replace(shown, title=f"Coverage of {shown.title}", desc=f"{shown.desc} {_SAID}")
 

@@ -67,9 +67,4 @@ def _marks(node: pytest.Item | pytest.Collector) -> dict[str, Any]:
 
 def header(config: pytest.Config) -> str:
     """The line with version, model and machine."""
-    meant = machine(config)
-    assumed = "".join(f", {name}={option}" for name, option in meant.assume)
-    return (
-        f"wfp-udp-fsm: {version('wfp-udp-fsm')}, model {fingerprint()}, IPv{meant.ip}, Windows {meant.windows}, "
-        f"evidence {meant.evidence}{assumed}"
-    )
+    return f"wfp-udp-fsm: {version('wfp-udp-fsm')}, model {fingerprint()}, {machine(config)}"

@@ -16,7 +16,6 @@ import pytest
 
 if TYPE_CHECKING:
     from fsm.choices import Config
-    from fsm.coverage import Coverage
     from fsm.endpoint import Endpoint
     from fsm.policy.model import Policy
     from fsm.scenarios.model import Scenario, UsePolicy
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from fsm.traces.observation import Trace
 
 SUFFIX = ".wfp"
-REPORTS = ("term", "json", "dot", "none")
-_COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
-_RECORDING: pytest.StashKey[Any] = pytest.StashKey()
+_COVERAGE = "wfp-coverage"  # the plugin that is there while a run is measured
 _SESSION: pytest.StashKey[Any] = pytest.StashKey()  # what options and ini file say is in force
 _TEST: pytest.StashKey[Any] = pytest.StashKey()  # what the marker of this test says is in force
 _SHOWN: pytest.StashKey[bool] = pytest.StashKey()  # the header line has been printed
@@ -71,16 +68,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # Who asks for a report or for a least wants it measured: neither is passed over in silence.
     asked = ("--wfp-cov-report", "--wfp-cov-fail-under")
     if config.getoption("--wfp-cov") or any(config.getoption(option) is not None for option in asked):
-        from fsm.coverage import Coverage, recording
+        from fsm.plugin_coverage import CoveragePlugin
 
-        _check_reports(config)
-        config.stash[_COVERAGE] = Coverage(_machine_or_usage_error(config))
-        config.stash[_RECORDING] = _begun(recording(config.stash[_COVERAGE]))
+        config.pluginmanager.register(CoveragePlugin(config, _machine_or_usage_error(config)), _COVERAGE)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    for key in (_RECORDING, _SESSION):
-        _ended(config, key)
+    _ended(config, _SESSION)
 
 
 def _begun(context: AbstractContextManager[object]) -> AbstractContextManager[object]:
@@ -154,7 +148,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """The line with model and setting, where it is sure from the start that it is wanted."""
-    return [_header(config)] if _is_given(config) or _COVERAGE in config.stash else []
+    return [_header(config)] if _is_given(config) or config.pluginmanager.has_plugin(_COVERAGE) else []
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -400,81 +394,22 @@ class ScenarioItem(pytest.Item):
         return self.path, self.scenario.spot.line - 1, f"scenario: {self.name}"
 
 
-# -- coverage of the model --------------------------------------------------------------------------------------------
-
-
-def _check_reports(config: pytest.Config) -> None:
-    for report in config.getoption("--wfp-cov-report") or ():
-        kind, colon, target = report.partition(":")
-        if kind not in REPORTS or (kind in ("json", "dot")) != bool(colon and target):
-            raise pytest.UsageError(f"--wfp-cov-report: '{report}' is none of term, json:FILE, dot:FOLDER, none")
-        if kind == "json" and (Path(target).is_dir() or not Path(target).parent.is_dir()):
-            raise pytest.UsageError(f"--wfp-cov-report: no file can be made at '{target}'")  # now, not after the run
-    least = config.getoption("--wfp-cov-fail-under")
-    if least is not None and not 0 <= least <= 100:  # nan is neither
-        raise pytest.UsageError(f"--wfp-cov-fail-under: {least:g} is no percentage. 0 to 100.")
+# -- workers of xdist -------------------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    config = session.config
-    output = getattr(config, "workeroutput", None)
-    if output is not None:  # a worker of xdist: the controller reports
-        output["wfp_used"] = any(map(_uses, session.items))
-    if _COVERAGE not in config.stash:
-        return
-    coverage = config.stash[_COVERAGE]
+    output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        import json
-
-        output["wfp_coverage"] = json.dumps(coverage.to_counts())
-        return
-    least = config.getoption("--wfp-cov-fail-under")
-    if least is not None and coverage.percent() < least and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        output["wfp_used"] = any(map(_uses, session.items))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """A worker of xdist has ended: add what it has counted."""
     if getattr(node, "workeroutput", {}).get("wfp_used"):
         node.config.stash[_USED] = True
-    counts = getattr(node, "workeroutput", {}).get("wfp_coverage")
-    if counts is not None and _COVERAGE in node.config.stash:
-        import json
-
-        node.config.stash[_COVERAGE].merge(json.loads(counts))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if _USED in config.stash and _SHOWN not in config.stash and not config.getoption("no_header", False):
         terminalreporter.write_line(_header(config))  # only the workers have seen the tests
-    if _COVERAGE not in config.stash:
-        return
-    coverage = config.stash[_COVERAGE]
-    from fsm.errors import FsmError
-
-    for report in config.getoption("--wfp-cov-report") or ("term",):
-        try:
-            _report(terminalreporter, coverage, *report.partition(":")[::2])
-        except (OSError, FsmError) as error:
-            raise pytest.UsageError(f"--wfp-cov-report {report}: {error}") from None
-    least = config.getoption("--wfp-cov-fail-under")
-    if least is not None:
-        percent = coverage.percent()
-        short = "is less than" if percent < least else "reaches"
-        terminalreporter.write_line(f"coverage of the UDP model: {percent:.1f}% of the rows {short} {least:g}%")
-
-
-def _report(terminalreporter: Any, coverage: Coverage, kind: str, target: str) -> None:
-    if kind == "term":
-        terminalreporter.section("coverage of the UDP model")
-        terminalreporter.write_line(coverage.text())
-    elif kind == "json":
-        Path(target).write_text(coverage.dumps(), encoding="utf-8")
-        terminalreporter.write_line(f"coverage of the UDP model written to {target}")
-    elif kind == "dot":
-        from fsm.coverage_pictures import write_pictures
-
-        for path in write_pictures(coverage, Path(target)):
-            terminalreporter.write_line(f"coverage of the UDP model drawn in {path}")

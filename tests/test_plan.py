@@ -49,12 +49,13 @@ def test_a_plan_written_and_read_again_exercises_all_that_it_promises(endpoint: 
             assert run.passed, run.text()
     universe = Universe.of(table)
     if goal == "edges":
-        assert set(coverage.rows[endpoint]) == set(universe.rows)
-        assert set(coverage.verdicts[endpoint]) == set(universe.verdicts)
+        assert set(coverage.of(endpoint).rows) == set(universe.rows)
+        assert set(coverage.of(endpoint).verdicts) == set(universe.verdicts)
     if goal == "layers":
-        assert {layer for layer, verdict in coverage.verdicts[endpoint] if verdict == "permit"} == set(universe.layers)
+        permitted = {layer for layer, verdict in coverage.of(endpoint).verdicts if verdict == "permit"}
+        assert permitted == set(universe.layers)
     if goal == "refusals":
-        assert set(coverage.refusals[endpoint]) == set(universe.refusals)
+        assert set(coverage.of(endpoint).refusals) == set(universe.refusals)
         assert plan.goals == len(universe.refusals)
 
 

@@ -38,7 +38,7 @@ DOORS = {  # third-party package | the only modules that import it
     "graphviz": ("fsm.draw",),
     "hypothesis": ("fsm.strategies",),
     "networkx": ("fsm.graph",),
-    "pytest": ("fsm.pytest_plugin",),
+    "pytest": ("fsm.pytest_plugin", "fsm.plugin_coverage"),
     "rich": ("fsm.tui",),
     "textual": ("fsm.tui",),
     "transitions": ("fsm.machine",),
@@ -46,7 +46,7 @@ DOORS = {  # third-party package | the only modules that import it
 # The edge: files, terminal, programs, clock. Only the edge may import the command line.
 COMMAND_LINE = ("fsm.cli", "fsm.tui", "fsm.__main__")
 EDGE = (
-    *(*COMMAND_LINE, "fsm.pytest_plugin"),
+    *(*COMMAND_LINE, "fsm.pytest_plugin", "fsm.plugin_coverage"),
     *("fsm.coverage_pictures", "fsm.draw.gallery", "fsm.draw.render"),
     *("fsm.logs", "fsm.policy.read", "fsm.traces.reading"),
 )

@@ -174,7 +174,16 @@ def test_options_and_ini_say_which_machine_and_the_marker_counts_most(pytester: 
         (("--wfp-cov", "--wfp-cov-report", "xml"), "*'xml' is none of term, json:FILE, dot:FOLDER, none*"),
         (("--wfp-cov", "--wfp-cov-report", "json"), "*'json' is none of term, json:FILE, dot:FOLDER, none*"),
         (("--wfp-cov-report", "json:no/such/a.json"), "*--wfp-cov-report: no file can be made at 'no/such/a.json'*"),
-        (("--wfp-cov-report", "dot:test_a_wrong_option_is_a_usage_error.py"), "*--wfp-cov-report dot:*"),
+        (
+            ("--wfp-cov-report", "dot:test_a_wrong_option_is_a_usage_error.py"),
+            "*--wfp-cov-report: no folder for pictures can be made at 'test_a_wrong*.py': Not a directory*",
+        ),
+        (
+            ("--wfp-cov-report", "dot:test_a_wrong_option_is_a_usage_error.py/p"),
+            "*no folder for pictures can be made at*",
+        ),
+        (("--wfp-cov-report", "json:test_a_wrong_option_is_a_usage_error.py/a"), "*no file can be made at*"),
+        (("--wfp-cov-report", "json:."), "*no file can be made at '.': Is a directory*"),
         (("--wfp-cov-fail-under", "nan"), "*--wfp-cov-fail-under: nan is no percentage. 0 to 100.*"),
         (("--wfp-cov-fail-under", "101"), "*--wfp-cov-fail-under: 101 is no percentage. 0 to 100.*"),
         (("--wfp-ip", "5"), "*--wfp: no IP version '5'. Allowed: 4, 6.*"),
@@ -184,7 +193,7 @@ def test_options_and_ini_say_which_machine_and_the_marker_counts_most(pytester: 
 def test_a_wrong_option_is_a_usage_error(pytester: pytest.Pytester, arguments: tuple[str, ...], said: str) -> None:
     pytester.makepyfile("def test_it(wfp_sender): pass")
     result = pytester.runpytest(*arguments)
-    assert result.ret != pytest.ExitCode.OK
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
     (result.stderr if result.stderr.lines else result.stdout).fnmatch_lines([said])
 
 
@@ -712,6 +721,138 @@ def test_coverage_is_drawn(pytester: pytest.Pytester) -> None:
     text = (pytester.path / "pictures" / "coverage_sender.dot").read_text(encoding="utf-8")
     assert "x1" in text or "x2" in text
     assert (pytester.path / "pictures" / "coverage_receiver.dot").exists()
+
+
+CLAIM = """
+    from fsm.claims import never, reaches
+
+    def test_claim():
+        assert reaches("sender", "AUTH_CONNECT")
+
+    def test_required():
+        reaches("receiver", "outcome=icmp_error").require()
+
+    def test_refuted():
+        assert never("sender", "AUTH_CONNECT").verdict == "refuted"
+"""
+
+
+def test_claims_are_no_coverage(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(CLAIM)
+    result = pytester.runpytest("--wfp-cov-fail-under", "0.1")
+    result.assert_outcomes(passed=3)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["0 of 451 rows (0.0%) taken on *", "*0.0% of the rows is less than 0.1%"])
+
+
+def test_a_failing_scenario_is_counted_once(pytester: pytest.Pytester) -> None:
+    (pytester.path / "fails.wfp").write_text(GOOD.replace("expect outcome none", "expect outcome sent"), "utf-8")
+    pytester.runpytest("--wfp-cov-report", "json:cov.json").assert_outcomes(passed=1, failed=1)
+    got = json.loads((pytester.path / "cov.json").read_text(encoding="utf-8"))
+    assert got["counts"]["sender"]["idle.bind[socket=UNBOUND; windows 7..]"] == 1
+
+
+@pytest.mark.parametrize("extra", [("-p", "no:xdist"), ("-n", "2")], ids=["alone", "xdist"])
+def test_what_ran_on_another_machine_is_told_and_not_counted(pytester: pytest.Pytester, extra: tuple[str, ...]) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.wfp(ip=6)
+        def test_six(wfp_sender):
+            wfp_sender.run("sendto")
+        """
+    )
+    scenario = "scenario six\n  ip 6\n  socket s is sender\n  at 0s s bind\n    expect outcome none\n"
+    (pytester.path / "six.wfp").write_text(scenario, encoding="utf-8")
+    reports = ("--wfp-cov-report", "json:cov.json", "--wfp-cov-report", "term")
+    result = pytester.runpytest_subprocess(*reports, *extra)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "0 of 451 rows (0.0%) taken on IPv4, Windows 11, evidence base",
+            "outside this count: 12 steps, 8 layers",
+            "  sender, IPv6, Windows 11, evidence base: 12 steps, 8 layers",
+        ]
+    )
+    got = json.loads((pytester.path / "cov.json").read_text(encoding="utf-8"))
+    (part,) = got["outside"]
+    assert got["ran"] == {"steps": 12, "counted": 0, "outside": 12}
+    assert (part["endpoint"], part["config"]["ip"], part["steps"], sum(part["counts"].values())) == (
+        "sender",
+        6,
+        12,
+        12,
+    )
+    assert got["endpoints"]["sender"]["rows"]["hit"] == 0
+
+
+def test_reports_are_written_without_a_terminal(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(wfp_sender): wfp_sender.run('bind')")
+    options = ("--wfp-cov-report", "json:a.json", "--wfp-cov-report", "dot:p", "--wfp-cov-fail-under", "50")
+    command = [sys.executable, "-m", "pytest", "-p", "no:terminal", "-p", "no:xdist", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=pytester.path, check=False)
+    assert ran.returncode == pytest.ExitCode.TESTS_FAILED
+    assert json.loads((pytester.path / "a.json").read_text(encoding="utf-8"))["ran"]["counted"] == 3
+    assert (pytester.path / "p" / "coverage_sender.dot").exists()
+    assert ran.stderr == "coverage of the UDP model: 0.6% of the rows is less than 50%\n"
+
+
+def test_a_report_that_fails_after_all_leaves_the_others(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from pathlib import Path
+
+        def test_it(wfp_sender):
+            wfp_sender.run("bind")
+            Path("p").write_text("in the way")
+            Path("a.json").mkdir()
+        """
+    )
+    reports = (f"--wfp-cov-report={report}" for report in ("dot:p", "json:a.json", "json:later.json"))
+    result = pytester.runpytest(*reports)
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = [f"--wfp-cov-report {report}: *cannot be written: *" for report in ("dot:p", "json:a.json")]
+    result.stdout.fnmatch_lines(["*written to later.json", *said])
+    assert (pytester.path / "later.json").exists()
+
+
+def test_asking_for_a_report_leaves_nothing_before_it_is_written(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from pathlib import Path
+
+        def test_it():
+            assert not Path("p").exists() and not Path("a.json").exists()
+        """
+    )
+    options = ("--wfp-cov-report", "dot:p/q", "--wfp-cov-report", "json:a.json")
+    pytester.runpytest(*options).assert_outcomes(passed=1)
+    assert (pytester.path / "p" / "q" / "coverage_sender.dot").exists()
+
+
+def test_a_worker_that_dies_with_its_coverage_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os
+
+        def test_a(wfp_sender):
+            wfp_sender.run("bind")
+
+        def test_b():
+            os._exit(3)
+
+        def test_c(wfp_receiver):
+            wfp_receiver.run("bind")
+        """
+    )
+    reports = ("--wfp-cov-report", "json:cov.json", "--wfp-cov-report", "term")
+    result = pytester.runpytest_subprocess("-n", "1", *reports)
+    said = "lost: xdist worker gw0 has ended without its counts; what it ran is not in this report"
+    result.stdout.fnmatch_lines(["3 of 451 rows *", said])
+    got = json.loads((pytester.path / "cov.json").read_text(encoding="utf-8"))
+    assert got["lost"] == ["xdist worker gw0"] and got["ran"]["counted"] == 3
 
 
 # --- what it costs others

@@ -186,7 +186,7 @@ def record(checks: list[Check]) -> None:
         check.seconds = time.process_time() - began
         if problem is not None:
             raise SystemExit(f"the core suite fails without any change: {check.name}: {_line(problem)}")
-        check.rows = frozenset(key for counts in coverage.rows.values() for key in counts)
+        check.rows = frozenset(key for counts in coverage.counts.values() for key in counts.rows)
 
 
 def outcome_of(check: Check) -> BaseException | None:

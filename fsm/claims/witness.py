@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from fsm.aside import aside
 from fsm.choices import Config
 from fsm.claims.decide import Path
 from fsm.claims.runs import TICK, TICK_EVENT, Event, Runs, SpaceRuns
@@ -90,6 +91,7 @@ def verdicts_on(runs: Runs, path: Path) -> tuple[str, ...]:
     return tuple(event.verdict for event in events_of(runs, path) if event.layer)
 
 
+@aside()
 def token_of(subject: Subject, moves: Sequence[str], verdicts: Sequence[str] = ()) -> str:
     """The share token of a run; "" where the stepper cannot do it (a trace, other rows than the package's own).
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from fsm.draw.overlay import Overlay
 from fsm.draw.page import Line
 from fsm.draw.sketch import Sketch, stimuli_words
+from fsm.draw.theme import counted_tooltip
 from fsm.rows import Row
 
 LEGEND = (
@@ -18,6 +19,7 @@ LEGEND = (
     "(1 of 2 rules): of those that are drawn as one",
     "never, in grey: not taken",
     "grey, thin line: not taken",
+    "not drawn: told in the lists at the lower edge",
 )
 
 
@@ -31,12 +33,13 @@ def add_counts(sketch: Sketch, overlay: Overlay) -> None:
 def _counted(line: Line, overlay: Overlay) -> Iterator[Line]:
     right, rows = line.right, line.right_rows
     mark, role = _mark(line.rows, overlay) if line.rows else ("", line.role)
+    tooltip = counted_tooltip(line.rows, overlay.counts) if line.rows else line.tooltip
     text = line.text + mark
     short = line.short + mark if line.short else ""
-    yield replace(line, text=text, short=short, role=role, right="", right_id="", right_rows=())
+    yield replace(line, text=text, short=short, role=role, tooltip=tooltip, right="", right_id="", right_rows=())
     if right:
         mark, role = _mark(rows, overlay)
-        yield Line(right + mark, role, line.right_id, line.right_tooltip, rows=rows)
+        yield Line(right + mark, role, line.right_id, counted_tooltip(rows, overlay.counts), rows=rows)
 
 
 def _mark(rows: Iterable[Row], overlay: Overlay) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from fsm.draw.page import Box, Line, Page, Place, Way
 from fsm.draw.pen import Pen
 from fsm.draw.sketch import ENTERING, PLACES, SHOWN_DISPUTES, Sketch, about, once, stimuli_words
 from fsm.draw.theme import row_tooltip, safe_id
+from fsm.draw.undrawn import add_passing, states_lines, undrawn_rows, with_list
 from fsm.errors import UnknownName
 from fsm.names import DONE, IDLE
 from fsm.rows import Row
@@ -186,23 +187,48 @@ def _pen(name: str, config: Config, rows: tuple[Row, ...], dark: bool, backgroun
 def _new_pen(name: str, config: Config, rows: tuple[Row, ...], dark: bool, background: str, overlay: Overlay) -> Pen:
     table = compile_table(name, config) if rows is RULES else compile_rows(name, config, rows)
     shown = pictured(table)
-    ghosts = boxes.select((row for row in rows if row.scope in table.view.scopes), config, SHOWN_DISPUTES)
-    passed = {row.key for row in shown.rows}
-    both = tuple(row for row in ghosts.rows if row.key in passed or row.key in ghosts.ghosts)
-    sketch = Sketch(boxes.Selection(both, ghosts.ghosts), config)
+    selection = _selected(table, shown, rows)
+    if overlay.coverage:  # of what this endpoint can do, and of nothing else
+        own = _own_rows(table)
+        selection = boxes.Selection(tuple(row for row in selection.rows if row in own), {})
+    both = selection.rows
+    sketch = Sketch(selection, config)
     sketch.add_rows()
+    missing: tuple[Row, ...] = ()
     if overlay.coverage:
+        missing = undrawn_rows(sketch, own)
         add_counts(sketch, overlay)
+        add_passing(sketch, missing, overlay)
     places = {**PLACES, **_add_states(sketch, shown, table, overlay)}
     sketch.legend(*(LEGEND if overlay.coverage else ()))
     if table.view.registers:
         page = sketch.page(places, panel="state", spread={_STATE_COLUMN: _SPREAD})
     else:  # one state, which nothing changes
         page = sketch.page(places)
+    if overlay.coverage:
+        at_rest = (_at_rest(table, state) for state in range(len(table.states)) if table.layer(state) is None)
+        drawn = (key.partition(" ")[2] for key in sketch.boxes if key.startswith("state "))
+        moves = (move[:3] for move in shown.moves)
+        page = with_list(page, missing, states_lines(at_rest, drawn, moves, overlay), overlay)
     head = "Coverage of " if overlay.coverage else ""
     title = f"{head}{name.replace('_', ' ')}: {table.view.text}"
     title = title[0].upper() + title[1:]
     return Pen(name, page, title, about(config, both), dark=dark, background=background)
+
+
+def _selected(table: Table, shown: Pictured, rows: tuple[Row, ...]) -> boxes.Selection:
+    """What is pictured, and the other sides of the disputes that change the path."""
+    found = boxes.select((row for row in rows if row.scope in table.view.scopes), table.config, SHOWN_DISPUTES)
+    passed = {row.key for row in shown.rows}
+    return boxes.Selection(
+        tuple(row for row in found.rows if row.key in passed or row.key in found.ghosts), found.ghosts
+    )
+
+
+def _own_rows(table: Table) -> dict[Row, None]:
+    """The rows that some state of this endpoint takes, in table order."""
+    used = {row for state in range(len(table.states)) for _, _, row in table.cells(state)}
+    return {row: None for number, row in enumerate(table.rows) if number in used}
 
 
 def _add_states(sketch: Sketch, shown: Pictured, table: Table, overlay: Overlay) -> dict[str, Place]:

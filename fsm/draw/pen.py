@@ -21,6 +21,7 @@ from fsm.draw.theme import (
     BASIS,
     Palette,
     cite_url,
+    counted_tooltip,
     edge_attributes,
     graph_attributes,
     html,
@@ -259,10 +260,13 @@ class Pen:
         taken: list[Rect] = []
         chips: list[str] = []
         boxes = [box.area() for box in self.page.boxes] if overlay.coverage else []  # nothing there may be covered
-        for edge in self.page.edges:
+        # With counts everywhere, the shortest lines choose first: a long one has room elsewhere.
+        edges = sorted(self.page.edges, key=_run_length) if overlay.coverage else self.page.edges
+        for edge in edges:
             text = "" if edge.way.derived else overlay.label(*(row.key for row in edge.way.rows))
             if text:
-                chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken", boxes))
+                told = counted_tooltip(edge.way.rows, overlay.counts) if overlay.coverage else ""
+                chips.append(self._chip(f"at {edge.way.id}", text, _along(edge.corners), taken, "taken", boxes, told))
         for box in self.page.boxes:
             words = ["BLOCKED HERE"] if box.key in seen.blocked else []
             words += ["STANDS HERE"] if box.key in seen.here else []
@@ -276,15 +280,16 @@ class Pen:
         return chips
 
     def _chip(
-        self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str, avoided: Iterable[Rect] = ()
-    ) -> str:
+        self, name: str, text: str, points: Iterable[Point], taken: list[Rect], role: str,
+        avoided: Iterable[Rect] = (), tooltip: str = "",
+    ) -> str:  # fmt: skip
         width, height = text_width(text, CHIP, True) + 8, CHIP * LINE + 3
         low, high = width / 2 + 8, self.page.width - width / 2
         kept = [(min(max(x, low), high), y) for x, y in points]
         places = [Rect(x - width / 2, y - height / 2, x + width / 2, y + height / 2) for x, y in kept]
         free = [p for p in places if not any(_overlap(p, other) for other in taken)]
         beside = [p for p in free if not any(_overlap(p, other) for other in avoided)]
-        place = (beside or free or places)[0]
+        place = beside[0] if beside else min(free or places, key=lambda p: sum(_shared(p, other) for other in avoided))
         taken.append(place)
         label = (
             f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{self._colour(role)}" '
@@ -293,7 +298,8 @@ class Pen:
         )
         x, y = place.middle
         key = safe_id("chip", name)
-        return self._node(key, {"label": f"<{label}>", "pos": f"{x:.1f},{y:.1f}", "class": "chip", "id": key})
+        attributes = {"label": f"<{label}>", "pos": f"{x:.1f},{y:.1f}", "class": "chip", "id": key}
+        return self._node(key, {**attributes, "tooltip": tooltip} if tooltip else attributes)
 
 
 class _Seen:
@@ -309,7 +315,7 @@ class _Seen:
                 if self._is_taken(edge.way):
                     self.taken.add(edge.way.id)
                     self.touched |= {edge.way.start, edge.way.end}
-            self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in box.badges)}
+            self.touched |= {box.key for box in page.boxes if any(overlay.takes(row.key) for row in _told(box))}
             self.touched |= {f"state {state}" for start, _, end in overlay.moves for state in (start, end)}
         self.here = _standing(page, overlay.current)
         self.blocked = self._blocked(page)
@@ -341,6 +347,13 @@ class _Seen:
         if edge.way.id in self.taken:
             return _TAKEN
         return _BACK if self.dims else _PLAIN
+
+
+def _told(box: Box) -> set[Row]:
+    """The rows that a box tells of in words; those of a list beside the picture do not pass there."""
+    if box.kind in _ASIDE:
+        return set()
+    return {*box.badges, *(row for line in box.lines for row in (*line.rows, *line.right_rows))}
 
 
 _NOTHING = Overlay()
@@ -379,9 +392,14 @@ def _along(corners: tuple[Point, ...]) -> list[Point]:
     pieces = sorted(pairwise(corners), key=lambda piece: -_length(*piece))
     return [
         (a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part)
+        for parts in ((0.5, 0.35, 0.65, 0.2, 0.8), (0.1, 0.9, 0.27, 0.73))
         for a, b in pieces
-        for part in (0.5, 0.35, 0.65, 0.2, 0.8)
+        for part in parts
     ]
+
+
+def _run_length(edge: Edge) -> float:
+    return sum(_length(a, b) for a, b in pairwise(edge.corners))
 
 
 def _length(a: Point, b: Point) -> float:
@@ -396,6 +414,12 @@ def _over(rect: Rect) -> list[Point]:
 
 def _overlap(a: Rect, b: Rect) -> bool:
     return a.left < b.right + 1 and b.left < a.right + 1 and a.bottom < b.top + 1 and b.bottom < a.top + 1
+
+
+def _shared(a: Rect, b: Rect) -> float:
+    """The area that both cover."""
+    width, height = min(a.right, b.right) - max(a.left, b.left), min(a.top, b.top) - max(a.bottom, b.bottom)
+    return max(width, 0.0) * max(height, 0.0)
 
 
 def _said(text: str) -> str:

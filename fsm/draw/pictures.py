@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from fsm.aside import aside
 from fsm.choices import CHOICES, Config, default_config
 from fsm.draw import ladder, mermaid, text
 from fsm.draw.overlay import Overlay
@@ -67,6 +68,7 @@ def picture_names() -> tuple[str, ...]:
     return (PACKET_PATH, *ENDPOINTS, SESSION, *_CHOSEN, *FLOWS)
 
 
+@aside()
 def picture(
     what: str,
     config: Config | None = None,

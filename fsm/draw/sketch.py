@@ -201,12 +201,23 @@ class Sketch:
         """Discard layers without a place of their own that lead nowhere: told like a verdict."""
         return frozenset(name for name in self.dead_ends if f"position {name}" not in PLACES)
 
+    def start_key(self, row: Row) -> str:
+        """The key of the box where a row begins, whether it is drawn or not."""
+        if row.at != IDLE:
+            return f"position {self.main(row.at)}"
+        return f"stimulus {_main_stimulus(row.event)}{' host' if _is_of_host(row) else ''}"
+
+    def end_key(self, row: Row) -> str | None:
+        """The key of the box to which a row leads, whether it is drawn or not; None where it leads nowhere else."""
+        if row.next != DONE:
+            return f"position {self.main(row.next)}"
+        ending = self._ending(row)
+        return ending[0] if ending else None
+
     def _start(self, row: Row) -> str:
         if row.at != IDLE:
             return self._position(row.at)
-        host = row.scope == "host" and "socket" in STIMULI[row.event].scopes
-        main, _ = _SAME_STIMULUS.get(row.event, (row.event, ""))
-        key = f"stimulus {main}{' host' if host else ''}"
+        key, host, main = self.start_key(row), _is_of_host(row), _main_stimulus(row.event)
         if key not in self.boxes:
             own = [r for r in self._rows if r.at == IDLE and r.scope == row.scope and _main_stimulus(r.event) == main]
             prefix = row.next.split(".")[0] if row.next != DONE else row.event
@@ -290,23 +301,29 @@ class Sketch:
         """The box to which a row leads; None for one that leads nowhere else."""
         if row.next != DONE:
             return self._position(row.next)
-        prefix = row.at.split(".")[0] if row.at != IDLE else row.event
-        sets = dict(row.sets)
-        tone = _TONE_OF_PREFIX.get(prefix, "local")
-        if "emit" in row.ops or "emit_icmp" in row.ops:
-            key, title, text = f"end {prefix} wire", row.outcome, row.remote_sees
-        elif sets.get("socket") in ("BOUND", "CLOSED"):
-            key, title, text, tone = f"end {sets['socket']}", f"socket {sets['socket']}", row.application_sees, "local"
-        elif "connected" in sets:
-            key, title, text, tone = "end connected", "socket connected", row.application_sees, "local"
-        elif "deliver" in row.ops or "socket_error" in row.ops or (prefix == "icmp" and row.at != IDLE):
-            key, title, text = f"end {prefix} application", row.outcome or "done", row.application_sees
-        else:
+        ending = self._ending(row)
+        if ending is None:
             return None
+        key, title, text, tone = ending
         box = self.boxes.setdefault(key, Box(key, "end", tone, title.replace("_", " ")))
         if text and text not in {line.text for line in box.lines}:
             box.lines.append(Line(text))
         return key
+
+    def _ending(self, row: Row) -> tuple[str, str, str, str] | None:
+        """The box of a row after which nothing is left to do: key, title, text and tone."""
+        prefix = row.at.split(".")[0] if row.at != IDLE else row.event
+        sets = dict(row.sets)
+        tone = _TONE_OF_PREFIX.get(prefix, "local")
+        if "emit" in row.ops or "emit_icmp" in row.ops:
+            return f"end {prefix} wire", row.outcome, row.remote_sees, tone
+        if sets.get("socket") in ("BOUND", "CLOSED"):
+            return f"end {sets['socket']}", f"socket {sets['socket']}", row.application_sees, "local"
+        if "connected" in sets:
+            return "end connected", "socket connected", row.application_sees, "local"
+        if "deliver" in row.ops or "socket_error" in row.ops or (prefix == "icmp" and row.at != IDLE):
+            return f"end {prefix} application", row.outcome or "done", row.application_sees, tone
+        return None
 
     def _tell(self, key: str, row: Row) -> None:
         """A row that leads nowhere else, as a line of text in its box."""
@@ -402,6 +419,16 @@ def _told_apart(row: Row) -> str:
     return (_SAME_STIMULUS if row.at == IDLE else _SAME_PLACE).get(row.event if row.at == IDLE else row.at, ("", ""))[1]
 
 
+def place_words(position: str) -> str:
+    """What tells a position, or its discard layer, apart from the main one at its place: `to a group`."""
+    plain = position.removesuffix("_discard")
+    return _SAME_PLACE.get(plain, ("", ""))[1]
+
+
+def _is_of_host(row: Row) -> bool:
+    return row.scope == "host" and "socket" in STIMULI[row.event].scopes
+
+
 def _main_stimulus(name: str) -> str:
     return _SAME_STIMULUS.get(name, (name, ""))[0]
 
@@ -450,7 +477,8 @@ def stimuli_words(names: Iterable[str]) -> str:
     told = list(dict.fromkeys(names))
     reasons = [name for name in told if name in STIMULI and ("stale", "yes") in STIMULI[name].attributes]
     kept = [name for name in told if name not in reasons[1:]]
-    more = f" (or one of {len(reasons) - 1} reasons more)" if len(reasons) > 1 else ""
+    others = len(reasons) - 1
+    more = f" (or one of {others} reasons more)" if others > 1 else " (or one reason more)" if others == 1 else ""
     return ", ".join(f"{name}{more}" if reasons and name == reasons[0] else name for name in kept)
 
 

@@ -10,7 +10,7 @@ Nothing is told by colour alone: the basis of a statement has its own line and a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -206,6 +206,12 @@ def row_tooltip(row: Row) -> str:
     """
     note = f" - {row.note}" if row.note else ""
     return f"{row.key}{note} ({row.basis}: {cited(row.cite)})".replace("\\", "\\\\")
+
+
+def counted_tooltip(rows: Iterable[Row], counts: Mapping[str, int]) -> str:
+    """`row_tooltip` of several rows, each behind its count: what stands for them together may be taken by one only."""
+    found = ((counts.get(row.key, 0), row) for row in rows)
+    return "\n".join(f"{f'x{count}' if count else 'never'}: {row_tooltip(row)}" for count, row in found)
 
 
 # ---- measuring text, for pictures that are laid out here ------------------------------------------------------------

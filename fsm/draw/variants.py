@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import permutations, zip_longest
 from typing import Literal
 
+from fsm.aside import aside
 from fsm.choices import CHOICES, Choice, Config, Option, configure, default_config
 from fsm.draw.rungs import Ladder, Part, Rung, ladder_of
 from fsm.flows import FLOWS, FlowRun, run_flow, run_stimuli
@@ -142,6 +143,7 @@ class Comparison:
         return sum(row.differs for row in self.rows)
 
 
+@aside()
 def compare(name: str, config: Config | None = None, *, blocks: Iterable[str] = ()) -> Comparison:
     """Run the case of a dispute or setting once for each of its options.
 

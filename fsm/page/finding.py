@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fsm.aside import aside
 from fsm.choices import Config
 from fsm.claims.finding import HOLDS, Finding
 from fsm.claims.subject import EndpointSubject, SessionSubject, Subject, TraceSubject
@@ -25,6 +26,7 @@ from fsm.table import compile_table
 _SHOWN_OTHERWISE = (COUNTER, RUN, TOKEN, DRAW)
 
 
+@aside()
 def finding_page(finding: Finding, subject: Subject | None = None) -> str:
     """The run that a finding shows, with a slider through its events, and what the claim came to.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from fsm.aside import aside
 from fsm.endpoint import Endpoint, StimulusRecord
 from fsm.names import Verdict
 from fsm.plan.checklist_setup import after, before, number_of
@@ -104,10 +105,15 @@ def _played(scenario: Scenario) -> Iterator[tuple[Do, StimulusRecord, str]]:
         if do.expects_refusal:
             yield do, StimulusRecord(do.stimulus, endpoint.peer, endpoint.now_s), socket
             continue
-        record = endpoint.begin(do.stimulus)
-        for answer in (answer for answer in do.answers if not answer.refused):
-            endpoint.decide(answer.verdict, record)
-        yield do, endpoint.proceed(record), socket
+        yield do, _performed(endpoint, do), socket
+
+
+@aside()
+def _performed(endpoint: Endpoint, do: Do) -> StimulusRecord:
+    record = endpoint.begin(do.stimulus)
+    for answer in (answer for answer in do.answers if not answer.refused):
+        endpoint.decide(answer.verdict, record)
+    return endpoint.proceed(record)
 
 
 def _failing(do: Do, socket: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fsm.aside import aside
 from fsm.endpoint import Endpoint
 from fsm.names import VERDICTS
 from fsm.plan.cover import Cover, Walk
@@ -20,7 +21,8 @@ def scenarios_of(table: Table, plan: Cover) -> Iterator[Scenario]:
     name = NAMES[table.view.name]
     for number, walk in enumerate(plan.walks, 1):
         title = f"{table.view.name} {plan.goal} {number} of {len(plan.walks)}"
-        actions = tuple(_actions(table, walk, name))
+        with aside():
+            actions = tuple(_actions(table, walk, name))
         yield Scenario(title, _NOWHERE, table.config, ((name, table.view.name),), actions)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from fsm.aside import aside
 from fsm.catalogue import Layer, by_name
 from fsm.choices import Config, default_config
 from fsm.errors import FsmError, UnknownName
@@ -177,6 +178,7 @@ def want_names() -> tuple[str, ...]:
     return (*WANTS, *OUTCOMES)
 
 
+@aside()
 def advise(
     needs: Iterable[str] = (), may: Iterable[str] = (), *, events: Iterable[str] = ("send", "receive"),
     config: Config | None = None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fsm.aside import aside
 from fsm.choices import Config
 from fsm.endpoint import ClassifyContext, Endpoint, StimulusRecord
 from fsm.errors import NoTransition
@@ -62,6 +63,7 @@ class Ways:
             way.next[verdict] = self._play((*way.verdicts, verdict), (*way.layers, way.context.layer.fwpm_name))
         return way.next[verdict]
 
+    @aside()
     def _play(self, verdicts: tuple[str, ...], layers: tuple[str, ...]) -> Way:
         self.made += 1
         endpoint = PolicyEndpoint(self.endpoint, self.config, self.options)

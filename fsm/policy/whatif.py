@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import IPv6Address
 
+from fsm.aside import aside
 from fsm.choices import Config, default_config
 from fsm.endpoint import GROUP_LIFETIME_S, UNICAST_LIFETIME_S, ClassifyContext, Endpoint, StimulusRecord
 from fsm.errors import FsmError, NoTransition, UnknownName
@@ -268,6 +269,7 @@ def _plays(
     return plays, True
 
 
+@aside()
 def _run(
     question: _Question, name: str, setup: tuple[str, ...], words: tuple[str, ...], chosen: tuple[str, ...]
 ) -> _Play:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from fsm.aside import aside
 from fsm.endpoint import FIRST_PEER, Endpoint, StimulusRecord
 from fsm.errors import FsmError, NoTransition
 from fsm.scenarios.model import Do, Expectation, ExpectedLayer, Scenario, SetVerdict, UsePolicy
@@ -214,6 +215,7 @@ def _show_way(run: ScenarioRun, do: Do, verdicts: Verdicts, first: int) -> None:
     ]
 
 
+@aside()
 def _command(run: ScenarioRun, name: str, view: str) -> str:
     from fsm.stepper import EndpointSystem, Walk
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fsm.aside import aside
 from fsm.predicates import Predicate
 from fsm.stepper.system import System
 
@@ -29,6 +30,7 @@ class Found:
     places: int
 
 
+@aside()
 def shortest(
     system: System[Any], start: Any, asked: Predicate, outcome: str, moves: Moves, limit: int = LIMIT
 ) -> Found:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fsm.aside import aside
 from fsm.choices import Config
 from fsm.errors import FsmError
 from fsm.names import ENDPOINTS
@@ -46,6 +47,7 @@ def _events(path: Sequence[Move]) -> tuple[str, ...]:
     return tuple(edge.table.events[edge.event] for edge in edges if edge is not None and edge.table is not None)
 
 
+@aside()
 def token_of(replay: Replay | None) -> str:
     """The share token of the walk; "" where there is none, and for one too long for a token."""
     from fsm.stepper.endpoint_system import EndpointSystem
