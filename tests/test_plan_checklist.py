@@ -387,6 +387,14 @@ def test_a_completion_names_the_layer_whose_answer_was_pend(config: Config, laye
     assert layers <= seen
 
 
+@pytest.mark.parametrize(("answer", "said"), [("pend", True), ("permit", False)])
+def test_what_is_still_held_is_completed_at_the_end(answer: str, said: bool) -> None:
+    actions = (Do(Spot("", 0), 0, "s", "bind", answers=(ExpectedLayer("FWPM_LAYER_ALE_BIND_REDIRECT_V4", answer),)),)
+    lines = list(checklist([Scenario("by hand", Spot("", 0), Config(), (("s", "sender"),), actions)]))
+    (end,) = [line for line in lines if line.startswith("  [ ] end: ")]
+    assert ("let the driver complete what it still holds; " in end) == said
+
+
 def test_a_made_list_of_one_step_counts_in_the_singular() -> None:
     actions = (Do(Spot("", 0), 0, "s", "policy_change"), Do(Spot("", 0), 0, "s", "datagram", expects=REFUSED))
     lines = list(checklist([Scenario("by hand", Spot("", 0), Config(), (("s", "sender"),), actions)]))

@@ -95,7 +95,7 @@ def test_every_kind_of_edit_is_drawn(kind: str) -> None:
 @pytest.mark.parametrize(
     ("found", "few"),
     [
-        (lambda walk: any("DATAGRAM_DATA" in layer for layer in walk.layers), 8),
+        (lambda walk: any("DATAGRAM_DATA" in layer for layer in walk.layers), 7),
         (lambda walk: "pend" in walk.moves and "complete" in walk.moves, 6),
     ],
 )
