@@ -142,7 +142,7 @@ def _authorize(
 # Stimuli inside which a bind can happen, what the application sees when it is refused, and where work goes on after it.
 _BINDING = (
     ("bind",         "bind fails with WSAEACCES (10013)",                     DONE),
-    ("complete",     "bind fails with WSAEACCES (10013)",                     DONE),
+    ("complete",     "the pended call fails; bind with WSAEACCES (10013)",    DONE),
     ("connect",      "connect fails; its error code is not documented",       "connect.redirect"),
     ("connect_other", "connect fails; its error code is not documented",      "connect.redirect"),
     ("sendto",       "sendto fails; its error code is not documented",        "send.redirect"),

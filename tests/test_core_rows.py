@@ -24,7 +24,7 @@ LOST: dict[str, Sees] = {
 # Fact b.4: WSAEACCES for bind; for connect and sendto the code is not documented
 REFUSED_CALL = {
     "bind": "bind fails with WSAEACCES (10013)",
-    "complete": "bind fails with WSAEACCES (10013)",
+    "complete": "the pended call fails; bind with WSAEACCES (10013)",
     "connect": "connect fails",
     "connect_other": "connect fails",
     "sendto": "sendto fails",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,14 @@ def test_a_proof_names_the_guard_that_never_holds() -> None:
     )
 
 
+@pytest.mark.parametrize("goal", ["edges", "layers", "refusals"])
+@pytest.mark.parametrize("stimuli", [(), ("bind",), ("window_timeout",)])
+def test_no_proof_counts_one_of_several(goal: str, stimuli: tuple[str, ...]) -> None:
+    proofs = [item.proof for item in unreachable(moves_of(compile_table("sender", Config()), stimuli), goal)[0]]
+    assert not any(re.search(r"\b1 (states|rows)\b", proof) for proof in proofs)
+    assert any(proof.startswith("the only state ") for proof in proofs) or stimuli != ("window_timeout",)
+
+
 # --- the command
 
 
@@ -279,7 +288,7 @@ def test_a_mistake_is_one_line(wfp: Any, arguments: tuple[str, ...], said: str) 
 
 
 def test_moves_are_checked_by_name() -> None:
-    with pytest.raises(FsmError, match="no verdict named 'blok'"):
+    with pytest.raises(FsmError, match=r"^verdicts: no verdict named 'blok'"):
         moves_of(compile_table("sender", Config()), verdicts=("blok",))
     assert {event for _, event in moves_of(compile_table("sender", Config()), ("bind",), ("permit",)).cells} == {
         compile_table("sender", Config()).event_ids[name] for name in ("bind", "permit")

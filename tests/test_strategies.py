@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis.errors import NoSuchExample
 from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.vendor.pretty import pretty
 
 from fsm.choices import Config
 from fsm.endpoint import Endpoint
@@ -56,7 +62,9 @@ def test_walks_that_would_end_too_soon_are_not_drawn() -> None:
 
 @pytest.mark.parametrize(("stimuli", "longest"), [(("close",), 1), (("bind", "close"), 4)])
 def test_a_length_that_no_walk_has_is_an_error(stimuli: tuple[str, ...], longest: int) -> None:
-    with pytest.raises(FsmError, match=f"min_moves is 9, but no walk of sender has more than {longest} moves here"):
+    with pytest.raises(
+        FsmError, match=f"walks, min_moves: 9, but no walk of sender has more than {longest} moves? here"
+    ):
         find(walks(stimuli=stimuli, verdicts=("permit",), min_moves=9), lambda walk: True, settings=QUICK)
 
 
@@ -83,9 +91,84 @@ def test_every_kind_of_edit_is_drawn(kind: str) -> None:
     assert found.layers != found.walk.layers
 
 
-def test_names_are_checked() -> None:
-    with pytest.raises(UnknownName, match="Did you mean 'sender'"):
-        find(walks("sendr"), lambda walk: True, settings=QUICK)
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    ("found", "few"),
+    [
+        (lambda walk: any("DATAGRAM_DATA" in layer for layer in walk.layers), 7),
+        (lambda walk: "pend" in walk.moves and "complete" in walk.moves, 6),
+    ],
+)
+def test_an_example_shrinks_to_a_short_walk(found: Callable[[ValidWalk], bool], few: int, number: int) -> None:
+    walk = find(walks(), found, settings=settings(QUICK, max_examples=3000), random=Random(number))
+    assert len(walk.moves) <= few
+
+
+def test_an_example_is_told_in_a_line() -> None:
+    walk = find(walks(), lambda walk: len(walk.layers) == 2, settings=QUICK)
+    line = (
+        "ValidWalk(sender, IPv4, Windows 11: bind permit permit; "
+        "layers: ALE_BIND_REDIRECT_V4 ALE_RESOURCE_ASSIGNMENT_V4)"
+    )
+    assert repr(walk) == pretty(walk) == line and len(walk.steps) == 3
+    nearly = NearlyValid(walk, walk.layers[1:], "drop", 0)
+    told = "NearlyValid(drop ALE_BIND_REDIRECT_V4 at 0: ALE_RESOURCE_ASSIGNMENT_V4; of sender, IPv4, Windows 11: "
+    assert repr(nearly) == pretty(nearly) == told + line.partition(": ")[2]
+
+
+def made_of(strategy: Callable[..., object]) -> Callable[..., object]:
+    return partial(strategy, Sound) if strategy is machine_for else strategy
+
+
+@pytest.mark.parametrize("strategy", [walks, nearly_valid_traces, machine_for])
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        ({"endpoint": "sendr"}, UnknownName, "endpoint: no endpoint named 'sendr'. Did you mean 'sender'?"),
+        ({"verdicts": ("blok",)}, UnknownName, "verdicts: no verdict named 'blok'. Did you mean 'block'?"),
+        ({"stimuli": ("bnd",)}, UnknownName, "stimuli: no stimulus named 'bnd'. Did you mean 'bind'?"),
+        ({"stimuli": "bind"}, FsmError, "stimuli: 'bind' is a string. A list or tuple of names is wanted."),
+        ({"verdicts": "block"}, FsmError, "verdicts: 'block' is a string. A list or tuple of names is wanted."),
+        ({"stimuli": ("datagram",)}, FsmError, "stimuli: at the start of sender nothing of datagram is possible. "),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    strategy: Callable[..., object], given: dict[str, object], error: type[FsmError], text: str
+) -> None:
+    with pytest.raises(error) as raised:
+        made_of(strategy)(**given)
+    assert str(raised.value).startswith(f"{strategy.__name__}, {text}")
+
+
+@pytest.mark.parametrize("strategy", [walks, nearly_valid_traces])
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"min_moves": 5, "max_moves": 3}, "min_moves: 5 is more than max_moves, which is 3."),
+        ({"min_moves": -1}, "min_moves: -1 is no number of moves. 0 or more is wanted."),
+        ({"max_moves": 2.5}, "max_moves: 2.5 is no number of moves. 0 or more is wanted."),
+        ({"min_moves": True}, "min_moves: True is no number of moves. 0 or more is wanted."),
+    ],
+)
+def test_a_wrong_number_of_moves_is_named(strategy: Callable[..., object], given: dict[str, object], text: str) -> None:
+    with pytest.raises(FsmError) as raised:
+        strategy(**given)
+    assert str(raised.value) == f"{strategy.__name__}, {text}"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"stimuli": ("close",)}, "stimuli: with close no layer fires at sender."),
+        ({"max_moves": 1}, "max_moves: 1, but the first layer of sender has fired after 2 moves here."),
+        ({"max_moves": 0}, "max_moves: 0, but the first layer of sender has fired after 2 moves here."),
+    ],
+)
+def test_traces_without_a_layer_are_refused(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(FsmError) as raised:
+        nearly_valid_traces(**given)
+    assert str(raised.value) == f"nearly_valid_traces, {text}"
+    assert find(nearly_valid_traces(max_moves=2), lambda nearly: True, settings=QUICK)
 
 
 class Sound:
@@ -120,10 +203,47 @@ def test_a_sound_system_passes() -> None:
     run_state_machine_as_test(machine_for(Sound), settings=settings(QUICK, max_examples=20, stateful_step_count=30))
 
 
-def test_a_faulty_system_is_found_with_the_shortest_walk() -> None:
+def test_a_faulty_system_is_found_with_a_short_walk() -> None:
     machine = machine_for(Forgetful, stimuli=("bind", "sendto"), verdicts=("permit",))
     with pytest.raises(AssertionError) as found:
         run_state_machine_as_test(machine, settings=settings(QUICK, max_examples=200, stateful_step_count=30))
     text = str(found.value).splitlines()[0]
     assert "the system waits at FWPM_LAYER_ALE_CONNECT_REDIRECT_V4, the model at FWPM_LAYER_DATAGRAM_DATA_V4" in text
     assert text.startswith("after sendto permit permit permit permit permit permit permit permit sendto: ")
+
+
+class Broken(Sound):
+    """A system that raises at its first verdict that is not permit."""
+
+    def decide(self, verdict: str) -> None:
+        if verdict != "permit":
+            raise ValueError("out of order")
+        super().decide(verdict)
+
+
+class Dumb(Sound):
+    """A system that cannot say where it stands once something was begun."""
+
+    def layer(self) -> str | None:
+        if self.endpoint.trace:
+            raise ValueError("no answer")
+        return None
+
+
+def no_system() -> Sound:
+    raise ValueError("nothing to drive")
+
+
+@pytest.mark.parametrize(
+    ("system", "note"),
+    [
+        (Broken, "while moving 'block', move 2 of: bind block"),
+        (Dumb, "while moving 'bind', move 1 of: bind"),
+        (no_system, "while making the system"),
+    ],
+)
+def test_what_a_system_raises_names_the_move(system: Callable[[], Sound], note: str) -> None:
+    machine = machine_for(system, stimuli=("bind", "close"), verdicts=("block",))
+    with pytest.raises(ValueError) as raised:
+        run_state_machine_as_test(machine, settings=settings(QUICK, max_examples=100))
+    assert raised.value.__notes__[0] == note

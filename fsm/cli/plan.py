@@ -74,7 +74,7 @@ def command(
         if asked["--stimuli"] and not offered:  # moves_of takes none for all
             click.echo(f"{name} is left out: nothing of {', '.join(asked['--stimuli'])} happens to it", err=True)
             continue
-        moves = moves_of(table, offered, asked["--verdicts"])
+        moves = moves_of(table, offered, asked["--verdicts"], where=("--stimuli", "--verdicts"))
         plan, missing = cover(moves, goal), unreachable(moves, goal)
         scenarios = list(scenarios_of(table, plan))
         if output and scenarios:  # a file without a scenario cannot be read back

@@ -8,121 +8,113 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fsm.aside import aside
-from fsm.endpoint import Endpoint, StimulusRecord
+from fsm.choices import Config
+from fsm.counts import counted
+from fsm.endpoint import StimulusRecord
 from fsm.names import Verdict
+from fsm.plan.checklist_parts import LOCAL_PORT, PARTS
 from fsm.plan.checklist_setup import after, before, number_of
-from fsm.reasons import STALE_REASONS
+from fsm.plan.checklist_steps import Played, played
 from fsm.scenarios.model import Do, Scenario
 from fsm.stimuli import STIMULI
-
-POLICY_CHANGE = "add the filter pair 'toggle', or delete it if it stands"
-# What a person does for a stimulus.
-CALLS: dict[str, str] = {
-    "bind": "call bind()",
-    "connect": "call connect() to A",
-    "connect_other": "call connect() to B",
-    "sendto": "call sendto() to A",
-    "sendto_group": "call sendto() to the group",
-    "datagram": "from A, send a datagram to M's port of the test",
-    "datagram_group": "from A, send a datagram to the group and M's port of the test",
-    "inject_send": "let the driver inject a datagram to A (FwpsInjectTransportSendAsync0)",
-    "inject_receive": "let the driver inject a datagram of A (FwpsInjectTransportReceiveAsync0)",
-    "complete": "let the driver complete what it pended, with permit",
-    "complete_block": "let the driver complete what it pended, with block",
-    "complete_group": "let the driver complete the pended send to the group, with permit",
-    "complete_group_block": "let the driver complete the pended send to the group, with block",
-    "icmp_error": "from A, answer an earlier datagram with ICMP port unreachable (a raw socket, or a closed port)",
-    "icmp_ttl": "from the router, answer an earlier datagram with ICMP time exceeded (a raw socket there)",
-    "profile_change": "Set-NetConnectionProfile -NetworkCategory Private, or Public if it is Private now",
-    "policy_change": POLICY_CHANGE,
-    "protection_level": "call setsockopt(IPV6_PROTECTION_LEVEL)",
-    "flow_abort": "let the driver end the flow (FwpsFlowAbort0)",
-    "idle_timeout": "let 60 s pass without a datagram of this flow (send to the group every 3 s if its window is open)",
-    "window_timeout": "let 4 s pass without a datagram sent to the group",
-    "close": "call closesocket()",
-}
-# Other reasons for which flows are authorized again: nothing that a person can be told to do brings them about for
-# certain, but what they do to a flow a policy change does as well.
-STAND_IN = "(in place of '{stimulus}', which cannot be brought about by hand with certainty) "
-_SOCKET_CALLS = ("bind", "connect", "connect_other", "sendto", "sendto_group", "protection_level", "close")
 
 
 def checklist(scenarios: Iterable[Scenario]) -> Iterator[str]:
     """The lines of the list, without line ends."""
-    parts = [(scenario, list(_played(scenario))) for scenario in scenarios]
-    if not parts:
+    runs = [(scenario, list(played(scenario))) for scenario in scenarios]
+    if not runs:
         yield "Nothing can be exercised, so there is nothing to do."
         return
-    ip = parts[0][0].config.ip
-    layers = dict.fromkeys(step.layer for _, played in parts for _, record, _ in played for step in record.classified)
-    yield from before(layers, ip)
+    steps = [step for _, run in runs for step in run]
+    layers = list(dict.fromkeys(at.layer for step in steps for at in step.record.classified))
+    yield from before(layers, _needed([run for _, run in runs]), runs[0][0].config)
     yield ""
     yield "How to read a step. 'switches' says how all of them stand from then on; several answers are given in turn,"
     yield "one for each classify of that layer in the step, and then permit. 'layers' are classified in this order: the"
     yield "callout there sees each of them, and where an event stands, it is in the Security log with this layer's"
     yield "run-time id (the number in brackets) as LayerRTID, of the addresses of the test."
     number = left_out = 0
-    for scenario, played in parts:
+    for scenario, run in runs:
         yield ""
         yield f"{scenario.title} (IPv{scenario.config.ip}, Windows {scenario.config.windows})"
-        switched = False
+        switched = holds = False
         for name, view in scenario.endpoints:
-            yield f"  [ ] {name}: start the test program anew; {_START.get(view, 'a UDP socket, not yet bound')}"
-        for do, record, state in played:
-            left_out += sum(answer.refused for answer in do.answers)
-            fails = _failing(do, state) if do.expects_refusal else ""
-            if do.expects_refusal and not fails:
+            yield f"  [ ] {name}: start the test program anew; {_socket(view, scenario.config)}"
+        for step in run:
+            left_out += sum(answer.refused for answer in step.do.answers)
+            if step.do.expects_refusal and not step.fails:
                 left_out += 1
                 continue
             number += 1
-            answers = {} if do.expects_refusal else _switches(do)
+            answers = {} if step.fails else _switches(step.do)
             if answers or switched:
                 yield f"  [ ] {number}. switches: {_stands(answers)}"
             switched = bool(answers)
-            yield f"  [ ] {number}. {do.endpoint}: {_call(do.stimulus)}"
-            yield from [f"        {fails}; nothing else happens"] if fails else _seen(record)
+            yield f"  [ ] {number}. {step.do.endpoint}: {step.call}"
+            if step.fails:
+                yield f"        {step.fails}; nothing else happens"
+                continue
+            holds = step.holds
+            yield from (f"        note: {text}" for text in _notes(step))
+            yield from _seen(step.record)
         end = "set all switches to permit; " if switched else ""
-        yield f"  [ ] end: {end}let the driver complete what it still holds; end the test program"
+        end += "let the driver complete what it still holds; " if holds else ""
+        yield f"  [ ] end: {end}end the test program"
     if left_out:
         yield ""
-        yield f"{left_out} refusals are not in this list: verdicts that a layer does not take, and events that nothing"
-        yield "can cause there. They are facts of the model; --format scenario has them all, for 'wfp-udp scenario'."
+        are = "is" if left_out == 1 else "are"
+        yield f"{counted(left_out, 'refusal')} {are} not in this list: verdicts that a layer does not take, and"
+        yield "events that nothing can cause there. They are facts of the model; --format scenario has them all, for"
+        yield "'wfp-udp scenario'."
     yield ""
-    yield from after()
+    yield from after(layers)
 
 
-_START = {"dropped_port": "no socket owns the port, and none will"}
-
-
-def _played(scenario: Scenario) -> Iterator[tuple[Do, StimulusRecord, str]]:
-    """Each stimulus with what the model makes of it, and the socket's state before; nothing for one that is refused."""
-    ends = {name: Endpoint(view, scenario.config) for name, view in scenario.endpoints}
-    for do in (action for action in scenario.actions if isinstance(action, Do)):
-        endpoint = ends[do.endpoint]
-        table = endpoint.table
-        socket = table.register(endpoint.state, "socket") if "socket" in table.view.registers else ""
-        if do.expects_refusal:
-            yield do, StimulusRecord(do.stimulus, endpoint.peer, endpoint.now_s), socket
+def _needed(runs: list[list[Played]]) -> dict[str, str]:
+    """{part: how many steps need it, and what becomes of the list without it}."""
+    found: dict[str, str] = {}
+    for part in PARTS:
+        steps = [[step for step in run if part in step.parts] for run in runs]
+        count = sum(map(len, steps))
+        if not count:
             continue
-        yield do, _performed(endpoint, do), socket
+        said = f"{counted(count, 'step')} {'needs' if count == 1 else 'need'} it"
+        fixed = [step for run in steps for step in run if step.changes]
+        if not fixed:
+            said += ", and can be left out without it."
+        elif part == "abort":
+            said += "."
+        else:
+            ends = sum(any(step.changes for step in run) for run in steps)
+            said += f", {counted(count - len(fixed), 'of them', 'of them')} can be left out without it; "
+            said += f"{ends} of {counted(len(runs), 'scenario')} then {'ends' if ends == 1 else 'end'} early."
+        found[part] = said
+    return found
 
 
-@aside()
-def _performed(endpoint: Endpoint, do: Do) -> StimulusRecord:
-    record = endpoint.begin(do.stimulus)
-    for answer in (answer for answer in do.answers if not answer.refused):
-        endpoint.decide(answer.verdict, record)
-    return endpoint.proceed(record)
+def _notes(step: Played) -> Iterator[str]:
+    if step.parts:
+        without = ""
+        if not step.changes:
+            without = "; can be left out"
+        elif step.parts == ("abort",):
+            without = "; without it let 60 s pass instead"
+        yield f"needs {' and '.join(step.parts)}{without}"
+    yield from step.remarks
+    if step.do.stimulus == "protection_level":
+        blocked = step.record.outcome == "blocked"
+        result = "write down what setsockopt() returns" if blocked else "setsockopt() returns 0"
+        yield f"{result}; the classify has the flag IS_RECLASSIFY"
 
 
-def _failing(do: Do, socket: str) -> str:
-    """How a call fails that a person can try; empty where there is nothing to try."""
-    if do.stimulus in _SOCKET_CALLS and socket == "CLOSED":
-        return "the call fails with WSAENOTSOCK (10038)"
-    if do.stimulus == "bind" and socket == "BOUND":
-        return "the call fails with WSAEINVAL (10022)"
-    return ""
+def _socket(view: str, config: Config) -> str:
+    if view == "dropped_port":
+        return f"no socket owns UDP port {LOCAL_PORT} of M, which is P, and none will"
+    if config.choice("dual_stack") == "yes":
+        kind = "an IPv6 UDP socket with IPV6_V6ONLY off"
+    else:
+        kind = "a UDP socket" if config.ip == 4 else "an IPv6 UDP socket with IPV6_V6ONLY on"
+    return f"{kind}, not yet bound"
 
 
 def _switches(do: Do) -> dict[str, list[str]]:
@@ -136,12 +128,6 @@ def _switches(do: Do) -> dict[str, list[str]]:
 def _stands(answers: dict[str, list[str]]) -> str:
     words = [f"{layer.removeprefix('FWPM_LAYER_')} = {' then '.join(given)}" for layer, given in answers.items()]
     return ", ".join(words) + ", all others permit" if words else "all permit"
-
-
-def _call(stimulus: str) -> str:
-    if stimulus not in CALLS and stimulus in STALE_REASONS:
-        return STAND_IN.format(stimulus=stimulus) + POLICY_CHANGE
-    return CALLS[stimulus]
 
 
 def _seen(record: StimulusRecord) -> Iterator[str]:

@@ -35,17 +35,26 @@ class Moves:
         return self.table.states[state].position == IDLE
 
 
-def moves_of(table: Table, stimuli: Sequence[str] = (), verdicts: Sequence[str] = ()) -> Moves:
+def moves_of(
+    table: Table,
+    stimuli: Sequence[str] = (),
+    verdicts: Sequence[str] = (),
+    *,
+    where: tuple[str, str] = ("stimuli", "verdicts"),
+) -> Moves:
     """The cells of a table that can be reached with these stimuli and verdicts (all of them by default).
+
+    `where` is what the caller's user calls the two: an error begins with it.
 
     Raises
     ------
-    UnknownName : a stimulus or verdict that this endpoint does not know.
+    UnknownName : no such stimulus or verdict.
+    NoTransition : a stimulus that does not happen to this endpoint.
     """
     for verdict in verdicts:
         if verdict not in VERDICTS:
-            raise UnknownName.of("--verdicts", "verdict", verdict, VERDICTS)
-    names = [table.stimulus(name, "--stimuli") for name in stimuli] or list(table.view.stimuli)
+            raise UnknownName.of(where[1], "verdict", verdict, VERDICTS)
+    names = [table.stimulus(name, where[0]) for name in stimuli] or list(table.view.stimuli)
     allowed = {table.event_ids[name] for name in (*names, *(verdicts or VERDICTS))}
     allowed.add(table.event_ids["permit"])  # what no other verdict is asked for gets this
     by_state: dict[int, tuple[Cell, ...]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fsm.catalogue import layer_of
+from fsm.counts import counted
 from fsm.names import IDLE, VERDICTS
 from fsm.plan.moves import Moves
 from fsm.plan.runs import refused_at
@@ -64,10 +65,10 @@ def _layers(moves: Moves) -> tuple[tuple[Unreachable, ...], int]:
         rows = [row for row in table.rows if row.layer == stem]
         if rows:
             places = dict.fromkeys(row.at for row in rows)
-            proof = f"none of the {len(here)} states that can be reached stands at {' or '.join(places)}"
+            proof = _none_at(here, " or ".join(places))
             found.append(Unreachable(name, NOT_THERE, proof))
         else:
-            proof = f"none of the {len(table.rows)} rows of {table.view.name} on this machine stands at it"
+            proof = f"none of the {counted(len(table.rows), 'row')} of {table.view.name} on this machine stands at it"
             found.append(Unreachable(name, NO_RULE, proof))
     return tuple(found), len(stems)
 
@@ -83,9 +84,9 @@ def _refusals(moves: Moves) -> tuple[tuple[Unreachable, ...], int]:
         count = sum(state.position == at for state in here)
         what = f"{event} at {at}"
         if count:
-            found.append(Unreachable(what, ALWAYS_TAKEN, f"each of the {count} states at {at} takes {event}"))
+            found.append(Unreachable(what, ALWAYS_TAKEN, f"{_each(count)} at {at} takes {event}"))
         else:
-            proof = f"none of the {len(here)} states that can be reached stands at {at}"
+            proof = _none_at(here, at)
             found.append(Unreachable(what, NOT_THERE, proof))
     return tuple(found), len(pairs)
 
@@ -105,15 +106,27 @@ def _proof(moves: Moves, row: Row, states: list[State]) -> tuple[str, str]:
             return LEFT_OUT, f"'{row.event}' was left out of this plan"
     at = [state for state in states if state.position == row.at]
     if not at:
-        return NOT_THERE, f"none of the {len(states)} states that can be reached stands at {row.at}"
+        return NOT_THERE, _none_at(states, row.at)
     for name, values in row.when:
         seen = dict.fromkeys(_value(moves, row, name, state) for state in at)
         if not set(values) & set(seen):
             met = ", ".join(value or "nothing" for value in seen)
-            here = "the only state" if len(at) == 1 else f"the {len(at)} states"
+            here = "the only state" if len(at) == 1 else f"the {counted(len(at), 'state')}"
             return GUARDED, f"in {here} at {row.at} {name} is never {' or '.join(values)}, only {met}"
-    guards = " and ".join(f"{name} {' or '.join(values)}" for name, values in row.when)
-    return GUARDED, f"of the {len(at)} states at {row.at} none has {guards or 'this event'} at once"
+    guards = " and ".join(f"{name} {' or '.join(values)}" for name, values in row.when) or "this event"
+    if len(at) == 1:
+        return GUARDED, f"the only state at {row.at} has not {guards} at once"
+    return GUARDED, f"of the {counted(len(at), 'state')} at {row.at} none has {guards} at once"
+
+
+def _none_at(states: list[State], places: str) -> str:
+    if len(states) == 1:
+        return f"the only state that can be reached does not stand at {places}"
+    return f"none of the {counted(len(states), 'state')} that can be reached stands at {places}"
+
+
+def _each(count: int) -> str:
+    return "the only state" if count == 1 else f"each of the {counted(count, 'state')}"
 
 
 def _holds(moves: Moves, row: Row, state: State) -> bool:
