@@ -312,7 +312,7 @@ class _Checker:
 
     def _conversation(self, conversation: Conversation, standing: frozenset[str]) -> tuple[ConversationResult, int]:
         if not conversation.observations:
-            why = "no line is certainly of this conversation: each layer that it was seen at shows lines of others as well"
+            why = "no line is certainly of this conversation: each layer that it was seen at has lines of others, too"
             return ConversationResult(conversation, CANNOT_TELL, why=why), 0
         whole = self._automaton(conversation.ip)
         visible = frozenset(standing & whole.layers) - frozenset(conversation.set_aside)
@@ -394,8 +394,8 @@ class _Checker:
         refused = FirstRefused(fit.count, lines[fit.count], aligner.allowed(fit.frontier), before)
         cost = aligner.cost(fit.numbers, self._limit)
         if not cost.hypotheses:
-            least = counted(cost.at_least, "edit is", "edits are")
-            why = f"the limit of work (--limit {self._limit}) was hit before a repair was found; at least {least} needed"
+            least = f"at least {counted(cost.at_least, 'edit is', 'edits are')}"
+            why = f"the limit of work (--limit {self._limit}) was hit before a repair was found; {least} needed"
             return ConversationResult(
                 conversation, DIVERGES, cost=cost.edits, at_least=cost.at_least, refused=refused, why=why,
                 replay=replay,

@@ -16,6 +16,8 @@ from fsm import catalogue
 from fsm.traces.observation import Observation
 from fsm.traces.words import in_model, split_end
 
+NAMELESS = "lines without ends"
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -201,9 +203,9 @@ class _Splitter:
                 )
                 # Without a line of its own a conversation still stands: all of its lines were set aside.
                 first = min([socket.order, *indexes] if not peer else indexes or lines)
-                name = " <-> ".join(part for part in (socket.local or "?", peer) if part)
+                name = " <-> ".join(part for part in (socket.local or ("?" if peer else NAMELESS), peer) if part)
                 if socket.endpoint:
-                    name = f"endpoint {socket.endpoint}" + (f", {name}" if name != "?" else "")
+                    name = f"endpoint {socket.endpoint}" + (f", {name}" if name != NAMELESS else "")
                 found.append(
                     (
                         first,

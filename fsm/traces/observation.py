@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from fsm.errors import FsmError
 
-
 LISTED = 5  # places in a text
 
 
@@ -54,7 +53,7 @@ class Trace:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """What of the log was not read, a sentence each; () where everything was: only then it can agree with anything."""
+        """What of the log was not read, a sentence each. Where there is such, it agrees with nothing."""
         lines, ends = len(self.not_understood), [one for one in self.observations if one.ends_unread]
         places = [where.rpartition(", ")[2] for where, _ in self.not_understood[:LISTED]]
         found = []
@@ -62,7 +61,9 @@ class Trace:
             more = " ..." if lines > LISTED else ""
             found.append(f"{lines} line{'' if lines == 1 else 's'} could not be read ({', '.join(places)}{more})")
         if ends:
-            found.append(f"whose {len(ends)} line{' is' if len(ends) == 1 else 's are'} could not be told by their ends")
+            found.append(
+                f"whose {len(ends)} line{' is' if len(ends) == 1 else 's are'} could not be told by their ends"
+            )
         if self.broken:
             found.append("the log could not be read to its end")
         return tuple(found)

@@ -86,10 +86,10 @@ def _regex(name: str, expression: str, *, nested: bool = False) -> Pattern:
     compiled = re.compile(expression)
 
     def take(line: str) -> Fields | None:
-        first, *more = [one.groupdict() for one in compiled.finditer(line)] or [None]
-        if more:
-            raise BadWord(f"{len(more) + 1} classifies on one line; write each on a line of its own")
-        return None if first is None else {key: value for key, value in first.items() if value}
+        found = list(compiled.finditer(line))
+        if len(found) > 1:
+            raise BadWord(f"{len(found)} classifies on one line; write each on a line of its own")
+        return {key: value for one in found for key, value in one.groupdict().items() if value} or None
 
     return Pattern(name, expression, take, nested)
 
@@ -227,6 +227,8 @@ def _is_status(text: str) -> bool:
 def _put(here: dict[str, tuple[str, str]], field: str, key: str, text: str) -> None:
     """One more key for a field: the same in other words, or the line is broken."""
     before, said = here.get(field, (key, ""))
+    if field == "layer" and field in here and before == key:
+        raise BadWord(f"'{key}' is there twice; write each classify on a line of its own")
     if not text or (said and (field == "time" or said.casefold() == text.casefold())):
         here.setdefault(field, (key, text))
     elif not said:
@@ -312,7 +314,9 @@ def _with_prose(known: Fields, rest: str, line: str) -> Fields:
 
 
 KEY_VALUE = Pattern("key-value", "layer=... verdict=... and other keys with usual names", _key_values)
-LAYER_NAME = Pattern("layer-name", "a full name FWPM_LAYER_... or FWPS_LAYER_..., and what stands beside it", _named_layer)
+LAYER_NAME = Pattern(
+    "layer-name", "a full name FWPM_LAYER_... or FWPS_LAYER_..., and what stands beside it", _named_layer
+)
 # In the order in which they are preferred; the one that knows the most lines of the beginning is taken.
 BUILT_IN: tuple[Pattern, ...] = (
     Pattern("json-lines", "one JSON object a line, with usual key names", _json_lines),

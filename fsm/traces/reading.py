@@ -27,7 +27,6 @@ from fsm.traces.observation import Observation, Trace
 from fsm.traces.patterns import (
     BUILT_IN,
     BY_KEYS,
-    ENDS,
     LAYER_NAME,
     LIMIT_LINE_CHARS,
     Fields,
@@ -106,7 +105,8 @@ def read_trace(
     groups = () if pattern is None else checked_pattern(pattern)
     chosen = None if keys is None else own_keys(keys)
     where = _name_of(source)
-    records, trouble = _records_of(source, where)
+    text, trouble = _text_of(source, where)
+    records = records_of(text, as_lines=pattern is not None)
     texts = [text for _, text in records.of if text.strip() and len(text) <= LIMIT_LINE_CHARS]
     if pattern is not None:
         chosen = own_pattern(pattern, dict(zip(texts, matches(pattern, texts, "--pattern"), strict=True)))
@@ -254,8 +254,8 @@ class _Reader:
         if unread:
             first = min(unread, key=_number)
             notes.append(
-                f"addresses were not read as ends in {len(unread)} of {count} lines (first in {_place(first)}), so whose "
-                "these lines are cannot be told; say --pattern with groups local and remote, or src and dst"
+                f"addresses were not read as ends in {len(unread)} of {count} lines (first in {_place(first)}), so "
+                "whose these lines are cannot be told; say --pattern with groups local and remote, or src and dst"
             )
         if self._without_verdict and not self._pattern.nested and (self._last or "verdict" in self._filled):
             notes.append(
@@ -263,12 +263,15 @@ class _Reader:
                 f"{self._without_verdict[0]})"
             )
         if idle := [name for name in groups if name not in self._filled]:
-            notes.append(f"the group{'s' if len(idle) > 1 else ''} {', '.join(idle)} of the pattern took part in no line")
+            notes.append(
+                f"the group{'s' if len(idle) > 1 else ''} {', '.join(idle)} of the pattern took part in no line"
+            )
         if any(a > b for a, b in pairwise(times)) and not falling:
             notes.append("times go back and forth; the order of the lines is kept")
+        is_own = self._pattern not in BUILT_IN and not self._last
+        name = self._pattern.name + (f": {self._pattern.text}" if is_own else "")
         return Trace(
-            tuple(_oriented(self.found)), self._where, records.count, tuple(self._bad), self._others,
-            self._pattern.name if self._last or self._pattern in BUILT_IN else f"{self._pattern.name}: {self._pattern.text}",
+            tuple(_oriented(self.found)), self._where, records.count, tuple(self._bad), self._others, name,
             tuple(notes), trouble,
         )  # fmt: skip
 
@@ -338,15 +341,15 @@ def _name_of(source: Source) -> str:
     return "standard input" if name in ("<stdin>", 0) else Path(str(name)).name or "trace"
 
 
-def _records_of(source: Source, where: str) -> tuple[Records, str]:
-    """The lines with their places, and what trouble cut them off ("" for none)."""
+def _text_of(source: Source, where: str) -> tuple[str, str]:
+    """The whole text, and what trouble cut them off ("" for none)."""
     if isinstance(source, bytes):
-        return _split(BytesIO(source), where)
+        return _decoded(BytesIO(source), where)
     if isinstance(source, str | Path):
         _refuse_special(Path(source))
         with open_file(source, str(source)) as file:
-            return _split(file, where)
-    return _split(source, where)
+            return _decoded(file, where)
+    return _decoded(source, where)
 
 
 def _refuse_special(path: Path) -> None:
@@ -359,7 +362,7 @@ def _refuse_special(path: Path) -> None:
         raise LogError(str(path), "is no file", fix="Give a file, or - for standard input")
 
 
-def _split(raw: BinaryIO, where: str) -> tuple[Records, str]:
+def _decoded(raw: BinaryIO, where: str) -> tuple[str, str]:
     stream = ByteStream(raw, where)
     if stream.peek(2) == b"\x1f\x8b":
         packed = stream
@@ -381,7 +384,7 @@ def _split(raw: BinaryIO, where: str) -> tuple[Records, str]:
         if not pieces:
             raise
         trouble = str(error)
-    return records_of(b"".join(pieces).decode("utf-8", "replace")), trouble
+    return b"".join(pieces).decode("utf-8", "replace"), trouble
 
 
 def _encoding(head: bytes) -> str:

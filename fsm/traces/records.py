@@ -25,11 +25,14 @@ class Records:
         return len(self.of) + len(self.broken)
 
 
-def records_of(text: str) -> Records:
-    """The lines of a text; of a JSON array, or of JSON objects that do not end with their line, the entries."""
+def records_of(text: str, *, as_lines: bool = False) -> Records:
+    """The lines of a text; of a JSON array, or of JSON objects that do not end with their line, the entries.
+
+    `as_lines` where the lines are asked for, whatever is in them.
+    """
     begin = text.lstrip()
     is_array = begin.startswith("[") and begin[1:].lstrip()[:1] in ("{", "]")
-    if is_array or (begin.startswith("{") and not _is_whole(begin.partition("\n")[0])):
+    if not as_lines and (is_array or (begin.startswith("{") and not _is_whole(begin.partition("\n")[0]))):
         found = _entries(begin[is_array:])
         if found.of or is_array:
             return found

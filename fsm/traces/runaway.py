@@ -95,7 +95,8 @@ def _danger(items: Sequence[Any]) -> str:
 def _ways(body: Sequence[Any], most: int) -> int:
     """In how many ways a repeat of up to `most` can share out a stretch, if its body is ambiguous: at the worst."""
     inner = max((value[1] for op, value in _flat(body) if str(op) in _REPEATS), default=1)
-    return int(max(2, min(inner, _MANY_WAYS))) ** min(most, 2 * _MANY_WAYS.bit_length())
+    each, times = max(2, min(int(inner), _MANY_WAYS)), min(int(most), _MANY_WAYS.bit_length())
+    return int(each**times)
 
 
 def _ambiguous(body: Sequence[Any]) -> str:

@@ -22,10 +22,13 @@ _PROGRAM = """
 import faulthandler, itertools, json, os, re, sys
 given = json.load(sys.stdin)
 pattern, lines, step, nowhere = re.compile(given["pattern"]), given["lines"], given["step"], open(os.devnull, "w")
+
+def found(line):
+    return [one.groupdict() for one in itertools.islice(pattern.finditer(line), 2)]
+
 for first in range(0, len(lines), step):
     faulthandler.dump_traceback_later(given["seconds"], exit=True, file=nowhere)
-    part = [[one.groupdict() for one in itertools.islice(pattern.finditer(line), 2)] for line in lines[first:first + step]]
-    print(json.dumps(part), flush=True)
+    print(json.dumps([found(line) for line in lines[first:first + step]]), flush=True)
 """
 
 

@@ -73,12 +73,12 @@ def _spelt(word: str) -> str:
 
 
 def is_same_layer(one: str, other: str) -> bool:
-    """Whether two words can name one layer: its id and its name, a name with and without IP version."""
+    """Whether two words can name one layer: its id and its name, a name with and without version. No layer is none."""
     try:
         mine, others = ({layer.name for layer in catalogue.find(_spelt(word), windows="11", where="layer")}
                         for word in (one, other))  # fmt: skip
     except UnknownName:
-        return one.casefold() == other.casefold()
+        return False
     return bool(mine & others)
 
 
