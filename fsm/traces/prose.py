@@ -21,18 +21,19 @@ _ACTION = r"FWP_ACTION_[A-Z_]+"
 _VERDICT = rf"(?<![\w.\-])(?:{_ACTION}|{_WORD})(?![\w\-]|\.\w)"
 _ANY_VERDICT = re.compile(_VERDICT, re.IGNORECASE)
 _AN_ACTION = re.compile(rf"(?<!\w){_ACTION}", re.IGNORECASE)
-_LINK = r"[\s:,;|=>()\[\]{}\"'.\-]"
+_LINK = r"[\s:,;|=>()\[\]{}\"'.\-]{0,12}"  # bounded here and below, as the work on a line is
+_GAPS = re.compile(r"\s+")
 _PLACES = tuple(
     re.compile(place, re.IGNORECASE)
     for place in (
-        rf"{LAYER}{_LINK}*(?P<verdict>{_VERDICT}|(?<![\w.\-])continue(?![\w\-]))",  # after the layer
-        rf"(?P<verdict>{_VERDICT}){_LINK}*(?:(?:at|in|on|by|@|from){_LINK}+)?{LAYER}",  # before it
+        rf"{LAYER}{_LINK}(?P<verdict>{_VERDICT}|(?<![\w.\-])continue(?![\w\-]))",  # after the layer
+        rf"(?P<verdict>{_VERDICT}){_LINK}(?:(?:at|in|on|by|@|from)(?!\w){_LINK})?{LAYER}",  # before it
         rf"[\d:,;|>=)\]]\s*(?P<verdict>{_VERDICT})[\s.!)\]]*$",  # the last word, and no other before it
-        rf"(?:->|=>){_LINK}*(?P<verdict>{_VERDICT})",
+        rf"(?:->|=>){_LINK}(?P<verdict>{_VERDICT})",
         rf"(?:[,;|\t]\s*|[(\[])(?P<verdict>{_VERDICT})(?=\s*[,;|\t)\]])",  # a column, or in brackets, by itself
     )
 )
-_NOT = re.compile(r"\b(?:not|never|no|cannot|n't|would|if|unless)\s+(?:be\s+)?$", re.IGNORECASE)
+_NOT = re.compile(r"(?:\b(?:not|never|no|cannot|would|if|unless)|n't)\s+(?:be\s+)?$", re.IGNORECASE)
 
 
 def verdict_in(text: str) -> str:
@@ -43,6 +44,7 @@ def verdict_in(text: str) -> str:
     BadWord : there are such words, and none of them is clearly the verdict.
     """
     found: dict[str, str] = {}
+    text = _narrow(_ELSE.sub(" ", _narrow(text)))
     for action in _AN_ACTION.finditer(text):
         found.setdefault(verdict_of(action[0]) or "continue", action[0])
     if not found:
@@ -58,6 +60,11 @@ def verdict_in(text: str) -> str:
     return next(iter(found.values()), "")
 
 
+def _narrow(text: str) -> str:
+    """The text with one character for each stretch of white space, a tab where it has one."""
+    return _GAPS.sub(lambda gap: "\t" if "\t" in gap[0] else " ", text)
+
+
 # ---- ends
 
 _V4 = r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)"
@@ -66,7 +73,7 @@ _V6 = (
     r"[0-9A-Fa-f:]{2,39}(?:\d{0,3}(?:\.\d{1,3}){3})?(?:%\w+)?(?![\w:])"
 )
 _END = rf"(?:{_V4}(?::\d{{1,5}}(?!\d))?|\[[0-9A-Fa-f:.]{{2,45}}(?:%\w+)?\](?::\d{{1,5}}(?!\d))?|{_V6})"
-_BY = r"\s*[,;|\t ]\s*"
+_BY = r"\s?[,;|\t ]\s?"
 _ADDRESS = re.compile(rf"{_V4}|{_V6}|(?<=\[)[0-9A-Fa-f:.]{{2,45}}(?=[%\]])")
 _LABELLED = {
     name: re.compile(rf"(?i:\b{name}[a-z_]{{0,12}}\s?[:= ]\s?)(?P<{name}>{_END})")
@@ -76,13 +83,22 @@ _LABELLED = {
 _UNLABELLED = (
     re.compile(rf"(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END})"),
     re.compile(rf"(?P<local>{_V4}|{_V6}){_BY}(?P<local_port>\d{{1,5}}){_BY}(?P<remote>{_V4}|{_V6}){_BY}(?P<remote_port>\d{{1,5}})(?![\w.:])"),
-    re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s{{1,8}})(?P<remote>{_END})"),
+    re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s)(?P<remote>{_END})"),
     re.compile(rf"(?P<local>{_END})\s?[,;|\t]\s*$"),  # the column of the remote end is empty
 )  # fmt: skip
 
 
+# What can stand between a layer and its verdict: ends, a direction, a protocol.
+_ELSE = re.compile(
+    rf"(?:\b(?:local|remote|src|dst|from|to)[a-z_]{{0,12}}\s?[:= ]\s?)?{_END}"
+    r"|(?<![\w.\-])(?:inbound|outbound|IPPROTO_UDP|UDP|IPv[46])(?![\w.\-])",
+    re.IGNORECASE,
+)
+
+
 def ends_in(text: str) -> Mapping[str, str]:
     """The ends of a text by their labels, or by how they stand; nothing where they stand so in several ways."""
+    text = _narrow(text)
     labelled = {name: {one[name] for one in way.finditer(text)} for name, way in _LABELLED.items()}
     if any(labelled.values()):
         clear = all(len(found) < 2 for found in labelled.values())
