@@ -48,7 +48,7 @@ COMMAND_LINE = ("fsm.cli", "fsm.tui", "fsm.__main__")
 EDGE = (
     *(*COMMAND_LINE, "fsm.pytest_plugin", "fsm.plugin_coverage"),
     *("fsm.coverage_pictures", "fsm.draw.gallery", "fsm.draw.render"),
-    *("fsm.logs", "fsm.policy.read", "fsm.traces.reading"),
+    *("fsm.logs", "fsm.policy.read", "fsm.traces.reading", "fsm.traces.stoppable"),
 )
 CORE_IMPORTS_NOT = {
     *("io", "os", "pathlib", "shutil", "tempfile"),

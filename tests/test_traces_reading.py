@@ -13,8 +13,9 @@ from fsm.errors import FsmError, LogError, UnknownName
 from fsm.traces.conformance import AGREES, CANNOT_TELL, DIVERGES, check_trace
 from fsm.traces.conversations import conversations
 from fsm.traces.observation import Observation, Trace
-from fsm.traces.patterns import BUILT_IN, LIMIT_LINE_CHARS, runs_away
+from fsm.traces.patterns import BUILT_IN, LIMIT_LINE_CHARS
 from fsm.traces.reading import read_trace
+from fsm.traces.runaway import runs_away
 from fsm.traces.words import BadWord, end_of, flags_of, layer_of, seconds_of, verdict_of
 
 EVIDENCE = Path(__file__).resolve().parent.parent.parent / "shared" / "evidence" / "callout-traces"
@@ -146,7 +147,8 @@ def test_what_is_not_understood_is_told_with_the_nearest_name() -> None:
     assert "Did you mean 'IS_REAUTHORIZE'" in why["trace, line 5"]
     assert "no port '70000'" in why["trace, line 6"]
     assert "no time 'noon'" in why["trace, line 7"]
-    assert trace.other_lines == 1  # a JSON line in a key=value log
+    assert "is no JSON object" in why["trace, line 8"]
+    assert trace.other_lines == 0
 
 
 def test_lines_about_tcp_are_set_aside() -> None:

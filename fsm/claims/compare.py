@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from fsm.claims.decide import Difference, difference, open_events
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
+from fsm.claims.recorded import unread_lines
 from fsm.claims.runs import UNCOMMON_MOVES, USUAL_MOVES, Event, LessRuns
 from fsm.claims.subject import EndpointSubject, Given, SessionSubject, Subject, TraceSubject, no_session, of
 from fsm.claims.text import (
@@ -116,6 +117,8 @@ def equivalent(
 def _untold_fields(about: Subject, observing: Sequence[str]) -> str:
     if not isinstance(about, TraceSubject):
         return ""
+    if about.trace.not_understood:
+        return "; ".join(unread_lines(about.trace))
     for number, seen in enumerate(about.trace.observations, 1):
         told = {"verdict": bool(seen.verdict), "flags": seen.flags is not None, "endpoint": bool(seen.endpoint),
                 "stimulus": False, "outcome": False}  # fmt: skip

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from fsm.claims.decide import Following, InTurn, NotAfter, NotBefore, Until, search
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part
 from fsm.claims.nearest import one_to_explain
-from fsm.claims.recorded import accepts_record
+from fsm.claims.recorded import accepts_record, never_shown, unread
 from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import (
     EndpointSubject,
@@ -66,7 +66,7 @@ def reaches(subject: Given, target: str, *, limit_states: int | None = None, all
     about = of(subject, limit_states=limit_states)
     atom = read_target(target, about.vocabulary, "reaches")
     claim = Claim(about, f"{about.title} reaches {atom.shown}", allow_unknown)
-    missing = untold(claim, (atom,))
+    missing = untold(claim, (atom,), shown=_is_shown(about, atom))
     if missing is not None:
         return missing
     found = _until(about, atom)
@@ -84,7 +84,7 @@ def never(subject: Given, target: str, *, limit_states: int | None = None, allow
     about = of(subject, limit_states=limit_states)
     atom = read_target(target, about.vocabulary, "never")
     claim = Claim(about, f"{about.title} never comes to {atom.shown}", allow_unknown)
-    missing = untold(claim, (atom,))
+    missing = untold(claim, (atom,), shown=_is_shown(about, atom))
     if missing is not None:
         return missing
     found = _until(about, atom)
@@ -95,6 +95,13 @@ def never(subject: Given, target: str, *, limit_states: int | None = None, allow
         return claim.finding(REFUTED, "reached", parts, about.runs, found.path)
     if not found.complete:
         return claim.unknown(found.visited)
+    if isinstance(about, TraceSubject) and (silent := never_shown(about.trace, atom)):
+        if atom.verdict or atom.flags or atom.endpoint:
+            nothing = f"{silent}; so the claim says nothing"
+            return claim.finding(REFUTED, "vacuous", (Part(GIVEN, (nothing,)),))
+        return claim.finding(
+            HOLDS, "unreachable", (searched(about, found.visited, complete=True), Part(NOTE, (silent,)))
+        )
     parts = (searched(about, found.visited, complete=True), *_emptiness(about, atom))
     return claim.finding(HOLDS, "unreachable", parts)
 
@@ -236,6 +243,8 @@ def accepts(
     atoms = _atoms_of(trace, about)
     shown = ", ".join(atom.text for atom in atoms)
     claim = Claim(about, f"{about.title} can show {shown}", allow_unknown)
+    if isinstance(trace, Trace) and (missing := unread(claim, trace)) is not None:
+        return missing
     runs = about.runs
     found = settle(runs, Following(runs, atoms), lambda state, q: q == len(atoms))
     if found.path is not None and not found.sure:
@@ -304,10 +313,17 @@ def _emptiness(about: Subject, atom: Atom) -> tuple[Part, ...]:
     return (Part(NOTE, (text,)),)
 
 
-def untold(claim: Claim, atoms: Sequence[Atom]) -> Finding | None:
-    """The finding where a trace does not tell what a claim asks of it."""
+def _is_shown(about: Subject, atom: Atom) -> bool:
+    """Whether a line of a trace is the target: what other lines say changes nothing then."""
+    return isinstance(about, TraceSubject) and _until(about, atom).path is not None
+
+
+def untold(claim: Claim, atoms: Sequence[Atom], *, shown: bool = False) -> Finding | None:
+    """The finding where a trace does not tell what a claim asks of it; `shown` where no unread line can matter."""
     if not isinstance(claim.subject, TraceSubject):
         return None
+    if not shown and (missing := unread(claim, claim.subject.trace)) is not None:
+        return missing
     for number, seen in enumerate(claim.subject.trace.observations, 1):
         for atom in atoms:
             if atom.layers and seen.layer not in atom.layers:

@@ -10,14 +10,16 @@ from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN, Finding, Part, Verdict
 from fsm.claims.subject import EndpointSubject, checked_trace
 from fsm.claims.text import DRAW, GIVEN, HAPPENED, NOTE, POSSIBLE, SEARCHED, SO_FAR, TOKEN, WAY, WHY, Claim
 from fsm.claims.witness import drawing, stepping
-from fsm.errors import FsmError, LogError
+from fsm.claims.words import Atom
+from fsm.errors import FsmError
 from fsm.names import VERDICTS
 from fsm.stimuli import STIMULI
 from fsm.table import compile_table
-from fsm.traces.automaton import Limits
+from fsm.traces.automaton import NO_SOCKET, PORT, Limits
 from fsm.traces.conformance import (
     AGREES,
     AGREES_IF,
+    ALL,
     CANNOT_TELL,
     DEFAULT_LIMIT,
     DIVERGES,
@@ -25,8 +27,8 @@ from fsm.traces.conformance import (
     ConversationResult,
     check_trace,
 )
-from fsm.traces.finding import written_all
-from fsm.traces.free import RARE_TEXTS
+from fsm.traces.finding import CHANGES_HANDS, written_all
+from fsm.traces.free import RARE_TEXTS, REOPENED
 from fsm.traces.observation import Trace
 from fsm.traces.replay import Replay, token_of
 from fsm.traces.report import account_line, conflict_text, told_lines
@@ -53,15 +55,22 @@ def accepts_record(
     ------
     FsmError, UnknownName : a trace without classifies, options that name nothing, a subject that is no plain machine.
     """
-    if trace.broken:
-        said = f"{trace.source} cannot be read to its end: {trace.broken}"
-        raise LogError("accepts", said, fix="Record it anew")
     claim = Claim(about, f"{about.title} can have made {trace.source or 'the trace'}", allow_unknown)
-    result = check_trace(
-        checked_trace(trace, "accepts"), about.table.config, only=only, without=without, never=never, allow=allow,
-        verdicts=verdicts, from_start=from_start, limits=_limits(about),
-        limit=DEFAULT_LIMIT if limit is None else limit,
-    )  # fmt: skip
+    whole = checked_trace(trace, "accepts")
+
+    def checked(limits: Limits) -> Conformance:
+        return check_trace(
+            whole, about.table.config, only=only, without=without, never=never, allow=allow, verdicts=verdicts,
+            from_start=from_start, limits=limits, limit=DEFAULT_LIMIT if limit is None else limit,
+        )  # fmt: skip
+
+    limits = _limits(about)
+    result = checked(limits)
+    if result.verdict == DIVERGES and not result.conflict and (port := _port_of(about, limits)):
+        taken_again = checked(port)
+        if taken_again.verdict in (AGREES, AGREES_IF) and _is_simpler(taken_again, result):
+            is_allowed = bool({word.strip().lower().replace("-", "_") for word in allow} & {REOPENED, ALL})
+            result = taken_again if is_allowed else _on_condition(taken_again)
     if result.verdict == DIVERGES:
         return _refused(claim, result)
     if result.verdict == AGREES_IF:
@@ -101,6 +110,34 @@ def _limits(about: EndpointSubject) -> Limits:
     return Limits(never, roles=(about.table.view.name,), answers=about.answers if about.settings else None)
 
 
+def _port_of(about: EndpointSubject, limits: Limits) -> Limits | None:
+    """The limits where sockets of this endpoint may take the port one after the other; None where it has no socket."""
+    view = about.table.view
+    if not view.registers:
+        return None
+    return replace(limits, roles=(*limits.roles, PORT), never=limits.never | (frozenset(STIMULI) - {*view.stimuli}))
+
+
+def _is_simpler(taken_again: Conformance, result: Conformance) -> bool:
+    """Whether no conversation needs more sockets, one after the other, than edits: the simpler account is told."""
+    for after, before in zip(taken_again.conversations, result.conversations, strict=True):
+        sockets = sum(one.stimulus == CHANGES_HANDS and not one.to_state.startswith(NO_SOCKET) for one in after.told)
+        if before.verdict == DIVERGES and sockets > before.cost:
+            return False
+    return True
+
+
+def _on_condition(result: Conformance) -> Conformance:
+    """What agrees where a port was taken again, as what agrees on that condition."""
+    told = tuple(
+        replace(one, verdict=AGREES_IF, needs=((REOPENED, 1), *(need for need in one.needs if need[0] != REOPENED)))
+        if one.endpoints == (PORT,) and one.verdict in (AGREES, AGREES_IF)
+        else one
+        for one in result.conversations
+    )
+    return replace(result, conversations=told, verdict=AGREES_IF)
+
+
 def _run_of(result: Conformance, verdict: str) -> Part:
     lines: list[str] = []
     for one in [one for one in result.conversations if one.verdict == verdict][:LISTED]:
@@ -115,11 +152,8 @@ def _first(result: Conformance, verdict: str) -> ConversationResult:
 
 
 def _untold(result: Conformance) -> tuple[str, ...]:
-    unread = result.trace.not_understood
-    if unread:
-        listed = tuple(f"{where}: {why}" for where, why in unread[:LISTED])
-        more = (f"... and {len(unread) - LISTED} more",) if len(unread) > LISTED else ()
-        return (f"{len(unread)} line{'' if len(unread) == 1 else 's'} could not be read", *listed, *more)
+    if result.trace.unread:
+        return unread_lines(result.trace)
     told = tuple(f"{one.conversation.name}: {one.why}" for one in result.conversations if one.why)
     return told[:LISTED] or ("no line is about a layer of this model",)
 
@@ -156,10 +190,34 @@ def _refused_parts(one: ConversationResult) -> list[Part]:
     ]
     if one.edits:
         rules = [f" (rule {edit.rule}: {', '.join(edit.cite)})" if edit.rule else "" for edit in one.edits]
-        parts.append(Part(WHY, tuple(edit.why + rule for edit, rule in zip(one.edits, rules, strict=True))[:LISTED]))
+        count_edits = len(one.edits)
+        more = (f"... and {count_edits - LISTED} more of {count_edits} edits",) if count_edits > LISTED else ()
+        reasons = [edit.why + rule for edit, rule in zip(one.edits, rules, strict=True)][:LISTED]
+        parts.append(Part(WHY, (*reasons, *more)))
         least = (f"at least {one.at_least} edits are needed; a higher limit may find fewer than these {one.cost}",)
         repairs = tuple(f"{edit.kind}: {edit.repair}" for edit in one.edits)[:LISTED]
-        parts.append(Part(WAY, (*repairs, *(least if one.bounded else ()))))
+        parts.append(Part(WAY, (*repairs, *more, *(least if one.bounded else ()))))
     elif one.why:
         parts.append(Part(WHY, (one.why,)))
     return parts
+
+
+def unread_lines(trace: Trace) -> tuple[str, ...]:
+    """What of a trace was not read, the first lines with the reason."""
+    unread = trace.not_understood
+    listed = tuple(f"{where}: {why}" for where, why in unread[:LISTED])
+    more = (f"... and {len(unread) - LISTED} more",) if len(unread) > LISTED else ()
+    return (*trace.unread, *listed, *more)
+
+
+def unread(claim: Claim, trace: Trace) -> Finding | None:
+    """The finding where lines were not understood: any of them can be what a claim is about."""
+    return claim.finding(UNKNOWN, "untold", (Part(WHY, unread_lines(trace)),)) if trace.not_understood else None
+
+
+def never_shown(trace: Trace, atom: Atom) -> str:
+    """That no line is at the layers of a target, "" where some line is: then nothing can be concluded for them."""
+    if not atom.layers or any(seen.layer in atom.layers for seen in trace.observations):
+        return ""
+    names = ", ".join(sorted(by_name(layer).short_name for layer in atom.layers))
+    return f"no line is at {names}: that no callout of yours stands there, or that none was called, look the same"

@@ -19,7 +19,7 @@ from fsm.claims.runs import Answers, Event, LineRuns, Runs, SpaceRuns, TableRuns
 from fsm.claims.timed import TimedRuns
 from fsm.claims.words import Vocabulary
 from fsm.endpoint import Endpoint
-from fsm.errors import FsmError, UnknownName
+from fsm.errors import FsmError, LogError, UnknownName
 from fsm.flows import asked_verdicts
 from fsm.names import VERDICTS, Verdict
 from fsm.session import NETWORK, NOT_OFFERED, Session, short
@@ -453,8 +453,12 @@ def checked_trace(trace: Trace, where: str) -> Trace:
 
     Raises
     ------
+    LogError : it could not be read to its end.
     FsmError, UnknownName : it is empty, or names what does not exist.
     """
+    if trace.broken:
+        said = f"{trace.source or 'the trace'} cannot be read to its end: {trace.broken}"
+        raise LogError(where, said, fix="Record it anew")
     if not trace.observations:
         raise FsmError(where, f"the trace {trace.source or 'given'} shows no classify", fix="Was it read rightly?")
     known = {layer.fwpm_name for layer in catalogue.layers() if layer.fwpm_name}

@@ -85,8 +85,8 @@ class ConversationResult:
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """The result of a check. `verdict` is that of the whole trace: with lines that were not understood it agrees with
-    nothing, for one of them might be the one that does not fit.
+    """The result of a check. `verdict` is that of the whole trace: where something of it was not read (`Trace.unread`)
+    it agrees with nothing, for that might be what does not fit.
 
     `checked` are the layers (full FWPM names) at which a callout is taken to stand, `unseen` those that the model asks
     and where none is taken to stand; `declared` says whether that was told or concluded from the log. `decides` are
@@ -312,9 +312,7 @@ class _Checker:
 
     def _conversation(self, conversation: Conversation, standing: frozenset[str]) -> tuple[ConversationResult, int]:
         if not conversation.observations:
-            why = (
-                "no line can be told to be of this conversation: every layer it was seen at shows others' lines as well"
-            )
+            why = "no line is certainly of this conversation: each layer that it was seen at has lines of others, too"
             return ConversationResult(conversation, CANNOT_TELL, why=why), 0
         whole = self._automaton(conversation.ip)
         visible = frozenset(standing & whole.layers) - frozenset(conversation.set_aside)
@@ -396,8 +394,8 @@ class _Checker:
         refused = FirstRefused(fit.count, lines[fit.count], aligner.allowed(fit.frontier), before)
         cost = aligner.cost(fit.numbers, self._limit)
         if not cost.hypotheses:
-            least = counted(cost.at_least, "edit is", "edits are")
-            why = f"the limit of work was hit before a repair was found; at least {least} needed"
+            least = f"at least {counted(cost.at_least, 'edit is', 'edits are')}"
+            why = f"the limit of work (--limit {self._limit}) was hit before a repair was found; {least} needed"
             return ConversationResult(
                 conversation, DIVERGES, cost=cost.edits, at_least=cost.at_least, refused=refused, why=why,
                 replay=replay,
@@ -498,4 +496,4 @@ def _overall(results: Sequence[ConversationResult], trace: Trace) -> str:
     for verdict in (DIVERGES, AGREES_IF):
         if verdict in verdicts:
             return verdict
-    return AGREES if AGREES in verdicts and not trace.not_understood else CANNOT_TELL
+    return AGREES if AGREES in verdicts and not trace.unread else CANNOT_TELL

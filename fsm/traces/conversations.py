@@ -2,7 +2,8 @@
 
 The model follows one peer. What a socket does as a whole (bind, close) has no remote end and goes into the
 conversation of each of its peers. A layer of which some line fits several conversations (an IP packet shows no ports)
-is set aside for all of these: checked as if no callout stood there, so that no line is guessed to be somebody's.
+is set aside for all of these: checked as if no callout stood there, so that no line is guessed to be somebody's. So is
+a layer of a line whose ends were not read, for every conversation: it can be another socket's that nothing else shows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from fsm import catalogue
 from fsm.traces.observation import Observation
 from fsm.traces.words import in_model, split_end
+
+NAMELESS = "lines without ends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def conversations(
     """
     inside = [o for o in observations if in_model(o.layer)]
     outside = tuple(o for o in observations if not in_model(o.layer))
-    told = [o for o in inside if o.endpoint or o.local or o.remote]
+    told = [o for o in inside if o.endpoint or o.local or o.remote or o.ends_unread]
     versions = [ip if dual_stack else catalogue.by_name(o.layer).ip_version or ip for o in inside]
     if not told:
         found = [
@@ -96,6 +99,8 @@ class _Splitter:
 
     def split(self) -> list[Conversation]:
         for index, line in enumerate(self._lines):
+            if line.ends_unread:
+                continue
             if line.endpoint:
                 self._socket(("handle", line.endpoint, str(self._versions[index])), index, line)
             elif split_end(line.local)[1] and not _wild(line.local):
@@ -104,7 +109,19 @@ class _Splitter:
                 self._later.append(index)
         for index in self._later:
             self._place(index)
+        self._set_unread_aside()
         return self._made()
+
+    def _set_unread_aside(self) -> None:
+        for line, version in zip(self._lines, self._versions, strict=True):
+            if not line.ends_unread:
+                continue
+            mine = [socket for socket in self._sockets.values() if socket.ip == version]
+            if not mine:
+                mine = [_Socket("", version, "", 0, [], {}, {})]
+                self._sockets["unread", str(version)] = mine[0]
+            for socket in mine:
+                socket.set_aside[line.layer] = None
 
     def _socket(self, key: tuple[str, ...], index: int, line: Observation) -> None:
         socket = self._sockets.get(key)
@@ -186,9 +203,9 @@ class _Splitter:
                 )
                 # Without a line of its own a conversation still stands: all of its lines were set aside.
                 first = min([socket.order, *indexes] if not peer else indexes or lines)
-                name = " <-> ".join(part for part in (socket.local or "?", peer) if part)
+                name = " <-> ".join(part for part in (socket.local or ("?" if peer else NAMELESS), peer) if part)
                 if socket.endpoint:
-                    name = f"endpoint {socket.endpoint}" + (f", {name}" if name != "?" else "")
+                    name = f"endpoint {socket.endpoint}" + (f", {name}" if name != NAMELESS else "")
                 found.append(
                     (
                         first,

@@ -1,22 +1,22 @@
 """How the lines of a log are taken apart: the built-in patterns, `--pattern` and `--keys`.
 
-A pattern is a plain regular expression with named groups (`GROUPS`). `re` cannot be stopped once it runs, so lines
-are bounded and a pattern that can run away on one is refused before it sees any: a repeat inside a repeat with
-nothing firm between, alternatives of a repeat that can begin alike, or several repeats in a row that can share a
-stretch.
+A line is one classify. One that shows several, or says one thing in two ways, is broken: which of them is meant would
+be a guess.
 """
 
 from __future__ import annotations
 
-import importlib
+import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fsm.errors import FsmError, UnknownName
-from fsm.traces.words import STACK_FUNCTIONS, BadWord
+from fsm.traces import prose
+from fsm.traces.runaway import FIX_DANGER, runs_away
+from fsm.traces.words import ACTION_NUMBERS, STACK_FUNCTIONS, BadWord, end_of, is_same_layer, split_end, verdict_of
 
 LIMIT_LINE_CHARS = 4096
 GROUPS: dict[str, str] = {
@@ -44,16 +44,23 @@ KNOWN_KEYS: dict[str, tuple[str, ...]] = {
     "local": ("local", "localaddress", "localaddr", "localip", "laddr", "localendpoint"),
     "local_port": ("localport", "lport"),
     "remote": ("remote", "remoteaddress", "remoteaddr", "remoteip", "raddr", "peer", "remoteendpoint"),
-    "remote_port": ("remoteport", "rport"),
+    "remote_port": ("remoteport", "rport", "peerport"),
     "src": ("src", "source", "srcip", "sourceip", "srcaddr", "sourceaddress"),
-    "src_port": ("srcport", "sourceport"),
+    "src_port": ("srcport", "sourceport", "sport"),
     "dst": ("dst", "dest", "destination", "dstip", "destip", "dstaddr", "destaddress", "destinationaddress"),
-    "dst_port": ("dstport", "destport", "destinationport"),
+    "dst_port": ("dstport", "destport", "destinationport", "dport"),
     "endpoint": ("endpoint", "endpointhandle", "transportendpointhandle", "endpointid", "handle", "socket"),
     "time": ("time", "timestamp", "ts", "at", "ats", "elapsed", "systemtime"),
     "flags": ("flags", "classifyflags", "conditionflags"),
     "direction": ("direction", "dir", "packetdirection"),
     "protocol": ("protocol", "proto", "ipprotocol"),
+}
+
+ENDS = ("local", "remote", "src", "dst")
+# Inside the object that is an end: how its parts are called.
+_PARTS_OF_END: dict[str, str] = {
+    **dict.fromkeys(("address", "addr", "ip", "ipaddress", "host"), ""),
+    **dict.fromkeys(("port", "portnumber"), "_port"),
 }
 
 Fields = Mapping[str, str]
@@ -63,24 +70,33 @@ TakeApart = Callable[[str], Fields | None]
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One way to take lines apart. `nested` where lines are frames of a stack, the innermost first."""
+    """One way to take lines apart. `nested` where lines are frames of a stack, the innermost first.
+
+    `amiss` says, once all lines were taken apart, what was asked for and never found; None for nothing.
+    """
 
     name: str
     text: str
     take: TakeApart
     nested: bool = False
+    amiss: Callable[[], FsmError | None] = lambda: None
 
 
 def _regex(name: str, expression: str, *, nested: bool = False) -> Pattern:
-    return Pattern(name, expression, _by_regex(re.compile(expression)), nested)
+    compiled = re.compile(expression)
 
-
-def _by_regex(compiled: re.Pattern[str]) -> TakeApart:
     def take(line: str) -> Fields | None:
-        found = compiled.search(line)
-        return {name: value for name, value in found.groupdict().items() if value} if found and found["layer"] else None
+        found = list(compiled.finditer(line))
+        if len(found) > 1:
+            raise BadWord(f"{len(found)} classifies on one line; write each on a line of its own")
+        return {key: value for one in found for key, value in one.groupdict().items() if value} or None
 
-    return take
+    return Pattern(name, expression, take, nested)
+
+
+# ---- keys and values
+
+_KEY_OF_LAYER = re.compile(r"layer|FWP[MS]_LAYER_", re.IGNORECASE)
 
 
 def _json_object(line: str) -> Mapping[str, Any] | None:
@@ -88,27 +104,52 @@ def _json_object(line: str) -> Mapping[str, Any] | None:
     if not text.startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
+        if not _KEY_OF_LAYER.search(text):
+            return None
         raise BadWord(f"the line is no JSON object ({type(error).__name__})") from None
     assert isinstance(found, dict)  # it begins with a brace
+    return found
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise BadWord(f"the key '{twice[:40]}' is there {keys.count(twice)} times in one object")
     return found
 
 
 _TIME = r"(?:\d{4}[-/.]\d\d?[-/.]\d\d?[T \-]+|\d\d?[\\/]\d\d?[\\/]\d{4}[- ])?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?Z?"
 _STAMP = rf"(?:(?P<time>{_TIME}|(?<![\w.])\d{{1,9}}\.\d{{1,9}}(?![\w.]))(?=[\s\]|,]))?"
 _LEADING_TIME = re.compile(rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}")
-_VALUE = r"(\"[^\"]*\"|'[^']*'|\[[^\]\s]*\]:\d+|\[[^\]]*\]|[^\s,;=]+)"
-_PAIR = re.compile(r"(?<![\w.])([A-Za-z_][\w.\-]*)\s?=\s?" + _VALUE)
-_PAIR_WITH_COLON = re.compile(r"(?<![\w.])([A-Za-z_][\w.\-]*):\s?" + _VALUE + r"(?<!:)(?=[\s,;]|$)")
+_KEY = r"(?<![\w.])(?P<key>[A-Za-z_][\w.\-]*)"
+_NEXT_KEY = r"[A-Za-z_][\w.\-]*(?:\s?=|:\s)"
+_VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|\[[^\]\s]*\]:\d+|\[[^\]]*\]|[^\s,;=]+)"
+# A value stands at its sign, or one space from it; another key there means that this one has no value.
+_PAIR = re.compile(rf"{_KEY}\s?=(?:\s?(?!{_NEXT_KEY}){_VALUE})?")
+_PAIR_WITH_COLON = re.compile(rf"{_KEY}:\s?(?!{_NEXT_KEY}){_VALUE}(?<!:)(?=[\s,;]|$)")
 
 
-def _pairs(line: str) -> dict[str, str]:
-    """key=value, and key: value for keys that no equals sign follows."""
-    found = {key: value.strip("\"'") for key, value in _PAIR.findall(line)}
-    for key, value in _PAIR_WITH_COLON.findall(line):
-        found.setdefault(key, value.strip("\"'"))
-    return found
+def _pairs(line: str, keys: Container[str] = ()) -> tuple[list[tuple[str, str]], str]:
+    """key=value, and key: value for `keys` and those with usual names; and the line without these.
+
+    A layer leaves `prose.LAYER` in its place. A layer's full name in the value of any other key stays.
+    """
+    found: list[tuple[str, str]] = []
+
+    def taken(pair: re.Match[str]) -> str:
+        key, value = pair["key"], (pair["value"] or "").strip("\"'")
+        field = _FIELD_OF.get(_folded(key))
+        if field is None and key not in keys and (pair.re is _PAIR_WITH_COLON or prose.NAME.fullmatch(value)):
+            return pair[0]
+        found.append((key, value))
+        return f" {prose.LAYER if field == 'layer' else ''} "
+
+    rest = _PAIR_WITH_COLON.sub(taken, _PAIR.sub(taken, line.replace(prose.LAYER, " ")))
+    return found, rest
 
 
 def _as_text(value: object) -> str:
@@ -124,73 +165,162 @@ def _folded(key: str) -> str:
 
 
 _FIELD_OF = {key: field for field, keys in KNOWN_KEYS.items() for key in keys}
+# What a result can be that is no verdict: whether a call went well.
+_STATUS = re.compile(r"0x[0-9a-f]+|[0-9]+|ok|success\w*|fail\w*|error\w*|status_\w+", re.IGNORECASE)
 
 
-def _known_fields(found: Mapping[str, Any]) -> Fields | None:
-    """The fields of an object whose keys have usual names; objects inside it are looked into, two deep."""
+def _known_fields(pairs: Iterable[tuple[str, Any]]) -> Fields:
+    """The fields of keys that have usual names. Objects inside are looked into, two deep: what is outside counts.
+
+    Raises
+    ------
+    BadWord : two keys say different things, or several layers are named.
+    """
     fields: dict[str, str] = {}
-    inside = [found]
+    level = list(pairs)
     for depth in range(3):
-        deeper: list[Mapping[str, Any]] = []
-        for level in inside:
-            for key, value in level.items():
-                if isinstance(value, dict):
-                    deeper.append(value)
-                elif (field := _FIELD_OF.get(_folded(key))) is not None and field not in fields:
-                    fields[field] = "0" if field == "flags" and value == [] else _as_text(value)
-        inside = deeper if depth < 2 else []
-    return fields if fields.get("layer") else None
+        here: dict[str, tuple[str, str]] = {}  # the key of each field, and its value
+        deeper: list[tuple[str, Any]] = []
+        for key, value in level:
+            field = _FIELD_OF.get(_folded(key))
+            if isinstance(value, dict) and field in ENDS:
+                for part, text in _parts_of_end(field, value):
+                    _put(here, part, key, text)
+            elif isinstance(value, dict):
+                deeper.extend(value.items())
+            elif isinstance(value, list) and _has_layers(value):
+                raise BadWord(f"'{key}' is a list of classifies; write each on a line of its own")
+            elif field is not None:
+                text = "0" if field == "flags" and value == [] else _as_text(value)
+                if not (_folded(key) == "result" and _is_status(text)):
+                    _put(here, field, key, text)
+        for field, (key, text) in here.items():
+            if field == "layer" and field in fields and text and not is_same_layer(fields[field], text):
+                raise BadWord(f"several layers on one line: {fields[field]}, {key}={text}")
+            if text or field == "layer":
+                fields.setdefault(field, text)
+        level = deeper if depth < 2 else []
+    return fields
+
+
+def _parts_of_end(field: str, inside: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for key, value in inside.items():
+        part = _PARTS_OF_END.get(_folded(key))
+        if part is not None:
+            yield field + part, _as_text(value)
+
+
+def _has_layers(value: object) -> bool:
+    """Whether objects in a list name layers."""
+    if isinstance(value, list):
+        return any(_has_layers(one) for one in value)
+    if isinstance(value, dict):
+        return any(_FIELD_OF.get(_folded(key)) == "layer" or _has_layers(one) for key, one in value.items())
+    return False
+
+
+def _is_status(text: str) -> bool:
+    number = int(text, 0) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9][0-9]*", text) else None
+    return bool(_STATUS.fullmatch(text)) and number not in ACTION_NUMBERS
+
+
+def _put(here: dict[str, tuple[str, str]], field: str, key: str, text: str) -> None:
+    """One more key for a field: the same in other words, or the line is broken."""
+    before, said = here.get(field, (key, ""))
+    if field == "layer" and field in here and before == key:
+        raise BadWord(f"'{key}' is there twice; write each classify on a line of its own")
+    if not text or (said and (field == "time" or said.casefold() == text.casefold())):
+        here.setdefault(field, (key, text))
+    elif not said:
+        here[field] = (key, text)
+    elif field == "layer" and is_same_layer(said, text):
+        here[field] = max((before, said), (key, text), key=lambda one: len(one[1]))
+    elif field in ENDS and (whole := _the_whole_end(said, text)):
+        here[field] = (key, whole)
+    elif field != "verdict" or not _is_same_verdict(said, text):
+        raise BadWord(f"{before}={said} and {key}={text} on one line; say with --keys {field}=KEY which is meant")
+
+
+def _the_whole_end(one: str, other: str) -> str:
+    """Of an address and the same with a port the latter; "" where they are two."""
+    ends = [(split_end(end_of(text)), text) for text in (one, other)]
+    if ends[0][0][0] != ends[1][0][0] or None not in (ends[0][0][1], ends[1][0][1]):
+        return ""
+    return next((text for (_, port), text in ends if port is not None), one)
+
+
+def _is_same_verdict(one: str, other: str) -> bool:
+    try:
+        return verdict_of(one) == verdict_of(other)
+    except BadWord:
+        return False
 
 
 def _json_lines(line: str) -> Fields | None:
     found = _json_object(line)
-    return None if found is None else _known_fields(found)
+    if found is None:
+        return None
+    fields = _known_fields(found.items())
+    if "layer" not in fields and _has_layers(list(found.values())):
+        raise BadWord("classifies deeper inside the object than is looked; say --keys layer=a.b.c.KEY")
+    return _with_layer(fields)
+
+
+def _with_layer(fields: Fields) -> Fields | None:
+    if "layer" in fields and not fields["layer"]:
+        raise BadWord("the layer is empty")
+    return fields if "layer" in fields else None
 
 
 def _key_values(line: str) -> Fields | None:
-    if line.lstrip().startswith("{"):
+    pairs, rest = _pairs(line)
+    known = _known_fields(pairs)
+    if line.lstrip().startswith("{") or _with_layer(known) is None:
         return None
-    fields = _known_fields(_pairs(line))
-    if fields is None or "time" in fields:
-        return fields
-    stamp = _LEADING_TIME.match(line)
-    return {**fields, "time": stamp["time"]} if stamp and stamp["time"] else fields
-
-
-_VERDICT = (
-    r"(?=.*?\b(?:FWP_ACTION_)?(?P<verdict>PERMIT(?:TED)?|BLOCK(?:ED)?|ABSORB(?:ED)?|PEND(?:ED)?|REDIRECT(?:ED)?|VETO(?:ED)?"
-    r"|CONTINUE|[Pp]ermit(?:ted)?|[Bb]lock(?:ed)?|[Aa]bsorb(?:ed)?|[Pp]ended|[Rr]edirected|[Cc]ontinue)\b)?"
-)
-_END = r"(?:\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}|\[[0-9A-Fa-f:.]{2,45}\]:\d{1,5})"
-_ARROW = re.compile(rf"(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END})")
-_LABELLED = tuple(
-    re.compile(rf"(?i:\b{name}[a-z_]{{0,12}}\s?[:= ]\s?)(?P<{name}>{_END})")
-    for name in ("local", "remote", "src", "dst")
-)
-_SIDE_BY_SIDE = re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s{{1,8}})(?P<remote>{_END})")
-ANY_END = re.compile(_END)
-_DIRECTION = r"(?=.*?\b(?P<direction>[Ii]nbound|[Oo]utbound|INBOUND|OUTBOUND)\b)?"
-
-_LAYER_NAME = rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}{_VERDICT}{_DIRECTION}.*?\b(?P<layer>FWP[MS]_LAYER_[A-Z0-9_]+)\b"
-
-
-_take_layer_name = _by_regex(re.compile(_LAYER_NAME))
+    for name in prose.layers_in(rest):
+        if not is_same_layer(name, known["layer"]):
+            raise BadWord(f"several layers on one line: {known['layer']}, {name}")
+    return _with_prose(known, prose.NAME.sub("", rest), line)
 
 
 def _named_layer(line: str) -> Fields | None:
-    """A line with a full layer name: ends with an arrow are the packet's, side by side they are local, remote."""
-    fields = _take_layer_name(line)
-    if fields is None:
+    """A line with a full layer name, and what else it says by keys, or by how it stands."""
+    if not prose.layers_in(line):
         return None
-    labelled = [found for end in _LABELLED if (found := end.search(line))]
-    ends = labelled or [found for way in (_ARROW, _SIDE_BY_SIDE) if (found := way.search(line))][:1]
-    return {**fields, **{name: end for found in ends for name, end in found.groupdict().items()}}
+    pairs, rest = _pairs(line)
+    names = list(dict.fromkeys(name.upper() for name in prose.layers_in(rest)))
+    if not names:
+        return None  # inside the value of some key
+    if len(names) > 1 and not all(is_same_layer(names[0], name) for name in names):
+        raise BadWord(f"several layers on one line: {', '.join(names)}")
+    if len(prose.layers_in(rest)) > len(names):
+        raise BadWord(f"{names[0]} is there twice; write each classify on a line of its own")
+    known = {field: text for field, text in _known_fields(pairs).items() if field != "layer"}
+    return _with_prose({**known, "layer": names[0]}, prose.NAME.sub(prose.LAYER, rest), line)
 
 
-# In the order in which they are preferred; the one that reads the most lines of the beginning is taken.
+def _with_prose(known: Fields, rest: str, line: str) -> Fields:
+    """Fields by keys, and what no key says from the rest of the line."""
+    fields = dict(known)
+    if "verdict" not in fields:
+        fields["verdict"] = prose.verdict_in(rest)
+    if not any(field.removesuffix("_port") in ENDS for field in fields):
+        fields.update(prose.ends_in(rest))
+    fields.setdefault("direction", prose.direction_in(rest))
+    fields.setdefault("protocol", prose.protocol_in(rest))
+    if "time" not in fields and (stamp := _LEADING_TIME.match(line)):
+        fields["time"] = stamp["time"] or ""
+    return {field: text for field, text in fields.items() if text}
+
+
+KEY_VALUE = Pattern("key-value", "layer=... verdict=... and other keys with usual names", _key_values)
+LAYER_NAME = Pattern(
+    "layer-name", "a full name FWPM_LAYER_... or FWPS_LAYER_..., and what stands beside it", _named_layer
+)
+# In the order in which they are preferred; the one that knows the most lines of the beginning is taken.
 BUILT_IN: tuple[Pattern, ...] = (
     Pattern("json-lines", "one JSON object a line, with usual key names", _json_lines),
-    Pattern("key-value", "layer=... verdict=... and other keys with usual names", _key_values),
+    KEY_VALUE,
     _regex(
         "wfpsampler",
         rf"(?P<time>{_TIME})?\s*---> (?:\w+::)?Classify\w*\(\).{{0,80}}?\[Layer: (?P<layer>FWP[MS]_LAYER_\w+)\]",
@@ -200,12 +330,41 @@ BUILT_IN: tuple[Pattern, ...] = (
         r"(?:^|[\s!])(?:tcpip!)(?P<layer>" + "|".join(STACK_FUNCTIONS) + r")(?:\+0x[0-9a-fA-F]+)?(?=\s|$|\[)",
         nested=True,
     ),
-    Pattern("layer-name", _LAYER_NAME, _named_layer),
+    LAYER_NAME,
 )
+# What says by itself what each of its parts is: such a line is read so in any log.
+BY_KEYS = BUILT_IN[:2]
 
 
-def own_pattern(expression: str, where: str = "--pattern") -> Pattern:
-    """A checked pattern from a regular expression with named groups.
+def columns_of(lines: Sequence[str]) -> Pattern | None:
+    """The pattern of a table whose first line names its columns, the layer among them; None where it does not."""
+    head = next((line for line in lines if line.strip()), "")
+    for separator in ",;\t|":
+        names = _cells(head, separator)
+        fields = [_FIELD_OF.get(_folded(name.replace(" ", ""))) for name in names]
+        known = [field for field in fields if field]
+        if "layer" in known and len(known) > 1 and all(re.fullmatch(r"[A-Za-z_][\w .\-()/]*", n) for n in names if n):
+            return _table(names, separator, head)
+    return None
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line.strip("\r\n")], delimiter=separator), [])]
+
+
+def _table(names: Sequence[str], separator: str, head: str) -> Pattern:
+    def take(line: str) -> Fields | None:
+        cells = _cells(line, separator)
+        if len(cells) != len(names) or line == head:
+            return None
+        fields = _known_fields(zip((name.replace(" ", "") for name in names), cells, strict=True))
+        return _with_layer({field: text for field, text in fields.items() if text or field == "layer"})
+
+    return Pattern("columns", f"the columns {', '.join(names)}", take)
+
+
+def checked_pattern(expression: str, where: str = "--pattern") -> tuple[str, ...]:
+    """The groups of a regular expression that can be a pattern.
 
     Raises
     ------
@@ -213,20 +372,41 @@ def own_pattern(expression: str, where: str = "--pattern") -> Pattern:
     UnknownName : a group that is not one of `GROUPS`.
     """
     try:
-        compiled = re.compile(expression)
+        groups = tuple(re.compile(expression).groupindex)
     except re.error as error:
         raise FsmError(where, f"'{expression}' is no regular expression ({error})", fix="Mend it") from None
-    for name in compiled.groupindex:
+    for name in groups:
         if name not in GROUPS:
             raise UnknownName.of(where, "group of a trace pattern", name, GROUPS, f"Groups: {', '.join(GROUPS)}")
-    if "layer" not in compiled.groupindex:
+    if "layer" not in groups:
         raise FsmError(
             where, f"'{expression}' has no group 'layer'", fix=r"Name it: (?P<layer>\S+). Groups: " + ", ".join(GROUPS)
         )
     danger = runs_away(expression)
     if danger:
         raise FsmError(where, f"'{expression}' can take for ever on one line: {danger}", fix=FIX_DANGER)
-    return Pattern("own pattern", expression, _by_regex(compiled))
+    return groups
+
+
+def own_pattern(expression: str, found: Mapping[str, Sequence[Mapping[str, str | None]]]) -> Pattern:
+    """A pattern from a checked expression and what it finds: for each line the groups of the first places it fits."""
+
+    def take(line: str) -> Fields | None:
+        fields = [{name: value for name, value in one.items() if value} for one in found[line]]
+        if not fields or "layer" not in fields[0]:
+            return None
+        if len(fields) > 1 and _is_classify(fields[1]):
+            raise BadWord(f"the pattern fits twice, again at layer {fields[1]['layer']!r:.40}; let it begin with ^")
+        return fields[0]
+
+    return Pattern("own pattern", expression, take)
+
+
+def _is_classify(fields: Fields) -> bool:
+    try:
+        return is_same_layer(fields.get("layer", ""), fields.get("layer", "")) and bool(verdict_of(fields["verdict"]))
+    except (BadWord, KeyError):
+        return False
 
 
 def own_keys(given: str, where: str = "--keys") -> Pattern:
@@ -246,14 +426,40 @@ def own_keys(given: str, where: str = "--keys") -> Pattern:
         keys[field] = key
     if "layer" not in keys:
         raise FsmError(where, f"'{given}' does not say which key is the layer", fix="Add layer=KEY")
+    met: set[str] = set()
+    others: dict[str, None] = {}
 
     def take(line: str) -> Fields | None:
         found = _json_object(line)
-        whole: Mapping[str, Any] = _pairs(line) if found is None else found
-        fields = {field: text for field, key in keys.items() if (text := _as_text(_inside(whole, key)))}
+        whole = dict(_once_each(_pairs(line, keys.values())[0], keys.values())) if found is None else found
+        others.update(dict.fromkeys(_paths(whole)))
+        inside = {field: _inside(whole, key) for field, key in keys.items()}
+        met.update(field for field, value in inside.items() if value is not None)
+        fields = {field: text for field, value in inside.items() if (text := _as_text(value))}
         return fields if "layer" in fields else None
 
-    return Pattern("own keys", given, take)
+    def amiss() -> FsmError | None:
+        lost = next((key for field, key in keys.items() if field not in met), None)
+        return None if lost is None else UnknownName.of(where, "key in this log", lost, others)
+
+    return Pattern("own keys", given, take, amiss=amiss)
+
+
+def _once_each(pairs: Iterable[tuple[str, str]], keys: Container[str]) -> Iterable[tuple[str, str]]:
+    """Pairs of which those that are asked for say one thing."""
+    said: dict[str, str] = {}
+    for key, value in pairs:
+        if key in keys and said.setdefault(key, value) != value:
+            raise BadWord(f"{key}={said[key]} and {key}={value} on one line")
+        yield key, value
+
+
+def _paths(found: Mapping[str, Any], before: str = "") -> Iterable[str]:
+    """The keys of an object, those of objects inside it with a dot."""
+    for key, value in found.items():
+        yield before + key
+        if isinstance(value, dict) and before.count(".") < 3:
+            yield from _paths(value, f"{before}{key}.")
 
 
 def _inside(found: Mapping[str, Any], key: str) -> object:
@@ -265,182 +471,3 @@ def _inside(found: Mapping[str, Any], key: str) -> object:
             return None
         here = here[part]
     return here
-
-
-# ---- patterns that run away
-
-_PARSER: Any = importlib.import_module("re._parser")
-_REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
-_MANY = 64  # a repeat of more than this counts as endless
-_OPEN = 16  # a repeat of this many counts in a row of them
-_IN_A_ROW = 3  # so many repeats that can share characters take a cubic time on a line
-FIX_DANGER = "Let each repeat stop at what follows it, for example [^,]*, in place of .*,"
-_ALL = frozenset(range(256))
-
-
-def runs_away(expression: str) -> str:
-    """Why a regular expression can need more than quadratic time for a place in a line; "" where no reason is known."""
-    parsed = _PARSER.parse(expression)
-    return _danger(parsed, False) or _row_of_repeats(parsed)
-
-
-def _row_of_repeats(items: Sequence[Any]) -> str:
-    """Why repeats that follow one another can share out one stretch of a line in very many ways.
-
-    Between two of them may stand what can be empty, or one thing that both can also be; anything else parts them.
-    """
-    row, last = 0, _ALL
-    between: list[frozenset[int]] = []
-    for op, value, can_be_empty in _in_line(items, False):
-        name = str(op)
-        if name in ("ASSERT", "ASSERT_NOT"):
-            found = _row_of_repeats(value[1])
-        elif name == "BRANCH":
-            found = next((why for way in value[1] if (why := _row_of_repeats(way))), "")
-        else:
-            found = ""
-        if found:
-            return found
-        if name in ("ASSERT", "ASSERT_NOT", "AT"):
-            continue
-        here = _characters([(op, value)])
-        if name in _REPEATS and value[1] >= _OPEN:
-            shared = here & last
-            joined = not between or (len(between) == 1 and bool(between[0] & shared))
-            row = row + 1 if row and shared and joined else 1
-            last, between = here, []
-            if row >= _IN_A_ROW:
-                return f"{_IN_A_ROW} open repeats in a row that can match the same characters"
-        elif not can_be_empty:
-            between += [here] * (value[0] if name in _REPEATS else 1)
-    return ""
-
-
-def _in_line(items: Sequence[Any], can_be_empty: bool) -> Iterator[tuple[Any, Any, bool]]:
-    """The items of a sequence, groups and what may be left out opened; whether each can be empty."""
-    for op, value in items:
-        name = str(op)
-        if name == "SUBPATTERN":
-            yield from _in_line(value[-1], can_be_empty)
-        elif name == "ATOMIC_GROUP":
-            yield from _in_line(value, can_be_empty)
-        elif name in _REPEATS and value[1] <= 1:
-            yield from _in_line(value[2], can_be_empty or value[0] == 0)
-        else:
-            yield op, value, can_be_empty or (name in _REPEATS and value[0] == 0)
-
-
-def _danger(items: Sequence[Any], inside_repeat: bool) -> str:
-    for op, value in items:
-        name = str(op)
-        if name in _REPEATS:
-            _, most, body = value
-            endless = most > _MANY
-            if endless:
-                why = _ambiguous(body)
-                if why:
-                    return why
-            if found := _danger(body, inside_repeat or endless):
-                return found
-        elif name == "BRANCH":
-            for way in value[1]:
-                if found := _danger(way, inside_repeat):
-                    return found
-        elif name == "SUBPATTERN":
-            if found := _danger(value[-1], inside_repeat):
-                return found
-        elif name in ("ASSERT", "ASSERT_NOT"):
-            if found := _danger(value[1], False):
-                return found
-        elif name == "ATOMIC_GROUP" and (found := _danger(value, inside_repeat)):
-            return found
-    return ""
-
-
-def _ambiguous(body: Sequence[Any]) -> str:
-    """Why the body of an endless repeat can be read in two ways."""
-    flat = _flat(body)
-    repeats = [value for op, value in flat if str(op) in _REPEATS and value[1] > 1]
-    firm = [
-        _characters([item]) for item in flat if str(item[0]) not in _REPEATS and str(item[0]) not in ("AT", "BRANCH")
-    ]
-    for least_most_body in repeats:
-        inner = _characters(least_most_body[2])
-        if not any(not (one & inner) for one in firm):
-            return "a repeat inside a repeat, and nothing between that the inner one cannot also be"
-    for op, value in flat:
-        if str(op) == "BRANCH":
-            ways = [_first(way) for way in value[1]]
-            if any(a & b for i, a in enumerate(ways) for b in ways[:i]):
-                return "alternatives inside a repeat that can begin with the same character"
-            if any(str(one) in _REPEATS and v[1] > 1 for way in value[1] for one, v in _flat(way)):
-                return "a repeat inside alternatives inside a repeat"
-    optional = [value for op, value in flat if str(op) in _REPEATS and value[0] == 0]
-    if optional and len(optional) == len([1 for op, _ in flat if str(op) != "AT"]) and len(flat) > 1:
-        return "a repeat of parts that can all be empty"
-    return ""
-
-
-def _flat(body: Sequence[Any]) -> list[Any]:
-    """The items of a sequence, groups opened."""
-    found = []
-    for op, value in body:
-        if str(op) == "SUBPATTERN":
-            found.extend(_flat(value[-1]))
-        else:
-            found.append((op, value))
-    return found
-
-
-def _first(way: Sequence[Any]) -> frozenset[int]:
-    """The characters that a sequence can begin with."""
-    found: frozenset[int] = frozenset()
-    for item in _flat(way):
-        found |= _characters([item])
-        if str(item[0]) not in _REPEATS or item[1][0] > 0:
-            return found
-    return _ALL
-
-
-def _characters(items: Sequence[Any]) -> frozenset[int]:
-    """The characters (of the first 256) that occur in what these items match."""
-    found: set[int] = set()
-    for op, value in items:
-        name = str(op)
-        if name == "LITERAL":
-            found.add(value & 255)
-        elif name == "NOT_LITERAL":
-            found |= _ALL - {value & 255}
-        elif name == "IN":
-            found |= _of_class(value)
-        elif name in _REPEATS:
-            found |= _characters(value[2])
-        elif name == "SUBPATTERN":
-            found |= _characters(value[-1])
-        elif name == "BRANCH":
-            for way in value[1]:
-                found |= _characters(way)
-        elif name not in ("AT", "ASSERT", "ASSERT_NOT"):
-            found |= _ALL
-    return frozenset(found)
-
-
-_CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
-
-
-def _of_class(parts: Sequence[Any]) -> frozenset[int]:
-    found: set[int] = set()
-    negated = False
-    for op, value in parts:
-        name = str(op)
-        if name == "NEGATE":
-            negated = True
-        elif name == "LITERAL":
-            found.add(value & 255)
-        elif name == "RANGE":
-            found.update(range(value[0], min(value[1], 255) + 1))
-        else:
-            word = str(value).removeprefix("CATEGORY_")
-            inside = {c for c in _ALL if re.match(_CATEGORIES[word.removeprefix("NOT_")], chr(c))}
-            found |= _ALL - inside if word.startswith("NOT_") else inside
-    return frozenset(_ALL - found if negated else found)

@@ -2,12 +2,16 @@
 
 Only module of this package that touches files. Text in UTF-8 or UTF-16, with or without byte order mark, LF or CRLF,
 plain or gzip.
+
+Of the built-in patterns one is chosen by the beginning of the log. What says by keys what it is, is read so in any log;
+a line that only another pattern knows as a classify is not understood, so that none is lost with the choice.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import pairwise
@@ -20,7 +24,21 @@ from fsm.logs.fields import clean
 from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 from fsm.names import IP_VERSIONS, WINDOWS
 from fsm.traces.observation import Observation, Trace
-from fsm.traces.patterns import ANY_END, BUILT_IN, LIMIT_LINE_CHARS, Fields, Pattern, own_keys, own_pattern
+from fsm.traces.patterns import (
+    BUILT_IN,
+    BY_KEYS,
+    LAYER_NAME,
+    LIMIT_LINE_CHARS,
+    Fields,
+    Pattern,
+    checked_pattern,
+    columns_of,
+    own_keys,
+    own_pattern,
+)
+from fsm.traces.prose import addresses_in
+from fsm.traces.records import Records, records_of
+from fsm.traces.stoppable import matches
 from fsm.traces.words import (
     BadWord,
     Clock,
@@ -30,10 +48,12 @@ from fsm.traces.words import (
     ip_of,
     is_udp,
     layer_of,
+    split_end,
     verdict_of,
 )  # fmt: skip
 
 SAMPLE_LINES = 2_000  # the beginning that decides on the pattern
+LIMIT_BYTES = 256 * 1024 * 1024  # of text; in memory it takes some ten times as much
 Source = str | Path | BinaryIO | bytes
 
 
@@ -82,34 +102,61 @@ def read_trace(
         raise FsmError(
             "trace", f"IP version {ip} or Windows '{windows}' is not known", f"Windows: {', '.join(WINDOWS)}"
         )
-    given = own_pattern(pattern) if pattern is not None else own_keys(keys) if keys is not None else None
+    groups = () if pattern is None else checked_pattern(pattern)
+    chosen = None if keys is None else own_keys(keys)
     where = _name_of(source)
-    lines, trouble = _lines_of(source, where)
-    chosen = given or _recognised(lines, where, ip, windows)
-    reader = _Reader(chosen, where, ip, windows)
-    for number, line in lines:
-        reader.line(number, line)
+    text, trouble = _text_of(source, where)
+    records = records_of(text, as_lines=pattern is not None)
+    texts = [text for _, text in records.of if text.strip() and len(text) <= LIMIT_LINE_CHARS]
+    if pattern is not None:
+        chosen = own_pattern(pattern, dict(zip(texts, matches(pattern, texts, "--pattern"), strict=True)))
+    first = BY_KEYS
+    if chosen is None:
+        table = columns_of(texts)
+        first = (table, *first) if table else first
+        chosen = _recognised(records, first, where)
+        reader = _Reader(chosen, where, ip, windows, first, (LAYER_NAME,))
+    else:
+        reader = _Reader(chosen, where, ip, windows, (chosen,), ())
+    for place, line in records.of:
+        reader.line(place, line)
+    for place, why in records.broken:
+        reader.broken(place, why)
     if not reader.found:
         raise reader.nothing()
-    return reader.trace(len(lines), reverse, trouble)
+    if error := chosen.amiss():
+        raise error
+    return reader.trace(records, reverse, trouble, groups)
 
 
 class _Reader:
-    """The lines of one log, one after the other."""
+    """The lines of one log, one after the other.
 
-    def __init__(self, pattern: Pattern, where: str, ip: int, windows: str) -> None:
+    Parameters
+    ----------
+    pattern : how the log is read.
+    first : patterns whose lines are theirs in any log.
+    last : patterns by which a line is a classify, though it is not read by them.
+    """
+
+    def __init__(
+        self, pattern: Pattern, where: str, ip: int, windows: str, first: Sequence[Pattern], last: Sequence[Pattern]
+    ) -> None:
         self._pattern, self._where, self._ip, self._windows = pattern, where, ip, windows
+        self._ways = tuple(dict.fromkeys((*first, pattern)))
+        self._last = tuple(one for one in last if one not in self._ways)
         self.found: list[_Read] = []
         self._bad: list[tuple[str, str]] = []
         self._others = 0
         self._clock = Clock()
         self._nameless_bits = 0
-        self._lost_ends: list[int] = []  # lines with an address of which no end was read
+        self._filled: set[str] = set()  # the fields that some line had
+        self._without_verdict: list[str] = []  # the places of lines
         self._stack: list[int] = []  # the stack pointers of frames
 
-    def line(self, number: int, line: str) -> None:
+    def line(self, place: str, line: str) -> None:
         """Read one line into observations, others, or what was not understood."""
-        where = f"{self._where}, line {number}"
+        where = f"{self._where}, {place}"
         if not line.strip():
             self._others += 1
             return
@@ -117,19 +164,37 @@ class _Reader:
             self._bad.append((where, f"{len(line)} characters; at most {LIMIT_LINE_CHARS} are looked at"))
             return
         try:
-            fields = self._pattern.take(line)
+            fields = self._fields(line)
             if fields is None or not is_udp(fields.get("protocol", "")):
                 self._others += 1
                 return
             self.found.append(self._read(fields, where, line))
-            if not any(fields.get(end) for end in ("local", "remote", "src", "dst")) and ANY_END.search(line):
-                self._lost_ends.append(number)
         except BadWord as error:
             self._bad.append((where, clean(str(error))))
             return
+        self._filled.update(fields)
+        if "verdict" not in fields:
+            self._without_verdict.append(place)
         if self._pattern.nested:
             head = line.strip().split(" ", 1)[0].replace("`", "")
             self._stack.append(int(head, 16) if all(c in "0123456789abcdefABCDEF" for c in head) else 0)
+
+    def broken(self, place: str, why: str) -> None:
+        """Something that cannot even be taken as a line."""
+        self._bad.append((f"{self._where}, {place}", clean(why)))
+
+    def _fields(self, line: str) -> Fields | None:
+        for way in self._ways:
+            if (fields := way.take(line)) is not None:
+                return fields
+        for way in self._last:
+            fields = way.take(line)
+            if fields is not None and fields.get("verdict"):
+                raise BadWord(
+                    f"it looks like a classify at {fields['layer']}, and the other lines are of the form "
+                    f"{self._pattern.name}; say --pattern or --keys"
+                )
+        return None
 
     def _read(self, fields: Fields, where: str, line: str) -> _Read:
         local, remote = _end(fields, "local"), _end(fields, "remote")
@@ -151,6 +216,8 @@ class _Reader:
             text=clean(line.strip()),
             direction=direction,
         )
+        if _ends_unread(seen.layer, (local, remote, src, dst), line):
+            return _Read(replace(seen, local="", remote="", ends_unread=True))
         return _Read(seen, src, dst)
 
     def nothing(self) -> LogError:
@@ -166,9 +233,11 @@ class _Reader:
             fix="Give another --pattern, or none to have one found",
         )
 
-    def trace(self, lines: int, reverse: bool, trouble: str) -> Trace:
-        """Everything that was read, the oldest first."""
+    def trace(self, records: Records, reverse: bool, trouble: str, groups: Sequence[str]) -> Trace:
+        """Everything that was read, the oldest first; `groups` are those of a pattern of one's own."""
         notes: list[str] = []
+        if records.entries:
+            notes.append(f"JSON that is written over lines: each of its {records.count} entries counts as a line")
         times = [one.observation.at_s for one in self.found if one.observation.at_s is not None]
         falling = len(times) > 1 and times[0] > times[-1] and all(a >= b for a, b in pairwise(times))
         innermost_first = self._pattern.nested and self._stack == sorted(self._stack)
@@ -180,17 +249,29 @@ class _Reader:
                 self._shift(times[-1])
         if self._nameless_bits:
             notes.append(f"classify flag bits without a name were left out: {self._nameless_bits:#x}")
-        if self._lost_ends:
+        count = len(self.found)
+        unread = [one.observation.source for one in self.found if one.observation.ends_unread]
+        if unread:
+            first = min(unread, key=_number)
             notes.append(
-                f"addresses were not read as ends in {len(self._lost_ends)} of {len(self.found)} lines (first in line "
-                f"{self._lost_ends[0]}), so they tell no conversations apart; say --pattern with groups local and "
-                "remote, or src and dst"
+                f"addresses were not read as ends in {len(unread)} of {count} lines (first in {_place(first)}), so "
+                "whose these lines are cannot be told; say --pattern with groups local and remote, or src and dst"
+            )
+        if self._without_verdict and not self._pattern.nested and (self._last or "verdict" in self._filled):
+            notes.append(
+                f"no verdict was read in {len(self._without_verdict)} of {count} lines (first in "
+                f"{self._without_verdict[0]})"
+            )
+        if idle := [name for name in groups if name not in self._filled]:
+            notes.append(
+                f"the group{'s' if len(idle) > 1 else ''} {', '.join(idle)} of the pattern took part in no line"
             )
         if any(a > b for a, b in pairwise(times)) and not falling:
             notes.append("times go back and forth; the order of the lines is kept")
+        is_own = self._pattern not in BUILT_IN and not self._last
+        name = self._pattern.name + (f": {self._pattern.text}" if is_own else "")
         return Trace(
-            tuple(_oriented(self.found)), self._where, lines, tuple(self._bad), self._others,
-            self._pattern.name if self._pattern in BUILT_IN else f"{self._pattern.name}: {self._pattern.text}",
+            tuple(_oriented(self.found)), self._where, records.count, tuple(self._bad), self._others, name,
             tuple(notes), trouble,
         )  # fmt: skip
 
@@ -206,6 +287,23 @@ class _Reader:
 def _end(fields: Fields, name: str) -> str:
     address, port = fields.get(name, ""), fields.get(f"{name}_port", "")
     return end_of(address, port) if address or port else ""
+
+
+def _ends_unread(layer: str, ends: Sequence[str], line: str) -> bool:
+    """Whether a line shows addresses that were not read, or no port though its layer has ports."""
+    read = {address for end in ends if (address := split_end(end)[0])}
+    if len(read) < 2 and addresses_in(line) - read:
+        return True
+    has_ports = not any(word in layer for word in ("IPPACKET", "ICMP_ERROR", "IPFORWARD"))
+    return has_ports and bool(read) and all(split_end(end)[1] is None for end in ends)
+
+
+def _place(source: str) -> str:
+    return source.rpartition(", ")[2]
+
+
+def _number(source: str) -> int:
+    return int(source.rpartition(" ")[2])
 
 
 def _oriented(found: list[_Read]) -> Iterator[Observation]:
@@ -243,38 +341,50 @@ def _name_of(source: Source) -> str:
     return "standard input" if name in ("<stdin>", 0) else Path(str(name)).name or "trace"
 
 
-def _lines_of(source: Source, where: str) -> tuple[list[tuple[int, str]], str]:
-    """The lines with their numbers, and what trouble cut them off ("" for none)."""
+def _text_of(source: Source, where: str) -> tuple[str, str]:
+    """The whole text, and what trouble cut them off ("" for none)."""
     if isinstance(source, bytes):
-        return _split(BytesIO(source), where)
+        return _decoded(BytesIO(source), where)
     if isinstance(source, str | Path):
-        with open_file(source, where) as file:
-            return _split(file, where)
-    return _split(source, where)
+        _refuse_special(Path(source))
+        with open_file(source, str(source)) as file:
+            return _decoded(file, where)
+    return _decoded(source, where)
 
 
-def _split(raw: BinaryIO, where: str) -> tuple[list[tuple[int, str]], str]:
+def _refuse_special(path: Path) -> None:
+    """Devices and sockets: some never end, and none is a log. A pipe may be one."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # opening it says why
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISDIR(mode)):
+        raise LogError(str(path), "is no file", fix="Give a file, or - for standard input")
+
+
+def _decoded(raw: BinaryIO, where: str) -> tuple[str, str]:
     stream = ByteStream(raw, where)
     if stream.peek(2) == b"\x1f\x8b":
         packed = stream
         stream = ByteStream(gzip.GzipFile(fileobj=WholeReads(packed)), where, Budget(lambda: packed.taken))  # type: ignore[call-overload]
     pieces: list[bytes] = []
+    size = 0
     trouble = ""
     try:
         text = Utf8(stream, _encoding(stream.peek(4)))
         while piece := text.read(256 * 1024):
+            if not pieces and b"\0" in piece[:4096]:
+                raise LogError(where, "is no text", fix="Give the driver's log as text or JSON lines")
             pieces.append(piece)
+            size += len(piece)
+            if size > LIMIT_BYTES:
+                what = f"has more than {LIMIT_BYTES // 1024**2} MiB of text, which is the most that is read"
+                raise LogError(where, what, fix="Give it in pieces")
     except Broken as error:
         if not pieces:
             raise
         trouble = str(error)
-    whole = b"".join(pieces)
-    if b"\0" in whole[:4096]:
-        raise LogError(where, "is no text", fix="Give the driver's log as text or JSON lines")
-    lines = whole.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    return list(enumerate(lines, 1)), trouble
+    return b"".join(pieces).decode("utf-8", "replace"), trouble
 
 
 def _encoding(head: bytes) -> str:
@@ -290,35 +400,36 @@ def _encoding(head: bytes) -> str:
 # ---- which pattern
 
 
-def _recognised(lines: list[tuple[int, str]], where: str, ip: int, windows: str) -> Pattern:
-    """The built-in pattern that reads the most lines of the beginning; of equals the first in the list."""
-    sample = [line for _, line in lines[:SAMPLE_LINES] if line.strip() and len(line) <= LIMIT_LINE_CHARS]
-    if not sample and any(line.strip() for _, line in lines[:SAMPLE_LINES]):
+def _recognised(records: Records, first: Sequence[Pattern], where: str) -> Pattern:
+    """The built-in pattern that knows the most lines of the beginning as classifies; of equals the first in the list.
+
+    A line counts for the pattern that it is of, whether or not all of its words can be read: one with a mistake in it
+    makes no other pattern the better one. With a verdict it counts before any number without.
+    """
+    beginning = [line for _, line in records.of[:SAMPLE_LINES] if line.strip()]
+    sample = [line for line in beginning if len(line) <= LIMIT_LINE_CHARS]
+    if not sample and beginning:
         what = f"none of the first lines has at most {LIMIT_LINE_CHARS:,} characters"
         raise LogError(where, what, fix="Give a log with one classify a line")
-    if not sample:
+    if not sample and not records.broken:
         raise LogError(where, "has no line to read", fix="Give a log with one classify a line")
-    best, most = None, 0
-    for pattern in BUILT_IN:
-        count = sum(_is_read(pattern, line, ip, windows) for line in sample)
-        if count > most:
-            best, most = pattern, count
-    if best is None:
-        names = ", ".join(pattern.name for pattern in BUILT_IN)
+    ways = tuple(dict.fromkeys((*first, *BUILT_IN)))
+    counts = [tuple(map(sum, zip((0, 0), *(_knows(way, line) for line in sample), strict=True))) for way in ways]
+    most = max(counts)
+    if most == (0, 0):
+        names = ", ".join(pattern.name for pattern in ways)
         raise LogError(
             where,
             f"no line of the first {len(sample)} names a layer in a form that is known ({names})",
             fix=r"Give --pattern with a group (?P<layer>...), or --keys layer=KEY for JSON lines",
         )
-    return best
+    return ways[counts.index(most)]
 
 
-def _is_read(pattern: Pattern, line: str, ip: int, windows: str) -> bool:
+def _knows(pattern: Pattern, line: str) -> tuple[int, int]:
+    """Whether a line is of this pattern (with a verdict, at all)."""
     try:
         fields = pattern.take(line)
-        if fields is None:
-            return False
-        direction = direction_of(fields.get("direction", ""))
-        return bool(layer_of(fields["layer"], ip, windows, direction)) and verdict_of(fields.get("verdict", "")) != "?"
     except BadWord:
-        return False
+        return 1, 1
+    return (0, 0) if fields is None else (int("verdict" in fields), 1)

@@ -122,12 +122,12 @@ def _headline(result: Conformance) -> str:
     counts = {verdict: sum(one.verdict == verdict for one in result.conversations) for verdict in _WORST_FIRST}
     every = _count(len(result.conversations), "conversation")
     head = WORDS[result.verdict]
-    unread = result.trace.not_understood
+    unread = result.trace.unread
     if result.verdict == DIVERGES:
         said = (
             f"Windows, as the model has it, cannot have called the callouts like this in {counts[DIVERGES]} of {every}"
         )
-        lost = f"; {_count(len(unread), 'line')} not understood may be the reason" if unread else ""
+        lost = f"; that {' and that '.join(unread)} may be the reason" if unread else ""
         return f"{head}: {said if counts[DIVERGES] else 'the conversations contradict each other'}{lost}."
     if result.verdict == AGREES_IF:
         return (
@@ -139,11 +139,9 @@ def _headline(result: Conformance) -> str:
         untold = counts[CANNOT_TELL]
         but = f"; of {untold} of them the log says too little" if untold else ""
         return f"{head}: everything in {every} can have happened like this{but}."
-    if unread and counts[AGREES]:
-        places = ", ".join(where.rpartition(", ")[2] for where, _ in unread[:LISTED_LINES])
-        more = " ..." if len(unread) > LISTED_LINES else ""
+    if unread:
         return (
-            f"{head}: nothing diverges, but {_count(len(unread), 'line')} could not be read ({places}{more}). "
+            f"{head}: nothing diverges, but {'; '.join(unread)}. "
             "Mend what is said above, or say with --pattern or --keys how to read them."
         )
     return f"{head}: this log ({every}) says too little to find anything wrong in it."
@@ -274,7 +272,7 @@ def _count(number: int, word: str) -> str:
 
 def _number(source: str, index: int) -> int:
     """The line number at the end of a source, or the place among the observations."""
-    last = source.rpartition("line ")[2]
+    last = source.rpartition(" ")[2]
     return int(last) if last.isdigit() else index + 1
 
 

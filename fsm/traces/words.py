@@ -53,11 +53,8 @@ def layer_of(word: str, ip: int, windows: str, direction: str) -> str:
     ------
     BadWord : no layer has that name; the nearest ones are proposed.
     """
-    text = STACK_FUNCTIONS.get(word.strip(), word).strip().strip("\"'[]()")
-    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,4}", text):
-        text = str(int(text, 16))
     try:
-        found = catalogue.find(text, windows=windows, where="layer")
+        found = catalogue.find(_spelt(word), windows=windows, where="layer")
     except UnknownName as error:
         raise BadWord(str(error).removeprefix("layer: ")) from None
     plain = [layer for layer in found if not layer.is_discard] or list(found)
@@ -68,6 +65,21 @@ def layer_of(word: str, ip: int, windows: str, direction: str) -> str:
         names = ", ".join(layer.short_name for layer in kept)
         raise BadWord(f"{word!r} names {len(kept)} layers: {names}. Let the pattern have a group 'direction'.")
     return kept[0].name
+
+
+def _spelt(word: str) -> str:
+    text = STACK_FUNCTIONS.get(word.strip(), word).strip().strip("\"'[]()")
+    return str(int(text, 16)) if re.fullmatch(r"0[xX][0-9a-fA-F]{1,4}", text) else text
+
+
+def is_same_layer(one: str, other: str) -> bool:
+    """Whether two words can name one layer: its id and its name, a name with and without version. No layer is none."""
+    try:
+        mine, others = ({layer.name for layer in catalogue.find(_spelt(word), windows="11", where="layer")}
+                        for word in (one, other))  # fmt: skip
+    except UnknownName:
+        return False
+    return bool(mine & others)
 
 
 def verdict_of(word: str) -> str:
@@ -140,7 +152,7 @@ _DATE = (
 )
 _CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,:](?P<fraction>\d{1,9}))?\s*(?P<half>[AaPp][Mm])?"
 _MOMENT = re.compile(rf"(?:{_DATE}[T \-]+)?{_CLOCK}\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?")
-_NUMBER = re.compile(r"([0-9]{1,20}(?:[.,][0-9]{1,12})?)\s*(s|ms|us|ns|ticks)?")
+_NUMBER = re.compile(r"([0-9]{1,20}(?:[.,][0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?)\s*(s|ms|us|ns|ticks)?")
 _UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ticks": 1e-7}
 _DAY_S = 86_400.0
 
@@ -160,9 +172,11 @@ def seconds_of(word: str) -> tuple[float, bool]:
     number = _NUMBER.fullmatch(text)
     if number is not None:
         value, unit = number[1].replace(",", "."), number[2]
+        size = float(value)
+        if size >= 1e20:
+            raise BadWord(f"no time {word[:60]!r}: it is too long ago or too far")
         if unit is None:
-            whole = "." not in value
-            size = float(value)
+            whole = value.isdigit()
             unit = "ticks" if whole and size >= 1e16 else "us" if whole and size >= 1e14 else None
             unit = unit or ("ms" if whole and size >= 1e11 else "s")
         return float(value) * _UNIT_S[unit], False
@@ -225,10 +239,9 @@ def end_of(address: str, port: str = "") -> str:
     BadWord : it is neither.
     """
     text, number = address.strip().strip("\"'()"), port.strip().strip("\"'()")
-    if not number:
-        apart = re.fullmatch(r"\[([0-9A-Fa-f:.%\w]+)\](?::|\s)([0-9]{1,5})|([0-9.]+)(?:[:#]|\s)([0-9]{1,5})", text)
-        if apart is not None:
-            text, number = apart[1] or apart[3], apart[2] or apart[4]
+    apart = re.fullmatch(r"\[([0-9A-Fa-f:.%\w]+)\](?::|\s)([0-9]{1,5})|([0-9.]+)(?:[:#]|\s)([0-9]{1,5})", text)
+    if apart is not None and number in ("", apart[2] or apart[4]):
+        text, number = apart[1] or apart[3], apart[2] or apart[4]
     text = text.strip("[]").partition("%")[0]
     if text.lower() in ("", "-", "*", "any", "none", "n/a"):
         text = ""
