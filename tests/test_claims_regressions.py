@@ -144,3 +144,40 @@ def test_a_long_gap_in_a_trace_costs_no_more_than_a_short_one_and_is_told_whole(
     assert "other state" not in found.message
     assert matches(trace, "... (FLOW_ESTABLISHED DATAGRAM_DATA) within 3s")
     assert not matches(trace, "... (FLOW_ESTABLISHED DATAGRAM_DATA) within 2s")
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["INBOUND_IPPACKET@receiver"], "drop.ippacket.permit"),
+        ([f"{layer}@sender" for layer in (*BOUND, "INBOUND_IPPACKET")], "receive.ippacket.permit"),
+        (["OUTBOUND_ICMP_ERROR@sender"], "drop.icmp_error.permit"),
+    ],
+)
+def test_in_a_session_what_the_network_would_have_to_bring_is_said_to_be_missing(words: list[str], rule: str) -> None:
+    (why,) = told(accepts(make_session(), words), "why")
+    name = words[-1].partition("@")[2]
+    assert why.startswith(f"{name}: it comes in (datagram) by rule {rule}")
+    assert why.endswith(f", and nothing is on its way to {name} there")
+
+
+def test_a_response_that_is_missing_is_said_to_be_missing() -> None:
+    found = always_after(
+        endpoint("sender", stimuli=["sendto"], block=["DATAGRAM_DATA"]), "AUTH_CONNECT", "OUTBOUND_TRANSPORT"
+    )
+    assert told(found, "why")[0] == (
+        "nothing is in progress any more, and OUTBOUND_TRANSPORT (OUTBOUND_TRANSPORT_V4) has not come since "
+        "AUTH_CONNECT (ALE_AUTH_CONNECT_V4)"
+    )
+    bounded = always_after("sender", "AUTH_CONNECT", "FLOW_ESTABLISHED", before="DATAGRAM_DATA")
+    assert told(bounded, "why")[0].startswith("DATAGRAM_DATA (DATAGRAM_DATA_V4) comes, and FLOW_ESTABLISHED")
+    session = always_after(make_session(), "AUTH_CONNECT@sender", "INBOUND_IPPACKET@sender")
+    assert told(session, "why")[0].startswith("nothing is in progress any more at sender, and INBOUND_IPPACKET@sender")
+
+
+def test_a_name_is_no_policy() -> None:
+    with pytest.raises(FsmError) as raised:
+        endpoint("sender", policy="x.toml", from_="192.0.2.1:50000", to="198.51.100.1:53")  # type: ignore[arg-type]
+    assert str(raised.value) == (
+        "claims, sender: policy is 'x.toml', and no policy. Write policy=read_policy('x.toml')."
+    )

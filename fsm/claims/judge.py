@@ -167,8 +167,15 @@ def always_after(
     if found.path is not None and not found.sure:
         return claim.depends(runs, found)
     if found.path is not None:
-        parts = [run_part(COUNTER, runs, found.path), *rule_part(events_of(runs, found.path))]
-        parts.append(way_to(about, two, found.path[-1][1], found.path).part)
+        last = runs.events[found.path[-1][0]]
+        at = f" at {last.endpoint}" if last.endpoint else ""
+        ended = f"{three.shown} comes{at}" if three else f"nothing is in progress any more{at}"
+        rules = [line for part in rule_part(events_of(runs, found.path)) for line in part.lines]
+        parts = [
+            run_part(COUNTER, runs, found.path),
+            Part(WHY, (f"{ended}, and {two.shown} has not come since {one.shown}", *rules)),
+            way_to(about, two, found.path[-1][1], found.path).part,
+        ]
         return claim.finding(REFUTED, "not_after", parts, runs, found.path)
     comes = _until(about, one)
     if comes.path is not None and not comes.sure:

@@ -53,6 +53,10 @@ def ask(
     UnknownName : a stimulus or a choice for undeclared callouts that is none.
     """
     where = f"claims, {name}"
+    if not isinstance(policy, Policy | PolicyIndex):
+        given = f"{policy!r:.60}"
+        fix = f"Write policy=read_policy({given})" if isinstance(policy, str) else "Give what read_policy reads"
+        raise FsmError(where, f"policy is {given}, and no policy", fix=fix)
     if not from_ or not to:
         raise FsmError(where, "a policy is asked about a datagram, and its ends are not given",
                        fix='Give from_="192.0.2.1:50000" and to="198.51.100.1:53"')  # fmt: skip

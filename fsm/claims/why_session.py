@@ -12,7 +12,7 @@ from fsm.claims.subject import EndpointSubject, SessionSubject, Subject
 from fsm.claims.why import all_states, step_text, why_at_the_layer, why_not_next
 from fsm.claims.words import Atom
 from fsm.names import VERDICTS
-from fsm.session import Member
+from fsm.session import MESSAGES, Member
 from fsm.table import NO_ROW, Table, compile_table
 
 
@@ -43,9 +43,15 @@ def why_in_session(
         if number != NO_ROW and any(alone.table.next_or_none(at, number) != NO_ROW for at in here):
             lines.append(f"{member.name}: it could happen, and nothing in the session brings it there")
             continue
-        why = why_not_next(
-            alone, list(dict.fromkeys(here)), _of_one(atom), own if way and own and way[-1] is own[-1] else ()
-        )
+        led = bool(way) and bool(own) and way[-1] is own[-1]
+        idle = all(alone.table.layer(at) is None for at in here)
+        if led and idle and way[-1].stimulus in MESSAGES.values():
+            came, by = way[-1].stimulus, step_text(way[-1])
+            lines.append(
+                f"{member.name}: it comes in ({came}) by {by}, and nothing is on its way to {member.name} there"
+            )
+            continue
+        why = why_not_next(alone, list(dict.fromkeys(here)), _of_one(atom), own if led else ())
         lines += [f"{member.name}: {line}" for line in why]
     return tuple(lines)
 
@@ -67,6 +73,11 @@ def why_never_in_session(subject: SessionSubject, atom: Atom, first: Sequence[in
         alone = _alone(subject, member)
         found = search(alone.anything, Until(alone.anything, replace(_of_one(atom), verdict="", flags=frozenset())),
                        lambda state, q: q == 1)  # fmt: skip
+        if found.path is None and atom.layers & _layers(compile_table("dropped_port", subject.session.config)):
+            lines.append(
+                f"{member.name}: it comes only where no socket has the port, and nothing comes to {member.name} then"
+            )
+            continue
         if found.path is None:
             lines += [
                 f"{member.name}: {line}"
