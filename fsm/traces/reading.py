@@ -10,6 +10,7 @@ a line that only another pattern knows as a classify is not understood, so that 
 from __future__ import annotations
 
 import gzip
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,12 +25,12 @@ from fsm.logs.fields import clean
 from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 from fsm.names import IP_VERSIONS, WINDOWS
 from fsm.traces.observation import Observation, Trace
+from fsm.traces.pairs import Fields
 from fsm.traces.patterns import (
     BUILT_IN,
     BY_KEYS,
     LAYER_NAME,
     LIMIT_LINE_CHARS,
-    Fields,
     Pattern,
     checked_pattern,
     columns_of,
@@ -54,6 +55,9 @@ from fsm.traces.words import (
 
 SAMPLE_LINES = 2_000  # the beginning that decides on the pattern
 LIMIT_BYTES = 256 * 1024 * 1024  # of text; in memory it takes some ten times as much
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")  # colours of a terminal
+# What a callout answers besides, beside the action or among the flags: with the one for absorb, a block is an absorb.
+_OUT_FLAGS = re.compile(r"[\s|,;+]*(?:FWPS_CLASSIFY_OUT|FWP_ACTION)_FLAG_\w+", re.IGNORECASE)
 Source = str | Path | BinaryIO | bytes
 
 
@@ -106,6 +110,7 @@ def read_trace(
     chosen = None if keys is None else own_keys(keys)
     where = _name_of(source)
     text, trouble = _text_of(source, where)
+    text = _ESCAPES.sub("", text)
     records = records_of(text, as_lines=pattern is not None)
     texts = [text for _, text in records.of if text.strip() and len(text) <= LIMIT_LINE_CHARS]
     if pattern is not None:
@@ -201,12 +206,15 @@ class _Reader:
         src, dst = _end(fields, "src"), _end(fields, "dst")
         direction = direction_of(fields.get("direction", ""))
         flags: tuple[str, ...] | None = None
-        if fields.get("flags"):
-            flags, nameless = flags_of(fields["flags"])
+        if said := _OUT_FLAGS.sub("", fields.get("flags", "")):
+            flags, nameless = flags_of(said)
             self._nameless_bits |= nameless
+        verdict = verdict_of(_OUT_FLAGS.sub("", fields.get("verdict", "")))
+        if "FWPS_CLASSIFY_OUT_FLAG_ABSORB" in line.upper() and verdict == "block":
+            verdict = "absorb"
         seen = Observation(
             layer=layer_of(fields["layer"], ip_of(local, remote, src, dst) or self._ip, self._windows, direction),
-            verdict=verdict_of(fields.get("verdict", "")),
+            verdict=verdict,
             endpoint=clean(fields.get("endpoint", "")).strip(),
             local=local,
             remote=remote,
@@ -257,10 +265,11 @@ class _Reader:
                 f"addresses were not read as ends in {len(unread)} of {count} lines (first in {_place(first)}), so "
                 "whose these lines are cannot be told; say --pattern with groups local and remote, or src and dst"
             )
-        if self._without_verdict and not self._pattern.nested and (self._last or "verdict" in self._filled):
+        if self._without_verdict and not self._pattern.nested:
             notes.append(
                 f"no verdict was read in {len(self._without_verdict)} of {count} lines (first in "
-                f"{self._without_verdict[0]})"
+                f"{self._without_verdict[0]}); if they show one, say --keys layer=KEY,verdict=KEY, or --pattern with a "
+                "group verdict"
             )
         if idle := [name for name in groups if name not in self._filled]:
             notes.append(
