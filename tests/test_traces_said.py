@@ -1,4 +1,4 @@
-"""Verdicts under keys without a usual name, as numbers, with flags and colours; and what is told where none was read."""
+"""Verdicts under other keys, as numbers, with flags and colours; and what is told where none was read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(*lines: str, **more: str) -> Trace:
 )
 def test_a_block_is_read_wherever_it_stands(lines: list[str]) -> None:
     trace = read(*lines)
-    assert [one.verdict for one in trace.observations][0] == "block"
+    assert trace.observations[0].verdict == "block"
     assert check_trace(trace).verdict == DIVERGES
 
 

@@ -107,9 +107,10 @@ _LABELLED = {
     name: re.compile(rf"(?i:\b{name}[a-z_]{{0,12}}\s?[:= ]\s?)(?P<{name}>{_END})")
     for name in ("local", "remote", "src", "dst")
 }
-# In the order in which they are tried; side by side, the local end comes first.
+# In the order in which they are tried; side by side, the local end comes first. What an arrow is,
+# the whole log has to tell.
 _UNLABELLED = (
-    re.compile(rf"(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END})"),
+    re.compile(rf"(?P<left>{_END})\s?(?:->|=>|>|to)\s?(?P<right>{_END})"),
     re.compile(rf"(?P<local>{_V4}|{_V6}){_BY}(?P<local_port>\d{{1,5}}){_BY}(?P<remote>{_V4}|{_V6}){_BY}(?P<remote_port>\d{{1,5}})(?![\w.:])"),
     re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s)(?P<remote>{_END})"),
     re.compile(rf"(?P<local>{_END})\s?[,;|\t]\s*$"),  # the column of the remote end is empty

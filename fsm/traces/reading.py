@@ -12,19 +12,19 @@ from __future__ import annotations
 import gzip
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from fsm import catalogue
 from fsm.errors import FsmError, LogError
 from fsm.logs.fields import clean
 from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 from fsm.names import IP_VERSIONS, WINDOWS
 from fsm.traces.observation import Observation, Trace
+from fsm.traces.orientation import Read, oriented
 from fsm.traces.pairs import Fields
 from fsm.traces.patterns import (
     BUILT_IN,
@@ -59,15 +59,6 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\
 # What a callout answers besides, beside the action or among the flags: with the one for absorb, a block is an absorb.
 _OUT_FLAGS = re.compile(r"[\s|,;+]*(?:FWPS_CLASSIFY_OUT|FWP_ACTION)_FLAG_\w+", re.IGNORECASE)
 Source = str | Path | BinaryIO | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """An observation with the ends as the packet has them, until it is known which one is local."""
-
-    observation: Observation
-    src: str = ""
-    dst: str = ""
 
 
 def read_trace(
@@ -150,7 +141,7 @@ class _Reader:
         self._pattern, self._where, self._ip, self._windows = pattern, where, ip, windows
         self._ways = tuple(dict.fromkeys((*first, pattern)))
         self._last = tuple(one for one in last if one not in self._ways)
-        self.found: list[_Read] = []
+        self.found: list[Read] = []
         self._bad: list[tuple[str, str]] = []
         self._others = 0
         self._clock = Clock()
@@ -201,9 +192,10 @@ class _Reader:
                 )
         return None
 
-    def _read(self, fields: Fields, where: str, line: str) -> _Read:
+    def _read(self, fields: Fields, where: str, line: str) -> Read:
         local, remote = _end(fields, "local"), _end(fields, "remote")
-        src, dst = _end(fields, "src"), _end(fields, "dst")
+        is_arrow = "left" in fields
+        src, dst = (_end(fields, name) for name in (("left", "right") if is_arrow else ("src", "dst")))
         direction = direction_of(fields.get("direction", ""))
         flags: tuple[str, ...] | None = None
         if said := _OUT_FLAGS.sub("", fields.get("flags", "")):
@@ -225,8 +217,8 @@ class _Reader:
             direction=direction,
         )
         if _ends_unread(seen.layer, (local, remote, src, dst), line):
-            return _Read(replace(seen, local="", remote="", ends_unread=True))
-        return _Read(seen, src, dst)
+            return Read(replace(seen, local="", remote="", ends_unread=True))
+        return Read(seen, src, dst, is_arrow)
 
     def nothing(self) -> LogError:
         """Why a log without any observation is an error."""
@@ -277,10 +269,13 @@ class _Reader:
             )
         if any(a > b for a, b in pairwise(times)) and not falling:
             notes.append("times go back and forth; the order of the lines is kept")
+        observations, arrows = oriented(self.found)
+        if arrows:
+            notes.append(arrows)
         is_own = self._pattern not in BUILT_IN and not self._last
         name = self._pattern.name + (f": {self._pattern.text}" if is_own else "")
         return Trace(
-            tuple(_oriented(self.found)), self._where, records.count, tuple(self._bad), self._others, name,
+            observations, self._where, records.count, tuple(self._bad), self._others, name,
             tuple(notes), trouble,
         )  # fmt: skip
 
@@ -313,29 +308,6 @@ def _place(source: str) -> str:
 
 def _number(source: str) -> int:
     return int(source.rpartition(" ")[2])
-
-
-def _oriented(found: list[_Read]) -> Iterator[Observation]:
-    """Source and destination as local and remote: by direction, layer, or what is local elsewhere in the log."""
-    ways = []
-    here: set[str] = set()
-    for one in found:
-        way = one.observation.direction
-        if not way and (one.src or one.dst):
-            # A layer of both directions says nothing; an authorization can be asked again by a packet the other way,
-            # and what its src and dst mean then, a log does not say: the flow's own direction is taken.
-            way = catalogue.by_name(one.observation.layer).direction
-        ways.append(way)
-        here.update(end for end in (one.observation.local,) if end)
-        if way in ("inbound", "outbound"):
-            here.add(one.dst if way == "inbound" else one.src)
-    for one, way in zip(found, ways, strict=True):
-        if not (one.src or one.dst) or one.observation.local or one.observation.remote:
-            yield one.observation
-            continue
-        inbound = way == "inbound" or (way != "outbound" and one.dst in here and one.src not in here)
-        local, remote = (one.dst, one.src) if inbound else (one.src, one.dst)
-        yield replace(one.observation, local=local, remote=remote)
 
 
 # ---- lines
