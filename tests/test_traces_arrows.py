@@ -76,3 +76,44 @@ def test_where_the_log_does_not_tell_both_ways_are_one_conversation(lines: list[
 
 def test_where_each_line_is_outbound_nothing_has_to_be_told() -> None:
     assert notes(read((CONNECT, A, B), (OUT, A, B))) == []
+
+
+# -- other ways to write ends
+
+BIND = "ALE_RESOURCE_ASSIGNMENT"
+
+
+@pytest.mark.parametrize("ends_of_bind", [A, f"{A},,", f"{A} -> -", "192.0.2.1|5000||"])
+def test_the_only_address_of_a_bind_is_its_local_end(ends_of_bind: str) -> None:
+    (one,) = read_trace(f"FWPS_LAYER_{BIND}_V4 permit|{ends_of_bind}".encode()).observations
+    assert (one.local, one.remote, one.ends_unread) == (A, "", False)
+    (one,) = read_trace(f"FWPS_LAYER_{CONNECT}_V4 permit|{ends_of_bind} 7 ".encode()).observations
+    assert one.ends_unread
+    (one,) = read_trace(f"layer={BIND}_V4 verdict=permit {A} by {B}".encode()).observations
+    assert one.ends_unread
+
+
+@pytest.mark.parametrize("both", [f"{A} <-> {B}", f"tuple={A}->{B}", f"tuple={A}<->{B}", f"tuple={A} -> {B}"])
+def test_both_ends_in_one_word_are_read(both: str) -> None:
+    (one,) = read_trace(f"FWPS_LAYER_{CONNECT}_V4 PERMIT {both}".encode()).observations
+    assert (one.local, one.remote, one.verdict) == (A, B, "permit")
+    six = "tuple=[2001:db8::1]:5->[2001:db8::2]:53"
+    (one,) = read_trace(f"layer={CONNECT}_V6 verdict=PERMIT {six}".encode()).observations
+    assert (one.local, one.remote) == ("[2001:db8::1]:5", "[2001:db8::2]:53")
+
+
+def test_ends_are_read_as_the_numbers_that_wfp_has() -> None:
+    log = f"layer={CONNECT}_V4 verdict=PERMIT laddr=0xC0000201 lport=0x1388 remote=0xC6336402:0x0035"
+    (one,) = read_trace(log.encode()).observations
+    assert (one.local, one.remote) == (A, B)
+
+
+def test_own_keys_add_to_the_usual_ones() -> None:
+    line = f'{{"layer":"{CONNECT}_V4","action":"PERMIT","answer":"BLOCK","local":"{A}","remote":"{B}","src":"{C}"}}'
+    (one,) = read_trace(line.encode(), keys="layer=layer,verdict=answer").observations
+    assert (one.verdict, one.local, one.remote) == ("block", A, B)
+    (one,) = read_trace(line.encode(), keys="layer=layer,local=src,remote=remote").observations
+    assert (one.verdict, one.local, one.remote) == ("permit", C, B)
+    pairs = f"layer={CONNECT}_V4 answer=BLOCK local={A} remote={B}"
+    (one,) = read_trace(pairs.encode(), keys="layer=layer,verdict=answer").observations
+    assert (one.verdict, one.local, one.remote) == ("block", A, B)

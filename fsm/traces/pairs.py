@@ -58,6 +58,8 @@ def pairs_in(line: str, keys: Container[str] = ()) -> tuple[list[tuple[str, str]
         field = FIELD_OF.get(folded(key))
         if field is None and key not in keys and (pair.re is _PAIR_WITH_COLON or prose.NAME.fullmatch(value)):
             return pair[0]
+        if field is None and key not in keys and value and prose.BOTH_ENDS.match(pair.string, pair.start("value")):
+            return pair[0]
         found.append((key, value))
         return f" {prose.LAYER if field == 'layer' else ''} "
 
@@ -84,8 +86,10 @@ FIELD_OF = {key: field for field, keys in KNOWN_KEYS.items() for key in keys}
 _STATUS = re.compile(r"0x[0-9a-f]+|[0-9]+|ok|success\w*|fail\w*|error\w*|status_\w+", re.IGNORECASE)
 
 
-def known_fields(pairs: Iterable[tuple[str, Any]]) -> Fields:
+def known_fields(pairs: Iterable[tuple[str, Any]], without: Container[str] = ()) -> Fields:
     """The fields of keys that have usual names. Objects inside are looked into, two deep: what is outside counts.
+
+    `without` are fields that are left out.
 
     Raises
     ------
@@ -98,6 +102,8 @@ def known_fields(pairs: Iterable[tuple[str, Any]]) -> Fields:
         deeper: list[tuple[str, Any]] = []
         for key, value in level:
             field = FIELD_OF.get(folded(key))
+            if field in without:
+                continue
             if isinstance(value, dict) and field in ENDS:
                 for part, text in _parts_of_end(field, value):
                     _put(here, part, key, text)

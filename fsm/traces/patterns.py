@@ -27,7 +27,7 @@ from fsm.traces.pairs import (
     verdict_under_other_keys,
 )
 from fsm.traces.runaway import FIX_DANGER, runs_away
-from fsm.traces.words import STACK_FUNCTIONS, BadWord, is_same_layer, verdict_of
+from fsm.traces.words import STACK_FUNCTIONS, BadWord, has_no_remote_end, is_same_layer, verdict_of
 
 LIMIT_LINE_CHARS = 4096
 GROUPS: dict[str, str] = {
@@ -169,7 +169,7 @@ def _with_prose(known: Fields, pairs: Iterable[tuple[str, Any]], rest: str, line
             raise BadWord(f"'{beside}' and '{under}': which is the verdict is not clear. Say --keys or --pattern")
         fields["verdict"] = beside or under
     if not any(field.removesuffix("_port") in ENDS for field in fields):
-        fields.update(prose.ends_in(rest))
+        fields.update(prose.ends_in(rest) or (prose.only_end_in(rest) if has_no_remote_end(fields["layer"]) else {}))
     fields.setdefault("direction", prose.direction_in(rest))
     fields.setdefault("protocol", prose.protocol_in(rest))
     if "time" not in fields and (stamp := _LEADING_TIME.match(line)):
@@ -290,17 +290,24 @@ def own_keys(given: str, where: str = "--keys") -> Pattern:
         keys[field] = key
     if "layer" not in keys:
         raise FsmError(where, f"'{given}' does not say which key is the layer", fix="Add layer=KEY")
+    # What is said of one end is meant for both.
+    parts = [part for end in ENDS for part in (end, f"{end}_port")]
+    said = {*keys, *(parts if any(part in keys for part in parts) else ())}
     met: set[str] = set()
     others: dict[str, None] = {}
 
     def take(line: str) -> Fields | None:
         found = _json_object(line)
-        whole = dict(_once_each(pairs_in(line, keys.values())[0], keys.values())) if found is None else found
+        pairs = pairs_in(line, keys.values())[0] if found is None else list(found.items())
+        whole = dict(_once_each(pairs, keys.values())) if found is None else found
         others.update(dict.fromkeys(_paths(whole)))
         inside = {field: _inside(whole, key) for field, key in keys.items()}
         met.update(field for field, value in inside.items() if value is not None)
         fields = {field: text for field, value in inside.items() if (text := as_text(value))}
-        return fields if "layer" in fields else None
+        if "layer" not in fields:
+            return None
+        usual = known_fields([(key, value) for key, value in pairs if key not in keys.values()], said)
+        return {**usual, **fields}
 
     def amiss() -> FsmError | None:
         lost = next((key for field, key in keys.items() if field not in met), None)

@@ -110,11 +110,16 @@ _LABELLED = {
 # In the order in which they are tried; side by side, the local end comes first. What an arrow is,
 # the whole log has to tell.
 _UNLABELLED = (
+    re.compile(rf"(?P<local>{_END})\s?<->\s?(?P<remote>{_END})"),
     re.compile(rf"(?P<left>{_END})\s?(?:->|=>|>|to)\s?(?P<right>{_END})"),
     re.compile(rf"(?P<local>{_V4}|{_V6}){_BY}(?P<local_port>\d{{1,5}}){_BY}(?P<remote>{_V4}|{_V6}){_BY}(?P<remote_port>\d{{1,5}})(?![\w.:])"),
     re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s)(?P<remote>{_END})"),
     re.compile(rf"(?P<local>{_END})\s?[,;|\t]\s*$"),  # the column of the remote end is empty
 )  # fmt: skip
+BOTH_ENDS = re.compile(rf"{_END}\s?(?:<->|->|=>)\s?{_END}")
+_ALONE = re.compile(
+    rf"(?P<local>{_V4}|{_V6}){_BY}(?P<local_port>\d{{1,5}})(?=\s?[,;|\t]|\s*$)|(?P<end>{_END})", re.IGNORECASE
+)
 
 
 # What can stand between a layer and its verdict: ends, a direction, a protocol.
@@ -137,6 +142,15 @@ def ends_in(text: str) -> Mapping[str, str]:
         if ways:
             return dict(ways.pop()) if len(ways) == 1 else {}
     return {}
+
+
+def only_end_in(text: str) -> Mapping[str, str]:
+    """The only address of a text, with its port where it shows one, as its local end; nothing where it has several."""
+    ends = [one.groupdict() for one in _ALONE.finditer(_narrow(text))]
+    if len(ends) != 1:
+        return {}
+    (one,) = ends
+    return {"local": one["end"]} if one["end"] else {"local": one["local"], "local_port": one["local_port"]}
 
 
 def addresses_in(text: str) -> frozenset[str]:

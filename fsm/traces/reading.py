@@ -255,7 +255,8 @@ class _Reader:
             first = min(unread, key=_number)
             notes.append(
                 f"addresses were not read as ends in {len(unread)} of {count} lines (first in {_place(first)}), so "
-                "whose these lines are cannot be told; say --pattern with groups local and remote, or src and dst"
+                "whose these lines are cannot be told; say --keys layer=KEY,local=KEY,remote=KEY, or --pattern with "
+                "groups local and remote, or src and dst"
             )
         if self._without_verdict and not self._pattern.nested:
             notes.append(
