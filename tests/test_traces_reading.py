@@ -98,7 +98,8 @@ def test_addresses_that_were_not_read_as_ends_are_told() -> None:
     lines = "".join(line.format(f"10.0.0.1:{port}", "10.0.0.2:53") for port in (5000, 6000))
     (note,) = read_trace(lines.encode()).notes
     assert note.startswith("addresses were not read as ends in 2 of 2 lines (first in line 1)")
-    assert read_trace(lines.encode(), r"(?P<layer>FWPM\S+) .* from (?P<local>\S+) by (?P<remote>\S+)").notes == ()
+    own = r"(?P<layer>FWPM\S+) (?P<verdict>\w+) from (?P<local>\S+) by (?P<remote>\S+)"
+    assert read_trace(lines.encode(), own).notes == ()
 
 
 def test_own_pattern_with_all_its_groups() -> None:

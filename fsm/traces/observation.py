@@ -61,9 +61,7 @@ class Trace:
             more = " ..." if lines > LISTED else ""
             found.append(f"{lines} line{'' if lines == 1 else 's'} could not be read ({', '.join(places)}{more})")
         if ends:
-            found.append(
-                f"whose {len(ends)} line{' is' if len(ends) == 1 else 's are'} could not be told by their ends"
-            )
+            found.append(f"the ends of {len(ends)} line{'' if len(ends) == 1 else 's'} could not be read")
         if self.broken:
             found.append("the log could not be read to its end")
         return tuple(found)

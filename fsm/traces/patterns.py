@@ -15,8 +15,19 @@ from typing import Any
 
 from fsm.errors import FsmError, UnknownName
 from fsm.traces import prose
+from fsm.traces.pairs import (
+    ENDS,
+    FIELD_OF,
+    Fields,
+    as_text,
+    folded,
+    has_layers,
+    known_fields,
+    pairs_in,
+    verdict_under_other_keys,
+)
 from fsm.traces.runaway import FIX_DANGER, runs_away
-from fsm.traces.words import ACTION_NUMBERS, STACK_FUNCTIONS, BadWord, end_of, is_same_layer, split_end, verdict_of
+from fsm.traces.words import STACK_FUNCTIONS, BadWord, has_no_remote_end, is_same_layer, verdict_of
 
 LIMIT_LINE_CHARS = 4096
 GROUPS: dict[str, str] = {
@@ -36,34 +47,6 @@ GROUPS: dict[str, str] = {
     "direction": "direction of the packet",
     "protocol": "IP protocol; lines about TCP are set aside",
 }
-# How keys of logs are called, for logs of keys and values that are recognised without --keys. Compared without case,
-# `_` and `-`.
-KNOWN_KEYS: dict[str, tuple[str, ...]] = {
-    "layer": ("layer", "layername", "layerid", "wfplayer", "fwpmlayer", "fwpslayer", "classifylayer", "layerrtid"),
-    "verdict": ("verdict", "action", "actiontype", "decision", "result"),
-    "local": ("local", "localaddress", "localaddr", "localip", "laddr", "localendpoint"),
-    "local_port": ("localport", "lport"),
-    "remote": ("remote", "remoteaddress", "remoteaddr", "remoteip", "raddr", "peer", "remoteendpoint"),
-    "remote_port": ("remoteport", "rport", "peerport"),
-    "src": ("src", "source", "srcip", "sourceip", "srcaddr", "sourceaddress"),
-    "src_port": ("srcport", "sourceport", "sport"),
-    "dst": ("dst", "dest", "destination", "dstip", "destip", "dstaddr", "destaddress", "destinationaddress"),
-    "dst_port": ("dstport", "destport", "destinationport", "dport"),
-    "endpoint": ("endpoint", "endpointhandle", "transportendpointhandle", "endpointid", "handle", "socket"),
-    "time": ("time", "timestamp", "ts", "at", "ats", "elapsed", "systemtime"),
-    "flags": ("flags", "classifyflags", "conditionflags"),
-    "direction": ("direction", "dir", "packetdirection"),
-    "protocol": ("protocol", "proto", "ipprotocol"),
-}
-
-ENDS = ("local", "remote", "src", "dst")
-# Inside the object that is an end: how its parts are called.
-_PARTS_OF_END: dict[str, str] = {
-    **dict.fromkeys(("address", "addr", "ip", "ipaddress", "host"), ""),
-    **dict.fromkeys(("port", "portnumber"), "_port"),
-}
-
-Fields = Mapping[str, str]
 # The fields of a line; None where it is about something else. Raises `BadWord` where it is broken.
 TakeApart = Callable[[str], Fields | None]
 
@@ -96,6 +79,10 @@ def _regex(name: str, expression: str, *, nested: bool = False) -> Pattern:
 
 # ---- keys and values
 
+_TIME = r"(?:\d{4}[-/.]\d\d?[-/.]\d\d?[T \-]+|\d\d?[\\/]\d\d?[\\/]\d{4}[- ])?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?Z?"
+_STAMP = rf"(?:(?P<time>{_TIME}|(?<![\w.])\d{{1,9}}\.\d{{1,9}}(?![\w.]))(?=[\s\]|,]))?"
+_LEADING_TIME = re.compile(rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}")
+
 _KEY_OF_LAYER = re.compile(r"layer|FWP[MS]_LAYER_", re.IGNORECASE)
 
 
@@ -122,148 +109,22 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_TIME = r"(?:\d{4}[-/.]\d\d?[-/.]\d\d?[T \-]+|\d\d?[\\/]\d\d?[\\/]\d{4}[- ])?\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?Z?"
-_STAMP = rf"(?:(?P<time>{_TIME}|(?<![\w.])\d{{1,9}}\.\d{{1,9}}(?![\w.]))(?=[\s\]|,]))?"
-_LEADING_TIME = re.compile(rf"^\[?(?:\d{{1,8}}\s+)?\[?{_STAMP}")
-_KEY = r"(?<![\w.])(?P<key>[A-Za-z_][\w.\-]*)"
-_NEXT_KEY = r"[A-Za-z_][\w.\-]*(?:\s?=|:\s)"
-_VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|\[[^\]\s]*\]:\d+|\[[^\]]*\]|[^\s,;=]+)"
-# A value stands at its sign, or one space from it; another key there means that this one has no value.
-_PAIR = re.compile(rf"{_KEY}\s?=(?:\s?(?!{_NEXT_KEY}){_VALUE})?")
-_PAIR_WITH_COLON = re.compile(rf"{_KEY}:\s?(?!{_NEXT_KEY}){_VALUE}(?<!:)(?=[\s,;]|$)")
-
-
-def _pairs(line: str, keys: Container[str] = ()) -> tuple[list[tuple[str, str]], str]:
-    """key=value, and key: value for `keys` and those with usual names; and the line without these.
-
-    A layer leaves `prose.LAYER` in its place. A layer's full name in the value of any other key stays.
-    """
-    found: list[tuple[str, str]] = []
-
-    def taken(pair: re.Match[str]) -> str:
-        key, value = pair["key"], (pair["value"] or "").strip("\"'")
-        field = _FIELD_OF.get(_folded(key))
-        if field is None and key not in keys and (pair.re is _PAIR_WITH_COLON or prose.NAME.fullmatch(value)):
-            return pair[0]
-        found.append((key, value))
-        return f" {prose.LAYER if field == 'layer' else ''} "
-
-    rest = _PAIR_WITH_COLON.sub(taken, _PAIR.sub(taken, line.replace(prose.LAYER, " ")))
-    return found, rest
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return ""
-    if isinstance(value, list):
-        return "|".join(str(one) for one in value)
-    return value if isinstance(value, str) else str(value)
-
-
-def _folded(key: str) -> str:
-    return key.rpartition(".")[2].replace("_", "").replace("-", "").casefold()
-
-
-_FIELD_OF = {key: field for field, keys in KNOWN_KEYS.items() for key in keys}
-# What a result can be that is no verdict: whether a call went well.
-_STATUS = re.compile(r"0x[0-9a-f]+|[0-9]+|ok|success\w*|fail\w*|error\w*|status_\w+", re.IGNORECASE)
-
-
-def _known_fields(pairs: Iterable[tuple[str, Any]]) -> Fields:
-    """The fields of keys that have usual names. Objects inside are looked into, two deep: what is outside counts.
-
-    Raises
-    ------
-    BadWord : two keys say different things, or several layers are named.
-    """
-    fields: dict[str, str] = {}
-    level = list(pairs)
-    for depth in range(3):
-        here: dict[str, tuple[str, str]] = {}  # the key of each field, and its value
-        deeper: list[tuple[str, Any]] = []
-        for key, value in level:
-            field = _FIELD_OF.get(_folded(key))
-            if isinstance(value, dict) and field in ENDS:
-                for part, text in _parts_of_end(field, value):
-                    _put(here, part, key, text)
-            elif isinstance(value, dict):
-                deeper.extend(value.items())
-            elif isinstance(value, list) and _has_layers(value):
-                raise BadWord(f"'{key}' is a list of classifies; write each on a line of its own")
-            elif field is not None:
-                text = "0" if field == "flags" and value == [] else _as_text(value)
-                if not (_folded(key) == "result" and _is_status(text)):
-                    _put(here, field, key, text)
-        for field, (key, text) in here.items():
-            if field == "layer" and field in fields and text and not is_same_layer(fields[field], text):
-                raise BadWord(f"several layers on one line: {fields[field]}, {key}={text}")
-            if text or field == "layer":
-                fields.setdefault(field, text)
-        level = deeper if depth < 2 else []
-    return fields
-
-
-def _parts_of_end(field: str, inside: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for key, value in inside.items():
-        part = _PARTS_OF_END.get(_folded(key))
-        if part is not None:
-            yield field + part, _as_text(value)
-
-
-def _has_layers(value: object) -> bool:
-    """Whether objects in a list name layers."""
-    if isinstance(value, list):
-        return any(_has_layers(one) for one in value)
-    if isinstance(value, dict):
-        return any(_FIELD_OF.get(_folded(key)) == "layer" or _has_layers(one) for key, one in value.items())
-    return False
-
-
-def _is_status(text: str) -> bool:
-    number = int(text, 0) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9][0-9]*", text) else None
-    return bool(_STATUS.fullmatch(text)) and number not in ACTION_NUMBERS
-
-
-def _put(here: dict[str, tuple[str, str]], field: str, key: str, text: str) -> None:
-    """One more key for a field: the same in other words, or the line is broken."""
-    before, said = here.get(field, (key, ""))
-    if field == "layer" and field in here and before == key:
-        raise BadWord(f"'{key}' is there twice; write each classify on a line of its own")
-    if not text or (said and (field == "time" or said.casefold() == text.casefold())):
-        here.setdefault(field, (key, text))
-    elif not said:
-        here[field] = (key, text)
-    elif field == "layer" and is_same_layer(said, text):
-        here[field] = max((before, said), (key, text), key=lambda one: len(one[1]))
-    elif field in ENDS and (whole := _the_whole_end(said, text)):
-        here[field] = (key, whole)
-    elif field != "verdict" or not _is_same_verdict(said, text):
-        raise BadWord(f"{before}={said} and {key}={text} on one line; say with --keys {field}=KEY which is meant")
-
-
-def _the_whole_end(one: str, other: str) -> str:
-    """Of an address and the same with a port the latter; "" where they are two."""
-    ends = [(split_end(end_of(text)), text) for text in (one, other)]
-    if ends[0][0][0] != ends[1][0][0] or None not in (ends[0][0][1], ends[1][0][1]):
-        return ""
-    return next((text for (_, port), text in ends if port is not None), one)
-
-
-def _is_same_verdict(one: str, other: str) -> bool:
-    try:
-        return verdict_of(one) == verdict_of(other)
-    except BadWord:
-        return False
-
-
 def _json_lines(line: str) -> Fields | None:
     found = _json_object(line)
     if found is None:
         return None
-    fields = _known_fields(found.items())
-    if "layer" not in fields and _has_layers(list(found.values())):
+    fields = known_fields(found.items())
+    if "layer" in fields:
+        return _with_layer(_with_verdict(fields, found.items()))
+    if has_layers(list(found.values())):
         raise BadWord("classifies deeper inside the object than is looked; say --keys layer=a.b.c.KEY")
-    return _with_layer(fields)
+    return None
+
+
+def _with_verdict(fields: Fields, pairs: Iterable[tuple[str, Any]]) -> Fields:
+    """Fields, with the verdict that a key without a usual name says where no other does."""
+    found = "" if fields.get("verdict") else verdict_under_other_keys(pairs)
+    return {**fields, "verdict": found} if found else fields
 
 
 def _with_layer(fields: Fields) -> Fields | None:
@@ -273,21 +134,21 @@ def _with_layer(fields: Fields) -> Fields | None:
 
 
 def _key_values(line: str) -> Fields | None:
-    pairs, rest = _pairs(line)
-    known = _known_fields(pairs)
+    pairs, rest = pairs_in(line)
+    known = known_fields(pairs)
     if line.lstrip().startswith("{") or _with_layer(known) is None:
         return None
     for name in prose.layers_in(rest):
         if not is_same_layer(name, known["layer"]):
             raise BadWord(f"several layers on one line: {known['layer']}, {name}")
-    return _with_prose(known, prose.NAME.sub("", rest), line)
+    return _with_prose(known, pairs, prose.NAME.sub("", rest), line)
 
 
 def _named_layer(line: str) -> Fields | None:
     """A line with a full layer name, and what else it says by keys, or by how it stands."""
     if not prose.layers_in(line):
         return None
-    pairs, rest = _pairs(line)
+    pairs, rest = pairs_in(line)
     names = list(dict.fromkeys(name.upper() for name in prose.layers_in(rest)))
     if not names:
         return None  # inside the value of some key
@@ -295,17 +156,20 @@ def _named_layer(line: str) -> Fields | None:
         raise BadWord(f"several layers on one line: {', '.join(names)}")
     if len(prose.layers_in(rest)) > len(names):
         raise BadWord(f"{names[0]} is there twice; write each classify on a line of its own")
-    known = {field: text for field, text in _known_fields(pairs).items() if field != "layer"}
-    return _with_prose({**known, "layer": names[0]}, prose.NAME.sub(prose.LAYER, rest), line)
+    known = {field: text for field, text in known_fields(pairs).items() if field != "layer"}
+    return _with_prose({**known, "layer": names[0]}, pairs, prose.NAME.sub(prose.LAYER, rest), line)
 
 
-def _with_prose(known: Fields, rest: str, line: str) -> Fields:
+def _with_prose(known: Fields, pairs: Iterable[tuple[str, Any]], rest: str, line: str) -> Fields:
     """Fields by keys, and what no key says from the rest of the line."""
     fields = dict(known)
     if "verdict" not in fields:
-        fields["verdict"] = prose.verdict_in(rest)
+        beside, under = prose.verdict_in(rest), verdict_under_other_keys(pairs)
+        if beside and under and verdict_of(beside) != verdict_of(under):
+            raise BadWord(f"'{beside}' and '{under}': which is the verdict is not clear. Say --keys or --pattern")
+        fields["verdict"] = beside or under
     if not any(field.removesuffix("_port") in ENDS for field in fields):
-        fields.update(prose.ends_in(rest))
+        fields.update(prose.ends_in(rest) or (prose.only_end_in(rest) if has_no_remote_end(fields["layer"]) else {}))
     fields.setdefault("direction", prose.direction_in(rest))
     fields.setdefault("protocol", prose.protocol_in(rest))
     if "time" not in fields and (stamp := _LEADING_TIME.match(line)):
@@ -341,7 +205,7 @@ def columns_of(lines: Sequence[str]) -> Pattern | None:
     head = next((line for line in lines if line.strip()), "")
     for separator in ",;\t|":
         names = _cells(head, separator)
-        fields = [_FIELD_OF.get(_folded(name.replace(" ", ""))) for name in names]
+        fields = [FIELD_OF.get(folded(name.replace(" ", ""))) for name in names]
         known = [field for field in fields if field]
         if "layer" in known and len(known) > 1 and all(re.fullmatch(r"[A-Za-z_][\w .\-()/]*", n) for n in names if n):
             return _table(names, separator, head)
@@ -357,8 +221,8 @@ def _table(names: Sequence[str], separator: str, head: str) -> Pattern:
         cells = _cells(line, separator)
         if len(cells) != len(names) or line == head:
             return None
-        fields = _known_fields(zip((name.replace(" ", "") for name in names), cells, strict=True))
-        return _with_layer({field: text for field, text in fields.items() if text or field == "layer"})
+        pairs = list(zip((name.replace(" ", "") for name in names), cells, strict=True))
+        return _with_layer(_with_verdict(known_fields(pairs), pairs))
 
     return Pattern("columns", f"the columns {', '.join(names)}", take)
 
@@ -426,17 +290,24 @@ def own_keys(given: str, where: str = "--keys") -> Pattern:
         keys[field] = key
     if "layer" not in keys:
         raise FsmError(where, f"'{given}' does not say which key is the layer", fix="Add layer=KEY")
+    # What is said of one end is meant for both.
+    parts = [part for end in ENDS for part in (end, f"{end}_port")]
+    said = {*keys, *(parts if any(part in keys for part in parts) else ())}
     met: set[str] = set()
     others: dict[str, None] = {}
 
     def take(line: str) -> Fields | None:
         found = _json_object(line)
-        whole = dict(_once_each(_pairs(line, keys.values())[0], keys.values())) if found is None else found
+        pairs = pairs_in(line, keys.values())[0] if found is None else list(found.items())
+        whole = dict(_once_each(pairs, keys.values())) if found is None else found
         others.update(dict.fromkeys(_paths(whole)))
         inside = {field: _inside(whole, key) for field, key in keys.items()}
         met.update(field for field, value in inside.items() if value is not None)
-        fields = {field: text for field, value in inside.items() if (text := _as_text(value))}
-        return fields if "layer" in fields else None
+        fields = {field: text for field, value in inside.items() if (text := as_text(value))}
+        if "layer" not in fields:
+            return None
+        usual = known_fields([(key, value) for key, value in pairs if key not in keys.values()], said)
+        return {**usual, **fields}
 
     def amiss() -> FsmError | None:
         lost = next((key for field, key in keys.items() if field not in met), None)

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from fsm.traces.words import VERDICT_WORDS, BadWord, verdict_of
+from fsm.traces.words import ACTION_NUMBERS, VERDICT_WORDS, BadWord, verdict_of
 
 LAYER = "\x01"  # stands in a text for a layer that was read from it
 _FIX = "Say --pattern with a group for it"
@@ -21,6 +21,13 @@ _ACTION = r"FWP_ACTION_[A-Z_]+"
 _VERDICT = rf"(?<![\w.\-])(?:{_ACTION}|{_WORD})(?![\w\-]|\.\w)"
 _ANY_VERDICT = re.compile(_VERDICT, re.IGNORECASE)
 _AN_ACTION = re.compile(rf"(?<!\w){_ACTION}", re.IGNORECASE)
+_JOINED = rf"(?:\s?[/|+]\s?(?:{_ACTION}|{_WORD})(?![\w\-]))"
+_WHOLE_ACTION = re.compile(rf"{_ACTION}(?:[|+]\w+)*", re.IGNORECASE)
+_WHOLE_WORD = re.compile(rf"(?:{_WORD}|continue){_JOINED}*", re.IGNORECASE)
+_SEVERAL = re.compile(rf"(?:{_VERDICT}){_JOINED}+", re.IGNORECASE)
+_ACTION_NUMBER = re.compile(
+    r"(?:\baction(?:_?type)?(?!\w)[\s:=>\-]{1,8}|[\-=]>\s?)(0x[0-9a-f]{1,8}|[1-9][0-9]{3,9})(?![\w.:])", re.IGNORECASE
+)
 _LINK = r"[\s:,;|=>()\[\]{}\"'.\-]{0,12}"  # bounded here and below, as the work on a line is
 _GAPS = re.compile(r"\s+")
 _PLACES = tuple(
@@ -36,6 +43,11 @@ _PLACES = tuple(
 _NOT = re.compile(r"(?:\b(?:not|never|no|cannot|would|if|unless)|n't)\s+(?:be\s+)?$", re.IGNORECASE)
 
 
+def is_verdict(word: str) -> bool:
+    """Whether a word is the value of a verdict, whatever its key: a FWP_ACTION_..., or a listed word in capitals."""
+    return bool(_WHOLE_ACTION.fullmatch(word) or (word.isupper() and _WHOLE_WORD.fullmatch(word)))
+
+
 def verdict_in(text: str) -> str:
     """The word for the verdict in a text whose layers are `LAYER`, "" where there is none.
 
@@ -45,8 +57,14 @@ def verdict_in(text: str) -> str:
     """
     found: dict[str, str] = {}
     text = _narrow(_ELSE.sub(" ", _narrow(text)))
-    for action in _AN_ACTION.finditer(text):
+    for several in _SEVERAL.finditer(text):
+        verdict = _of_several(several[0])
+        found.setdefault(verdict, verdict)
+    for action in _AN_ACTION.finditer(_SEVERAL.sub(" ", text)):
         found.setdefault(verdict_of(action[0]) or "continue", action[0])
+    for number in _ACTION_NUMBER.finditer(text):
+        if int(number[1], 0) in ACTION_NUMBERS:
+            found.setdefault(verdict_of(number[1]) or "continue", number[1])
     if not found:
         for place in _PLACES:
             for word in place.finditer(text):
@@ -58,6 +76,16 @@ def verdict_in(text: str) -> str:
     if not found and (some := _ANY_VERDICT.search(text)):
         raise BadWord(f"whether '{some[0]}' is the verdict is not clear. {_FIX}")
     return next(iter(found.values()), "")
+
+
+def _of_several(words: str) -> str:
+    """The verdict of words with a bar, plus or slash between: block and absorb are one, others have to be the same."""
+    parts = {verdict_of(part) for part in re.split(r"\s?[/|+]\s?", words)}
+    if parts == {"block", "absorb"}:
+        return "absorb"
+    if len(parts) > 1:
+        raise BadWord(f"'{words}': which is the verdict is not clear. {_FIX}")
+    return parts.pop()
 
 
 def _narrow(text: str) -> str:
@@ -79,13 +107,19 @@ _LABELLED = {
     name: re.compile(rf"(?i:\b{name}[a-z_]{{0,12}}\s?[:= ]\s?)(?P<{name}>{_END})")
     for name in ("local", "remote", "src", "dst")
 }
-# In the order in which they are tried; side by side, the local end comes first.
+# In the order in which they are tried; side by side, the local end comes first. What an arrow is,
+# the whole log has to tell.
 _UNLABELLED = (
-    re.compile(rf"(?P<src>{_END})\s?(?:->|=>|>|to)\s?(?P<dst>{_END})"),
+    re.compile(rf"(?P<local>{_END})\s?<->\s?(?P<remote>{_END})"),
+    re.compile(rf"(?P<left>{_END})\s?(?:->|=>|>|to)\s?(?P<right>{_END})"),
     re.compile(rf"(?P<local>{_V4}|{_V6}){_BY}(?P<local_port>\d{{1,5}}){_BY}(?P<remote>{_V4}|{_V6}){_BY}(?P<remote_port>\d{{1,5}})(?![\w.:])"),
     re.compile(rf"(?P<local>{_END})(?:\s?[,;|\t]\s?|\s)(?P<remote>{_END})"),
     re.compile(rf"(?P<local>{_END})\s?[,;|\t]\s*$"),  # the column of the remote end is empty
 )  # fmt: skip
+BOTH_ENDS = re.compile(rf"{_END}\s?(?:<->|->|=>)\s?{_END}")
+_ALONE = re.compile(
+    rf"(?P<local>{_V4}|{_V6}){_BY}(?P<local_port>\d{{1,5}})(?=\s?[,;|\t]|\s*$)|(?P<end>{_END})", re.IGNORECASE
+)
 
 
 # What can stand between a layer and its verdict: ends, a direction, a protocol.
@@ -108,6 +142,15 @@ def ends_in(text: str) -> Mapping[str, str]:
         if ways:
             return dict(ways.pop()) if len(ways) == 1 else {}
     return {}
+
+
+def only_end_in(text: str) -> Mapping[str, str]:
+    """The only address of a text, with its port where it shows one, as its local end; nothing where it has several."""
+    ends = [one.groupdict() for one in _ALONE.finditer(_narrow(text))]
+    if len(ends) != 1:
+        return {}
+    (one,) = ends
+    return {"local": one["end"]} if one["end"] else {"local": one["local"], "local_port": one["local_port"]}
 
 
 def addresses_in(text: str) -> frozenset[str]:

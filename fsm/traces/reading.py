@@ -10,26 +10,27 @@ a line that only another pattern knows as a classify is not understood, so that 
 from __future__ import annotations
 
 import gzip
+import re
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from fsm import catalogue
 from fsm.errors import FsmError, LogError
 from fsm.logs.fields import clean
 from fsm.logs.stream import Broken, Budget, ByteStream, Utf8, WholeReads, open_file
 from fsm.names import IP_VERSIONS, WINDOWS
 from fsm.traces.observation import Observation, Trace
+from fsm.traces.orientation import Read, oriented
+from fsm.traces.pairs import Fields
 from fsm.traces.patterns import (
     BUILT_IN,
     BY_KEYS,
     LAYER_NAME,
     LIMIT_LINE_CHARS,
-    Fields,
     Pattern,
     checked_pattern,
     columns_of,
@@ -54,16 +55,10 @@ from fsm.traces.words import (
 
 SAMPLE_LINES = 2_000  # the beginning that decides on the pattern
 LIMIT_BYTES = 256 * 1024 * 1024  # of text; in memory it takes some ten times as much
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")  # colours of a terminal
+# What a callout answers besides, beside the action or among the flags: with the one for absorb, a block is an absorb.
+_OUT_FLAGS = re.compile(r"[\s|,;+]*(?:FWPS_CLASSIFY_OUT|FWP_ACTION)_FLAG_\w+", re.IGNORECASE)
 Source = str | Path | BinaryIO | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """An observation with the ends as the packet has them, until it is known which one is local."""
-
-    observation: Observation
-    src: str = ""
-    dst: str = ""
 
 
 def read_trace(
@@ -106,6 +101,7 @@ def read_trace(
     chosen = None if keys is None else own_keys(keys)
     where = _name_of(source)
     text, trouble = _text_of(source, where)
+    text = _ESCAPES.sub("", text)
     records = records_of(text, as_lines=pattern is not None)
     texts = [text for _, text in records.of if text.strip() and len(text) <= LIMIT_LINE_CHARS]
     if pattern is not None:
@@ -145,7 +141,7 @@ class _Reader:
         self._pattern, self._where, self._ip, self._windows = pattern, where, ip, windows
         self._ways = tuple(dict.fromkeys((*first, pattern)))
         self._last = tuple(one for one in last if one not in self._ways)
-        self.found: list[_Read] = []
+        self.found: list[Read] = []
         self._bad: list[tuple[str, str]] = []
         self._others = 0
         self._clock = Clock()
@@ -196,17 +192,21 @@ class _Reader:
                 )
         return None
 
-    def _read(self, fields: Fields, where: str, line: str) -> _Read:
+    def _read(self, fields: Fields, where: str, line: str) -> Read:
         local, remote = _end(fields, "local"), _end(fields, "remote")
-        src, dst = _end(fields, "src"), _end(fields, "dst")
+        is_arrow = "left" in fields
+        src, dst = (_end(fields, name) for name in (("left", "right") if is_arrow else ("src", "dst")))
         direction = direction_of(fields.get("direction", ""))
         flags: tuple[str, ...] | None = None
-        if fields.get("flags"):
-            flags, nameless = flags_of(fields["flags"])
+        if said := _OUT_FLAGS.sub("", fields.get("flags", "")):
+            flags, nameless = flags_of(said)
             self._nameless_bits |= nameless
+        verdict = verdict_of(_OUT_FLAGS.sub("", fields.get("verdict", "")))
+        if "FWPS_CLASSIFY_OUT_FLAG_ABSORB" in line.upper() and verdict == "block":
+            verdict = "absorb"
         seen = Observation(
             layer=layer_of(fields["layer"], ip_of(local, remote, src, dst) or self._ip, self._windows, direction),
-            verdict=verdict_of(fields.get("verdict", "")),
+            verdict=verdict,
             endpoint=clean(fields.get("endpoint", "")).strip(),
             local=local,
             remote=remote,
@@ -217,8 +217,8 @@ class _Reader:
             direction=direction,
         )
         if _ends_unread(seen.layer, (local, remote, src, dst), line):
-            return _Read(replace(seen, local="", remote="", ends_unread=True))
-        return _Read(seen, src, dst)
+            return Read(replace(seen, local="", remote="", ends_unread=True))
+        return Read(seen, src, dst, is_arrow)
 
     def nothing(self) -> LogError:
         """Why a log without any observation is an error."""
@@ -255,12 +255,14 @@ class _Reader:
             first = min(unread, key=_number)
             notes.append(
                 f"addresses were not read as ends in {len(unread)} of {count} lines (first in {_place(first)}), so "
-                "whose these lines are cannot be told; say --pattern with groups local and remote, or src and dst"
+                "whose these lines are cannot be told; say --keys layer=KEY,local=KEY,remote=KEY, or --pattern with "
+                "groups local and remote, or src and dst"
             )
-        if self._without_verdict and not self._pattern.nested and (self._last or "verdict" in self._filled):
+        if self._without_verdict and not self._pattern.nested:
             notes.append(
                 f"no verdict was read in {len(self._without_verdict)} of {count} lines (first in "
-                f"{self._without_verdict[0]})"
+                f"{self._without_verdict[0]}); if they show one, say --keys layer=KEY,verdict=KEY, or --pattern with a "
+                "group verdict"
             )
         if idle := [name for name in groups if name not in self._filled]:
             notes.append(
@@ -268,10 +270,13 @@ class _Reader:
             )
         if any(a > b for a, b in pairwise(times)) and not falling:
             notes.append("times go back and forth; the order of the lines is kept")
+        observations, arrows = oriented(self.found)
+        if arrows:
+            notes.append(arrows)
         is_own = self._pattern not in BUILT_IN and not self._last
         name = self._pattern.name + (f": {self._pattern.text}" if is_own else "")
         return Trace(
-            tuple(_oriented(self.found)), self._where, records.count, tuple(self._bad), self._others, name,
+            observations, self._where, records.count, tuple(self._bad), self._others, name,
             tuple(notes), trouble,
         )  # fmt: skip
 
@@ -304,29 +309,6 @@ def _place(source: str) -> str:
 
 def _number(source: str) -> int:
     return int(source.rpartition(" ")[2])
-
-
-def _oriented(found: list[_Read]) -> Iterator[Observation]:
-    """Source and destination as local and remote: by direction, layer, or what is local elsewhere in the log."""
-    ways = []
-    here: set[str] = set()
-    for one in found:
-        way = one.observation.direction
-        if not way and (one.src or one.dst):
-            # A layer of both directions says nothing; an authorization can be asked again by a packet the other way,
-            # and what its src and dst mean then, a log does not say: the flow's own direction is taken.
-            way = catalogue.by_name(one.observation.layer).direction
-        ways.append(way)
-        here.update(end for end in (one.observation.local,) if end)
-        if way in ("inbound", "outbound"):
-            here.add(one.dst if way == "inbound" else one.src)
-    for one, way in zip(found, ways, strict=True):
-        if not (one.src or one.dst) or one.observation.local or one.observation.remote:
-            yield one.observation
-            continue
-        inbound = way == "inbound" or (way != "outbound" and one.dst in here and one.src not in here)
-        local, remote = (one.dst, one.src) if inbound else (one.src, one.dst)
-        yield replace(one.observation, local=local, remote=remote)
 
 
 # ---- lines

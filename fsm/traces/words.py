@@ -38,6 +38,9 @@ STACK_FUNCTIONS: dict[str, str] = {
     "WfpAleAuthorizeReceive": "ALE_AUTH_RECV_ACCEPT",
 }
 
+# Layers whose data fields have no remote address.
+_LOCAL_ALONE = ("ALE_BIND_REDIRECT", "ALE_RESOURCE_ASSIGNMENT", "ALE_RESOURCE_RELEASE")
+
 DIRECTION_WORDS: dict[str, str] = {
     **dict.fromkeys(("in", "inbound", "receive", "recv", "rx", "%%14592", "14592", "1"), "inbound"),
     **dict.fromkeys(("out", "outbound", "send", "tx", "%%14593", "14593", "0"), "outbound"),
@@ -80,6 +83,14 @@ def is_same_layer(one: str, other: str) -> bool:
     except UnknownName:
         return False
     return bool(mine & others)
+
+
+def has_no_remote_end(word: str) -> bool:
+    """Whether all layers that a word can name are asked about a local end alone."""
+    try:
+        return all(layer.stem in _LOCAL_ALONE for layer in catalogue.find(_spelt(word), windows="11", where="layer"))
+    except UnknownName:
+        return False
 
 
 def verdict_of(word: str) -> str:
@@ -230,15 +241,24 @@ class Clock:
 # ---- addresses
 
 
+_NUMBERS = re.compile(r"(0[xX][0-9a-fA-F]{1,8})(?::(0[xX][0-9a-fA-F]{1,4}|[0-9]{1,5}))?")
+
+
 @lru_cache(maxsize=65536)
 def end_of(address: str, port: str = "") -> str:
     """One end of a tuple as `address:port`, `[address]:port`, an address without port, or "" for nothing.
+
+    An IPv4 address can be the number that WFP has for it (0xC000020A is 192.0.2.10), a port hexadecimal too.
 
     Raises
     ------
     BadWord : it is neither.
     """
     text, number = address.strip().strip("\"'()"), port.strip().strip("\"'()")
+    if raw := _NUMBERS.fullmatch(text):
+        text, number = str(ipaddress.IPv4Address(int(raw[1], 16))), number or raw[2] or ""
+    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,4}", number):
+        number = str(int(number, 16))
     apart = re.fullmatch(r"\[([0-9A-Fa-f:.%\w]+)\](?::|\s)([0-9]{1,5})|([0-9.]+)(?:[:#]|\s)([0-9]{1,5})", text)
     if apart is not None and number in ("", apart[2] or apart[4]):
         text, number = apart[1] or apart[3], apart[2] or apart[4]
