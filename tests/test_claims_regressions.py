@@ -181,3 +181,13 @@ def test_a_name_is_no_policy() -> None:
     assert str(raised.value) == (
         "claims, sender: policy is 'x.toml', and no policy. Write policy=read_policy('x.toml')."
     )
+
+
+def test_a_pattern_that_rules_out_a_layer_that_a_trace_never_shows_says_so() -> None:
+    trace = Trace((observation("AUTH_CONNECT_V4", "permit"), observation("DATAGRAM_DATA_V4", "permit")), "drv.log")
+    found = matches(trace, "AUTH_CONNECT_V4 !OUTBOUND_IPPACKET_V4")
+    assert found.verdict == "holds" and told(found, "note") == (
+        "no line is at OUTBOUND_IPPACKET_V4: that no callout of yours stands there, or that none was called, look the "
+        "same",
+    )
+    assert told(matches(trace, "AUTH_CONNECT_V4 !AUTH_CONNECT_V4"), "note") == ()

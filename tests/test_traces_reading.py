@@ -260,7 +260,7 @@ def test_ordinary_patterns_do_not_run_away() -> None:
 
 
 def test_what_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(LogError, match="names a layer in a form that is known"):
+    with pytest.raises(LogError, match=r"names a layer in a form that is known \(json-lines, .*columns\)"):
         read_trace(b"nothing to see\n")
     with pytest.raises(LogError, match="has no line"):
         read_trace(b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from fsm.claims.automaton import Dfa, TooLarge
 from fsm.claims.decide import Path, Reading, letters_of, open_events, search
@@ -11,6 +12,7 @@ from fsm.claims.grammar import Choice, Node, One, Pattern, Repeat, Within, read_
 from fsm.claims.grammar import Sequence as InOrder
 from fsm.claims.judge import untold
 from fsm.claims.nearest import by_other_answers, nearest
+from fsm.claims.recorded import never_shown
 from fsm.claims.runs import TICK, Event, LineRuns, Runs
 from fsm.claims.settle import Settled, settle
 from fsm.claims.subject import EndpointSubject, Given, Subject, TraceSubject, of
@@ -72,13 +74,22 @@ def matches(
     runs = reduced_runs(about, whole, read)
     reading = Reading(runs, read)
     try:
-        return (_every if every else _some)(claim, runs, whole, reading, read)
+        found = (_every if every else _some)(claim, runs, whole, reading, read)
+        return _with_silence(found, about, read) if found.verdict == HOLDS else found
     except TooLarge as error:
         text = (
             f"the pattern becomes an automaton of more than {error.states} states, so nothing is sure. "
             "Give fewer or shorter repetitions, or allow_unknown=True where not knowing is good enough"
         )
         return claim.finding(UNKNOWN, "limit", (Part(SEARCHED, (text,)),))
+
+
+def _with_silence(found: Finding, about: Subject, read: Pattern) -> Finding:
+    """What holds of a trace, with a note for each layer that is asked for and that no line is at."""
+    if not isinstance(about, TraceSubject):
+        return found
+    silent = [text for atom in read.atoms if (text := never_shown(about.trace, atom))]
+    return replace(found, parts=(*found.parts, Part(NOTE, tuple(dict.fromkeys(silent))))) if silent else found
 
 
 def is_matched_by_nothing(read: Pattern) -> bool:

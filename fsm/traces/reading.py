@@ -399,7 +399,7 @@ def _recognised(records: Records, first: Sequence[Pattern], where: str) -> Patte
     counts = [tuple(map(sum, zip((0, 0), *(_knows(way, line) for line in sample), strict=True))) for way in ways]
     most = max(counts)
     if most == (0, 0):
-        names = ", ".join(pattern.name for pattern in ways)
+        names = ", ".join(dict.fromkeys((*(pattern.name for pattern in ways), "columns")))
         raise LogError(
             where,
             f"no line of the first {len(sample)} names a layer in a form that is known ({names})",
