@@ -223,7 +223,7 @@ class Coverage:
                 for ran, counts in outside.items()
             ],
             "lost": list(self.lost),
-            "percent": {goal: round(self.percent(goal), 2) for goal in GOALS},
+            "percent": {goal: math.floor(round(self.percent(goal) * 100, 6)) / 100 for goal in GOALS},
         }
 
     def summary(self) -> str:
@@ -237,7 +237,7 @@ class Coverage:
 
         Of what a goal lacks, and of the machines outside, up to `missed` are named.
         """
-        lines = [self.summary(), *self._outside_text(missed), *self._lost_text(), ""]
+        lines = [self.summary(), *self.not_counted(missed), ""]
         lines.append(f"{'endpoint':<14}{'goal':<10}{'hit':>6}{'of':>6}{'percent':>9}")
         for result in self.results():
             lines.append(
@@ -254,6 +254,10 @@ class Coverage:
                 head = f"{result.endpoint}, {len(result.missed)} {result.goal} not exercised: "
                 lines += textwrap.wrap(head + ", ".join(told) + more, 100, subsequent_indent="  ")
         return "\n".join(lines)
+
+    def not_counted(self, missed: int = 10) -> list[str]:
+        """What ran and is not in the numbers: on other machines, of which up to `missed` are named, or lost."""
+        return [*self._outside_text(missed), *self._lost_text()]
 
     def _outside_text(self, limit: int) -> Iterator[str]:
         found = self.outside()

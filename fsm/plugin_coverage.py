@@ -49,6 +49,8 @@ class CoveragePlugin:
         if output is not None:  # a worker of xdist: the controller reports
             output["wfp_coverage"] = json.dumps(self._coverage.to_counts())
             return
+        if session.config.option.collectonly or session.exitstatus == pytest.ExitCode.USAGE_ERROR:
+            return  # nothing was to run: what an earlier run has written stays
         self._coverage.lost = [f"xdist worker {name}" for name in sorted(self._workers)]
         failed = [problem for kind, target in self._reports if (problem := self._written(kind, target))]
         if self._least is not None:
@@ -78,6 +80,9 @@ class CoveragePlugin:
         if ("term", "") in self._reports:
             terminalreporter.section("coverage of the UDP model")
             terminalreporter.write_line(self._coverage.text())
+        else:
+            for line in self._coverage.not_counted():
+                terminalreporter.write_line(f"coverage of the UDP model: {line}")
         for line in self._said:
             terminalreporter.write_line(line)
 

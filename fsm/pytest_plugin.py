@@ -200,7 +200,7 @@ def wfp_endpoint(wfp_config: Config) -> Callable[..., Endpoint]:
     """Makes endpoints: `wfp_endpoint("sender", block=["AUTH_CONNECT"], verdicts={"CONNECT_REDIRECT": "pend"})`."""
 
     def make(
-        endpoint: str, *, block: tuple[str, ...] | list[str] = (), verdicts: dict[str, str] | None = None,
+        endpoint: str, *, block: str | tuple[str, ...] | list[str] = (), verdicts: dict[str, str] | None = None,
         engine: str = "table", **unknown: object,
     ) -> Endpoint:  # fmt: skip
         from fsm.endpoint import verdict_at
@@ -208,7 +208,8 @@ def wfp_endpoint(wfp_config: Config) -> Callable[..., Endpoint]:
 
         _check_options("wfp_endpoint", unknown, (make,))
         made = make_endpoint(endpoint, wfp_config, engine)
-        asked = asked_verdicts(block, verdicts or {}, wfp_config, ("block", "verdicts"))
+        blocks = (block,) if isinstance(block, str) else block
+        asked = asked_verdicts(blocks, verdicts or {}, wfp_config, ("block", "verdicts"))
         if asked:
             made.register(verdict_at(asked))
         return made

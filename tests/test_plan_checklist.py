@@ -403,3 +403,13 @@ def test_a_made_list_of_one_step_counts_in_the_singular() -> None:
 
 
 REFUSED = (Expectation("refused", Spot("", 0)),)
+
+
+def test_what_is_not_in_the_list_is_said_first_and_the_audit_is_put_back() -> None:
+    lines = lines_of("sender", "refusals")
+    assert "refusals are not in this list" in lines[0]
+    assert lines.index(next(line for line in lines if line.startswith("Before you begin"))) == 4
+    noted = [at for at, line in enumerate(lines) if "auditpol /get" in line]
+    first = next(at for at, line in enumerate(lines) if "auditpol /set" in line)
+    back = next(at for at, line in enumerate(lines) if "Set the audit back to what was written down" in line)
+    assert len(noted) == 2 and noted[-1] < first < back

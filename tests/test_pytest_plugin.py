@@ -881,3 +881,24 @@ def test_a_suite_that_does_not_use_it_loads_nothing_of_the_package(tmp_path: Pat
     ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "wfp-udp-fsm" not in ran.stdout
+
+
+def test_collecting_alone_leaves_the_reports_of_an_earlier_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(wfp_sender):\n    wfp_sender.run('bind')\n")
+    report = ("--wfp-cov", "--wfp-cov-report", "json:a.json")
+    pytester.runpytest(*report).assert_outcomes(passed=1)
+    before = (pytester.path / "a.json").read_bytes()
+    assert json.loads(before)["ran"]["steps"] > 0
+    assert pytester.runpytest(*report, "--collect-only", "--wfp-cov-fail-under", "1").ret == pytest.ExitCode.OK
+    assert pytester.runpytest(*report, "nofile.py").ret == pytest.ExitCode.USAGE_ERROR
+    assert (pytester.path / "a.json").read_bytes() == before
+
+
+def test_what_is_not_in_the_numbers_is_told_with_reports_that_are_files_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "import pytest\n@pytest.mark.wfp(ip=6)\ndef test_it(wfp_endpoint):\n"
+        "    wfp_endpoint('sender', block='AUTH_CONNECT').run('sendto')\n"
+    )
+    result = pytester.runpytest("--wfp-cov", "--wfp-cov-report", "json:a.json")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["coverage of the UDP model: outside this count: *", "coverage *IPv6*"])

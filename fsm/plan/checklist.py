@@ -27,13 +27,20 @@ def checklist(scenarios: Iterable[Scenario]) -> Iterator[str]:
         return
     steps = [step for _, run in runs for step in run]
     layers = list(dict.fromkeys(at.layer for step in steps for at in step.record.classified))
+    left_out = sum(_is_left_out(step) + sum(a.refused for a in step.do.answers) for _, run in runs for step in run)
+    if left_out:
+        are = "is" if left_out == 1 else "are"
+        yield f"{counted(left_out, 'refusal')} {are} not in this list: verdicts that a layer does not take, and events"
+        yield "in states in which no call of a program shows the refusal. --format scenario has them all, for"
+        yield "'wfp-udp scenario'."
+        yield ""
     yield from before(layers, _needed([run for _, run in runs]), runs[0][0].config)
     yield ""
     yield "How to read a step. 'switches' says how all of them stand from then on; several answers are given in turn,"
     yield "one for each classify of that layer in the step, and then permit. 'layers' are classified in this order: the"
     yield "callout there sees each of them, and where an event stands, it is in the Security log with this layer's"
     yield "run-time id (the number in brackets) as LayerRTID, of the addresses of the test."
-    number = left_out = 0
+    number = 0
     for scenario, run in runs:
         yield ""
         yield f"{scenario.title} (IPv{scenario.config.ip}, Windows {scenario.config.windows})"
@@ -41,9 +48,7 @@ def checklist(scenarios: Iterable[Scenario]) -> Iterator[str]:
         for name, view in scenario.endpoints:
             yield f"  [ ] {name}: start the test program anew; {_socket(view, scenario.config)}"
         for step in run:
-            left_out += sum(answer.refused for answer in step.do.answers)
-            if step.do.expects_refusal and not step.fails:
-                left_out += 1
+            if _is_left_out(step):
                 continue
             number += 1
             answers = {} if step.fails else _switches(step.do)
@@ -60,14 +65,13 @@ def checklist(scenarios: Iterable[Scenario]) -> Iterator[str]:
         end = "set all switches to permit; " if switched else ""
         end += "let the driver complete what it still holds; " if holds else ""
         yield f"  [ ] end: {end}end the test program"
-    if left_out:
-        yield ""
-        are = "is" if left_out == 1 else "are"
-        yield f"{counted(left_out, 'refusal')} {are} not in this list: verdicts that a layer does not take, and"
-        yield "events that nothing can cause there. They are facts of the model; --format scenario has them all, for"
-        yield "'wfp-udp scenario'."
     yield ""
     yield from after(layers)
+
+
+def _is_left_out(step: Played) -> bool:
+    """Whether a step is refused by the model, and a person has nothing to see of it."""
+    return step.do.expects_refusal and not step.fails
 
 
 def _needed(runs: list[list[Played]]) -> dict[str, str]:

@@ -64,7 +64,8 @@ def before(layers: Iterable[str], parts: Mapping[str, str], config: Config) -> I
         yield "  [ ] Switch stealth mode off, or M sends no ICMP error for a closed port; then start M anew:"
         for profile in _PROFILES:
             yield rf"      reg add {_STEALTH}\{profile} /v DisableStealthMode /t REG_DWORD /d 1"
-    yield "  [ ] Switch the audit on:"
+    yield "  [ ] Write down how the audit stands, and switch it on:"
+    yield from (f"      auditpol /get /subcategory:{guid}" for guid in AUDIT)
     yield from (f"      auditpol /set /subcategory:{guid} /success:enable /failure:enable" for guid in AUDIT)
     yield from _item(
         "Once, before the first step, add what follows from a small program (fwpuclnt.dll: FwpmEngineOpen0, "
@@ -110,7 +111,8 @@ def after(layers: Iterable[str]) -> Iterator[str]:
     yield "  [ ] netsh advfirewall firewall delete rule name=wfp-udp-test"
     for profile in _PROFILES if _unreachable_sent(layers) else ():
         yield rf"  [ ] reg delete {_STEALTH}\{profile} /v DisableStealthMode /f"
-    yield from (f"  [ ] auditpol /set /subcategory:{guid} /success:disable /failure:disable" for guid in AUDIT)
+    yield "  [ ] Set the audit back to what was written down; where it was off:"
+    yield from (f"      auditpol /set /subcategory:{guid} /success:disable /failure:disable" for guid in AUDIT)
 
 
 def number_of(layer: str) -> str:
