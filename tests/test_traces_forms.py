@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trace_lines import ARROW, CONNECT, DATA, ENDS, FLOW, read
 
 from fsm.claims import accepts, equivalent, matches, never, reaches
 from fsm.claims.finding import HOLDS, REFUTED, UNKNOWN
@@ -14,20 +15,6 @@ from fsm.traces.conformance import AGREES, CANNOT_TELL, DIVERGES, check_trace
 from fsm.traces.observation import Trace
 from fsm.traces.reading import read_trace
 from fsm.traces.words import seconds_of
-
-CONNECT, FLOW, DATA = (
-    "FWPS_LAYER_ALE_AUTH_CONNECT_V4",
-    "FWPS_LAYER_ALE_FLOW_ESTABLISHED_V4",
-    "FWPS_LAYER_DATAGRAM_DATA_V4",
-)
-ENDS = "local=192.0.2.1:5000 remote=192.0.2.2:53"
-ARROW = "192.0.2.1:5000 -> 192.0.2.2:53"
-
-
-def read(*lines: str, **more: str) -> Trace:
-    trace = read_trace("\n".join(lines).encode(), **more)  # type: ignore[arg-type]
-    assert trace.lines == len(trace.observations) + trace.other_lines + len(trace.not_understood)
-    return trace
 
 
 def counts(trace: Trace) -> tuple[int, int, int]:
